@@ -1,0 +1,231 @@
+"""The contract of a step: what one file in `steps/`, or a plugin, must say and do."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from flows.ask import Answer, Request
+from flows.effect import Effect
+from flows.event import Event
+from flows.values import Value, ValueType
+
+if TYPE_CHECKING:
+    from flows.context import Context
+
+Json = Any  # a parsed JSON value of a step's config; the step's own schema says which
+Config = Mapping[str, Json]
+Group = Literal["trigger", "talk", "data", "decide", "people"]
+Medium = Literal["call", "messages"]
+
+
+@dataclass(frozen=True)
+class Exit:
+    """A named way out of a placed step; `title` is what the canvas shows."""
+
+    id: str
+    title: str = ""
+
+
+FAILURE = Exit("failure", "failure")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a step failed: `kind` is one of the step's error kinds, `message` a sentence for the author."""
+
+    kind: str
+    message: str
+    retryable: bool = False
+
+
+@dataclass(frozen=True)
+class Take:
+    """Leave the step by an exit, setting variables and asking for effects. `why` goes into the trace."""
+
+    exit: str
+    sets: Mapping[str, Value] = field(default_factory=dict)
+    effects: Sequence[Effect] = ()
+    why: Mapping[str, Json] = field(default_factory=dict)
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Stop until something the step accepts happens, or the limit is over (then `resume` gets TimerFired).
+
+    accepts: words of `flows.event.ACCEPTABLE`.
+    until: an instant; or, for a question, `limit_seconds`, counted from the moment its last message was settled.
+    keep: plain JSON data that `resume` finds in `context.kept`.
+    """
+
+    accepts: tuple[str, ...]
+    until: datetime | None = None
+    limit_seconds: float | None = None
+    joining_seconds: float = 0
+    keep: Mapping[str, Json] = field(default_factory=dict)
+    effects: Sequence[Effect] = ()
+    why: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Stop until the host has answered a request; `answered` finds `keep` in `context.kept`."""
+
+    request: Request
+    keep: Mapping[str, Json] = field(default_factory=dict)
+    why: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finish:
+    """End the flow here: `outcome` is the run's label (or a sub-flow's, which the step that called it then sees)."""
+
+    outcome: str = "completed"
+    outputs: Mapping[str, Value] = field(default_factory=dict)
+    effects: Sequence[Effect] = ()
+    why: Mapping[str, Json] = field(default_factory=dict)
+
+
+Outcome = Take | Wait | Ask | Finish
+
+
+def fail(kind: str, message: str, *, retryable: bool = False, why: Mapping[str, Json] | None = None) -> Take:
+    """The failure exit with its error."""
+    return Take("failure", why=why or {}, failure=Failure(kind, message, retryable))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a trigger wants to answer. `kind` is "calls" or "messages"; no keywords means any message."""
+
+    kind: Literal["calls", "messages"]
+    numbers: tuple[str, ...]
+    keywords: tuple[str, ...] = ()
+    priority: int = 0  # among keyword triggers, the higher first
+    interrupts: bool = False
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A named thing of the installation that a config uses: a credential, queue, number or constant."""
+
+    kind: Literal["credential", "queue", "number", "constant"]
+    name: str
+    field: str  # where, as a path such as "target.queue"
+
+
+@dataclass(frozen=True)
+class TemplateUse:
+    """A template in a config: where it stands and what kind of place that is."""
+
+    field: str
+    source: str
+    place: Literal["text", "value", "address", "header", "body"] = "text"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A step's own finding about its config, beyond what its schema says."""
+
+    code: str
+    field: str
+    sentence: str
+    mend: str = ""
+    severity: Literal["blocking", "warning", "hint"] = "blocking"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A configured step, what happens to it, and what it does: help text and test in one.
+
+    `turns` are fed in order: an Event's happening, or the Answer to an Ask. `leaves_by` is the exit taken in the end
+    (None: still waiting). `sets` and `effects` are compared when given.
+    """
+
+    title: str
+    config: Config
+    leaves_by: str | None
+    turns: Sequence[Any] = ()
+    variables: Mapping[str, Value] = field(default_factory=dict)
+    contact: Mapping[str, Value] = field(default_factory=dict)
+    on_call: bool = False
+    sets: Mapping[str, Value] | None = None
+    effects: Sequence[Effect] | None = None
+    error: str | None = None  # the expected error kind
+
+
+class Step:
+    """One kind of step. The class docstring is its help; its instances carry no state.
+
+    A plugin subclasses this, names its `type` like its file, and is found by the registry.
+    """
+
+    type: ClassVar[str]
+    title: ClassVar[str]
+    group: ClassVar[Group]
+    icon: ClassVar[str]  # a Tabler icon's name
+    format: ClassVar[int] = 1
+    schema: ClassVar[Mapping[str, Json]]
+    media: ClassVar[frozenset[Medium]] = frozenset({"call", "messages"})
+    waits: ClassVar[bool] = False  # whether a run may stop here, which makes a cycle through it harmless
+    talks: ClassVar[bool] = False  # whether it sends to or hears the contact
+    errors: ClassVar[Mapping[str, str]] = {}  # error kinds and what each means
+    examples: ClassVar[Sequence[Example]] = ()
+
+    def exits(self, config: Config) -> Sequence[Exit]:
+        """The exits of a placed step in the order of the canvas, without `failure`."""
+        return (Exit("next"),)
+
+    def fails(self) -> bool:
+        """Whether the step also has the exit `failure` (all but triggers and `end`)."""
+        return self.group != "trigger" and self.type != "end"
+
+    def summary(self, config: Config) -> str:
+        """One line that says what this placed step does."""
+        return self.title
+
+    def upgrade(self, config: Config, format: int) -> Config:
+        """The config of an older format of this class, in today's format."""
+        return config
+
+    def problems(self, config: Config) -> Iterable[Problem]:
+        """Findings of its own about a config that satisfies the schema."""
+        return ()
+
+    def variables(self, config: Config) -> Sequence[tuple[str, ValueType | None, Sequence[str]]]:
+        """The variables a placed step sets: name, type when known, and the exits on which it is surely set."""
+        return ()
+
+    def effective_limit(self, config: Config) -> float | None:
+        """Seconds after which a wait of this placed step ends by itself; None for a step that never waits.
+
+        A waiting step whose config leaves the wait without limit returns `float("inf")`.
+        """
+        return None
+
+    def run(self, context: "Context") -> Outcome:
+        """Enter the step."""
+        raise NotImplementedError(self.type)
+
+    def answered(self, context: "Context", answer: Answer) -> Outcome:
+        """Go on with the answer to this step's Ask."""
+        raise NotImplementedError(self.type)
+
+    def resume(self, context: "Context", event: Event) -> Outcome:
+        """Go on with an event that this step's Wait accepts, or with TimerFired."""
+        raise NotImplementedError(self.type)
+
+
+class Trigger(Step):
+    """A step a run begins at; `run` is called with the event that started it."""
+
+    group: ClassVar[Group] = "trigger"
+
+    def claims(self, config: Config) -> Sequence[Claim]:
+        """What this placed trigger answers."""
+        raise NotImplementedError(self.type)
+
+    def matches(self, config: Config, context: "Context") -> int | None:
+        """How well an event fits: None = not at all; the highest number wins. Pure."""
+        raise NotImplementedError(self.type)
