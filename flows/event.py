@@ -1,0 +1,177 @@
+"""What may come in: the happenings a run can be told about, past tense, as plain data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from flows.ask import Answer
+from flows.facts import Facts
+from flows.values import Value
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that came with a message, or goes with one; `file` is the id of a stored file, `url` a public address."""
+
+    media_type: str
+    name: str = ""
+    file: str = ""
+    url: str = ""
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class MessageReceived:
+    """The contact wrote; several messages joined by `joining_seconds` come as one, texts joined by line breaks."""
+
+    text: str
+    media: tuple[Attachment, ...] = ()
+    choice: str = ""  # id of the button or list row that was pressed, when the channel tells it
+
+
+@dataclass(frozen=True)
+class CallStarted:
+    """A call reached one of our numbers (a call's turn 0)."""
+
+    call_id: str
+    caller: str
+    called: str
+
+
+@dataclass(frozen=True)
+class KeysPressed:
+    """A gather ended; no digits and no speech means that the caller gave no input."""
+
+    digits: str = ""
+    speech: str = ""
+    confidence: float = 0.0
+
+
+@dataclass(frozen=True)
+class CallPolled:
+    """The carrier asks what to do next, without any input of the caller (after a pause or a played document)."""
+
+
+@dataclass(frozen=True)
+class DialEnded:
+    """A forwarded leg ended, in the outcome words of the voice documents."""
+
+    outcome: Literal["completed", "busy", "no-answer", "failed", "canceled"]
+    sip_status: int = 0  # 0 = not told
+    seconds: int = 0  # length of the bridge
+
+
+@dataclass(frozen=True)
+class CallerHungUp:
+    """The call is over, whoever ended it; voice steps fail with `call_ended` from here on."""
+
+    seconds: int = 0
+
+
+@dataclass(frozen=True)
+class TimerFired:
+    """The time limit of the present wait is over."""
+
+
+@dataclass(frozen=True)
+class MessageAccepted:
+    """The provider took a message of this run; `effect` is the effect's key."""
+
+    effect: str
+
+
+@dataclass(frozen=True)
+class MessageDelivered:
+    """A message of this run reached the contact's device."""
+
+    effect: str
+
+
+@dataclass(frozen=True)
+class MessageFailed:
+    """A message of this run failed for good; `kind` is an error kind of send_message."""
+
+    effect: str
+    kind: str
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class QueueLeft:
+    """The conversation left the queue this run put it into."""
+
+    outcome: Literal["closed", "timed_out", "assigned", "callback_requested"]
+    result: str = ""  # what the agent noted when closing
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The host performed the n-th Ask of the open turn (0 is the first)."""
+
+    n: int
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class FlowEnded:
+    """A flow that a step called has ended; internal, never in the inbox: the interpreter resumes that step with it."""
+
+    outcome: str
+    outputs: Mapping[str, Value] = field(default_factory=dict)
+
+
+Happening = (
+    MessageReceived
+    | CallStarted
+    | KeysPressed
+    | CallPolled
+    | DialEnded
+    | CallerHungUp
+    | TimerFired
+    | MessageAccepted
+    | MessageDelivered
+    | MessageFailed
+    | QueueLeft
+    | Answered
+    | FlowEnded
+)
+
+# The words a Wait uses to say what it accepts, one for each happening a step may wait for. CallerHungUp is handled by
+# the interpreter, TimerFired belongs to every wait with a limit and FlowEnded comes from inside: none stands here.
+ACCEPTABLE: dict[str, type] = {
+    "message": MessageReceived,
+    "keys": KeysPressed,
+    "poll": CallPolled,
+    "dial": DialEnded,
+    "accepted": MessageAccepted,
+    "delivered": MessageDelivered,
+    "failed": MessageFailed,
+    "queue": QueueLeft,
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """One happening with its instants and all that steps may read about the world around it.
+
+    `at` orders events (the database's clock when they were stored); `now` is what steps, calendars and timers use.
+    Both are aware UTC. `id` is the inbox row's id as text, empty in the player.
+    """
+
+    happened: Happening
+    at: datetime
+    now: datetime
+    facts: Facts = field(default_factory=Facts)
+    id: str = ""
+
+
+def wait_word(happened: Happening) -> str | None:
+    """The word a Wait would accept this happening by, or None when no wait can name it."""
+    return next((word for word, kind in ACCEPTABLE.items() if isinstance(happened, kind)), None)
+
+
+def message_values(happened: MessageReceived, received_at: datetime) -> dict[str, Value]:
+    """What expressions read as `message`."""
+    media: list[Value] = [{"type": item.media_type, "name": item.name, "url": item.url} for item in happened.media]
+    return {"text": happened.text, "media": media, "choice": happened.choice, "received_at": received_at}
