@@ -122,6 +122,7 @@ class TemplateUse:
     field: str
     source: str
     place: Literal["text", "value", "address", "header", "body"] = "text"
+    extra: tuple[str, ...] = ()  # names that only this template may read, such as "queue"
 
 
 @dataclass(frozen=True)

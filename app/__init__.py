@@ -1,0 +1,1 @@
+"""The house: Flask, SQLAlchemy and RQ around the engine."""

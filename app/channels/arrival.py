@@ -1,0 +1,45 @@
+"""What a channel makes of a webhook: arrivals of contacts, and reports about things under way."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from flows.event import Happening
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Something a contact did on a number of ours: a message, or a new call.
+
+    provider_id: unique in the connection; a second arrival with the same one is ignored.
+    number_id or number: the number reached, by id or by its value in this connection.
+    call_id: the provider's id of the call, for calls.
+    """
+
+    provider_id: str
+    happened: Happening
+    address: str  # the contact's, normalised
+    number: str = ""  # the number's value in this connection
+    call_id: str = ""
+    address_kind: str = "phone"
+    client_key: str = ""
+    contact_name: str = ""
+    contact_language: str = ""
+    contact_attributes: dict[str, Any] = field(default_factory=dict)
+    phone: str = ""  # a second, verified address to note on the contact, E.164
+    contact_id: int = 0  # known already (a signed visitor)
+
+
+@dataclass(frozen=True)
+class Report:
+    """News about something under way: a call's later turns, or the status of a message of ours.
+
+    A report about a call names `call_id`; one about a message `effect_id` or the message's `about_provider_id`.
+    kind: the happening's kind, or "message_status" whose happened is {"rank", "error_kind", "error", "provider_id"}.
+    """
+
+    provider_id: str
+    kind: str
+    happened: Happening | dict[str, Any]
+    call_id: str = ""
+    effect_id: int = 0
+    about_provider_id: str = ""

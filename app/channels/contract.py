@@ -1,0 +1,180 @@
+"""The contract of a channel: verify, parse, render, send. Built-in channels and plugins use the same one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+
+from app.channels.arrival import Arrival, Report
+from app.outgoing import OutgoingAnswer, OutgoingRequest
+from flows.effect import SendMessage, Verb
+
+
+class ChannelError(Exception):
+    """The root of what a channel may raise.
+
+    ChannelError
+    ├── Unsigned        a webhook whose signature is missing or wrong
+    ├── Unreadable      a webhook that is signed but cannot be understood
+    └── SendFailed      the provider refused a message
+    """
+
+
+class Unsigned(ChannelError):
+    """The webhook is not from the provider; nothing of it may be used."""
+
+
+class Unreadable(ChannelError):
+    """The webhook is signed, but something in it is missing or wrong; the message says what."""
+
+
+class SendFailed(ChannelError):
+    """The provider answered that it does not take the message.
+
+    `kind` is an error kind of send_message; a final failure is not repeated; `retry_after_seconds` is the provider's wish
+    (429), which holds for the whole number when `whole_number` is True.
+    """
+
+    def __init__(
+        self, kind: str, message: str, *, final: bool, retry_after_seconds: float = 0, whole_number: bool = False
+    ) -> None:
+        """An error kind, a sentence, and whether another attempt makes sense."""
+        super().__init__(message)
+        self.kind, self.final = kind, final
+        self.retry_after_seconds, self.whole_number = retry_after_seconds, whole_number
+
+
+@dataclass(frozen=True)
+class ConnectionInfo:
+    """A connection as a channel sees it: its settings and its opened secrets."""
+
+    id: int
+    name: str
+    kind: str
+    settings: Mapping[str, Any]
+    secrets: Mapping[str, str] = field(repr=False)
+    public_url: str = ""  # of the installation, without a slash at its end
+
+    def hook(self, path: str) -> str:
+        """The address of one of this connection's webhooks as the provider sees it."""
+        return f"{self.public_url}/hooks/{self.name}/{path}"
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """A webhook as it came in. `form` holds every pair in order; `path` is what follows /hooks/<connection>/."""
+
+    path: str
+    url: str  # as the provider sees it: public URL, path and query
+    query: Sequence[tuple[str, str]]
+    form: Sequence[tuple[str, str]]
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+
+    def field(self, name: str) -> str:
+        """A form field, else a query parameter, else empty."""
+        return next((value for key, value in (*self.form, *self.query) if key == name), "")
+
+
+@dataclass(frozen=True)
+class OutgoingMessage:
+    """A message on its way out. `key` is the effect's key and the provider's idempotency key; `effect_id` stands in the
+    status-callback address, so that a callback settles an unknown outcome. `attempt` counts from 1."""
+
+    key: str
+    effect_id: int
+    sender: str  # the number's value
+    to: str  # the contact's address
+    message: SendMessage
+    attempt: int = 1
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The provider took the message. `rank` is the message's rank that follows (4 = sent)."""
+
+    provider_id: str
+    rank: int = 4
+
+
+@dataclass(frozen=True)
+class SendPolicy:
+    """What is known after an attempt without an answer.
+
+    key_lifetime_seconds: the provider ignores a repeated key for that long (0 = it has no keys).
+    looks_up: whether `look_up` can tell if a message arrived.
+    local: the message needs nobody else: committing it is sending it (web chat).
+    """
+
+    key_lifetime_seconds: float = 0
+    looks_up: bool = False
+    local: bool = False
+
+
+@dataclass(frozen=True)
+class CallPlace:
+    """Where a voice document is rendered: the call, and the turn its own addresses must carry."""
+
+    call_id: str
+    next_turn: int
+    number: str  # ours
+    caller: str
+    language: str
+
+
+@dataclass(frozen=True)
+class Document:
+    """A rendered voice document."""
+
+    text: str
+    media_type: str = "text/xml"
+
+
+class Http(Protocol):
+    """The guarded client, as far as a channel needs it."""
+
+    def send(self, request: OutgoingRequest) -> OutgoingAnswer:
+        """Performs one request; raises app.outgoing.OutgoingError."""
+        ...
+
+
+class Channel:
+    """One kind of way in and out. Instances carry no state."""
+
+    kind: ClassVar[str]
+    title: ClassVar[str]
+    address_kind: ClassVar[str] = "phone"
+    policy: ClassVar[SendPolicy] = SendPolicy()
+    settings_schema: ClassVar[Mapping[str, Any]] = {}
+    secret_fields: ClassVar[tuple[str, ...]] = ()
+    confirms_opt_out: ClassVar[bool] = False  # the provider answers STOP itself
+
+    def verify(self, connection: ConnectionInfo, webhook: Webhook) -> None:
+        """Raises Unsigned unless the webhook is surely the provider's. Fails closed when no secret is set."""
+        raise Unsigned("This connection takes no webhooks.")
+
+    def parse(self, connection: ConnectionInfo, webhook: Webhook) -> Sequence[Arrival | Report]:
+        """What a verified webhook tells us. Raises Unreadable."""
+        raise Unreadable("This connection takes no webhooks.")
+
+    def send(self, connection: ConnectionInfo, outgoing: OutgoingMessage, http: Http) -> Sent:
+        """Hands a message to the provider. Raises SendFailed or app.outgoing.OutgoingError; at most 20 s in all."""
+        raise SendFailed("provider_code", "This connection sends no messages.", final=True)
+
+    def look_up(
+        self, connection: ConnectionInfo, outgoing: OutgoingMessage, sending_at: datetime, owned: frozenset[str], http: Http
+    ) -> Sent | None:
+        """Whether the provider has a message whose answer we never got; ignores provider ids that others own."""
+        return None
+
+    def render(self, connection: ConnectionInfo, verbs: Sequence[Verb], place: CallPlace) -> Document:
+        """A voice document of the verbs, ended so that the carrier comes back with the next turn."""
+        raise Unreadable("This connection answers no calls.")
+
+    def fallback(self, connection: ConnectionInfo, apology: str, fallback_number: str, language: str) -> Document:
+        """The document that needs neither the engine nor the database."""
+        raise Unreadable("This connection answers no calls.")
+
+    def webhook_addresses(self, connection: ConnectionInfo) -> Mapping[str, str]:
+        """The addresses the provider must call, by purpose, for the operator to see."""
+        return {}

@@ -1,0 +1,126 @@
+"""Credentials: what an outside service asks for, bound to exact origins, only ever placed in request headers."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.sealing import SecretKey
+from app.web_address import BadWebAddress, read_origin, read_web_address
+
+KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "bearer": ("token",),
+    "basic": ("user", "password"),
+    "header": ("name", "value"),
+}
+"""Each kind with the fields of its secret. Not in the query: addresses end in logs of other people's servers."""
+
+PUBLIC_FIELDS: Final = frozenset({"user", "name"})  # these may be seen again after saving; the rest is write-only
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")  # RFC 9110 §5.6.2, token
+_PRINTABLE = re.compile(r"[\x20-\x7e]+\Z")
+_TRANSPORT_HEADERS = frozenset(
+    "accept-encoding connection content-length content-type cookie expect host keep-alive te trailer "
+    "transfer-encoding upgrade".split()
+)
+_LONGEST_SECRET = 8_192  # a header line longer than this is refused by common servers
+
+
+class CredentialRefused(Exception):
+    """A credential that cannot be used or saved like this; the sentence says why and never holds the secret."""
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A named secret, its kind, and the exact origins it may be sent to."""
+
+    name: str
+    kind: str
+    origins: tuple[str, ...]
+    secret: Mapping[str, str] = field(repr=False)
+
+
+def read_credential(name: str, kind: str, origins: Sequence[str], secret: Mapping[str, str]) -> Credential:
+    """The credential with its origins in canonical form. Raises: CredentialRefused, with all that is wrong."""
+    found = problems(name, kind, origins, secret)
+    if found:
+        raise CredentialRefused(" ".join(found))
+    return Credential(name, kind, tuple(sorted({read_origin(origin) for origin in origins})), dict(secret))
+
+
+def problems(name: str, kind: str, origins: Sequence[str], secret: Mapping[str, str]) -> list[str]:
+    """A sentence for each thing that keeps this credential from being saved; none when it is right."""
+    found = [] if name.strip() else ["Give the credential a name."]
+    if not origins:
+        found.append("Name at least one origin it may be sent to, like https://api.example.com.")
+    for number, origin in enumerate(origins, start=1):
+        try:
+            read_origin(origin)
+        except BadWebAddress as error:
+            found.append(f"Origin {number}: {error}")
+    if kind not in KINDS:
+        return [*found, f"The kind must be one of {', '.join(KINDS)}."]
+    if set(secret) != set(KINDS[kind]):
+        return [*found, f"A credential of the kind {kind} has exactly these fields: {', '.join(KINDS[kind])}."]
+    return found + [sentence for name, value in secret.items() for sentence in _field_problems(kind, name, value)]
+
+
+def apply(credential: Credential, url: str) -> Mapping[str, str]:
+    """The headers that carry the secret to `url`. Raises: CredentialRefused, if the address is not of a bound origin."""
+    try:
+        origin = read_web_address(url).origin
+    except BadWebAddress as error:
+        raise CredentialRefused(f"The credential “{credential.name}” was not used. {error}") from None
+    if origin not in credential.origins:
+        raise CredentialRefused(
+            f"The credential “{credential.name}” may not be sent to {origin}: "
+            f"it is bound to {', '.join(credential.origins)}. Add the origin to the credential, or choose another one."
+        )
+    secret = credential.secret
+    if credential.kind == "bearer":
+        return {"Authorization": f"Bearer {secret['token']}"}
+    if credential.kind == "basic":
+        pair = f"{secret['user']}:{secret['password']}".encode()
+        return {"Authorization": f"Basic {base64.b64encode(pair).decode('ascii')}"}
+    return {secret["name"]: secret["value"]}
+
+
+def secrets_of(credential: Credential) -> tuple[str, ...]:
+    """The texts that must never be seen again, for `scrub`."""
+    hidden = tuple(value for name, value in credential.secret.items() if name not in PUBLIC_FIELDS)
+    return (*hidden, ":".join((credential.secret["user"], *hidden))) if credential.kind == "basic" else hidden
+
+
+def seal_secret(key: SecretKey, credential_id: str, secret: Mapping[str, str]) -> bytes:
+    """The secret as the table stores it; sealed for this one row, so that rows cannot be exchanged."""
+    return key.seal(f"credential:{credential_id}", json.dumps(dict(secret), sort_keys=True).encode())
+
+
+def open_secret(key: SecretKey, credential_id: str, sealed: bytes) -> Mapping[str, str]:
+    """What `seal_secret` sealed for this row. Raises: SealBroken."""
+    opened: dict[str, str] = json.loads(key.open(f"credential:{credential_id}", sealed))
+    return opened
+
+
+def _field_problems(kind: str, name: str, value: str) -> list[str]:
+    if not value:
+        return [f"The field {name} is empty."]
+    if len(value) > _LONGEST_SECRET:
+        return [f"The field {name} is longer than {_LONGEST_SECRET} characters."]
+    if kind == "basic":  # these travel in base64, so any text may stand in them but a colon in the user (RFC 7617 §2)
+        return ["The user may not hold a colon."] if name == "user" and ":" in value else []
+    if name == "name":
+        if not _HEADER_NAME.match(value):
+            return ["The header's name may hold only letters, digits and -."]
+        return [f"The header {value} belongs to the transport; choose the header the service names."] * (
+            value.lower() in _TRANSPORT_HEADERS or value.lower().startswith("proxy-")
+        )
+    if not _PRINTABLE.match(value) or value != value.strip():
+        return [
+            f"The field {name} holds characters that a header cannot carry; look for a line break or a space at its ends."
+        ]
+    return []

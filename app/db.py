@@ -1,0 +1,121 @@
+"""The database: engine, transactions and the only clock, the same on SQLite and PostgreSQL."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pysqlite3
+from sqlalchemy import BigInteger, Dialect, Engine, Integer, create_engine, event, text
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
+
+from app.config import Settings
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class DatabaseUnavailable(Exception):
+    """The database could not be reached or stayed busy; the caller may try again."""
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC instant, stored as whole microseconds since 1970, so that SQL computes alike on both databases."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """To microseconds."""
+        return None if value is None else to_microseconds(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """From microseconds."""
+        return None if value is None else from_microseconds(value)
+
+
+class Base(DeclarativeBase):
+    """The root of all tables."""
+
+    type_annotation_map = {datetime: Instant, int: BigInteger().with_variant(Integer, "sqlite")}
+
+
+def to_microseconds(instant: datetime) -> int:
+    """Microseconds since 1970 of an aware instant."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    """The aware UTC instant."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+class Database:
+    """One process's way to the database. `transaction()` writes, `reading()` only reads."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Use Database.connect."""
+        self.engine = engine
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        # A deferred BEGIN on SQLite fails at once in spite of the busy time-out when it later wants to write, and many
+        # writers starve each other; one mutex a process and BEGIN IMMEDIATE order them (RELIABILITY §2).
+        self._mutex = threading.Lock() if self.is_sqlite else nullcontext()
+
+    @classmethod
+    def connect(cls, settings: Settings, pool_size: int = 10) -> "Database":
+        """The engine for these settings; connects on first use."""
+        url = settings.effective_database_url
+        if url.startswith("sqlite"):
+            engine = create_engine(url, module=pysqlite3, connect_args={"timeout": 5.0, "check_same_thread": False})
+            event.listen(engine, "connect", _prepare_sqlite)
+        else:
+            engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=False, pool_timeout=10)
+        return cls(engine)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """One write transaction: commits at the end, rolls back on any exception."""
+        with self._mutex, Session(self.engine, expire_on_commit=False) as session:
+            if self.is_sqlite:
+                session.execute(text("BEGIN IMMEDIATE"))
+            yield session
+            session.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One read transaction; nothing it does is kept."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            if self.is_sqlite:
+                session.execute(text("BEGIN"))
+            yield session
+
+    def close(self) -> None:
+        """Gives all connections back to the operating system."""
+        self.engine.dispose()
+
+
+NOW = {
+    "sqlite": "(unix_microseconds() + (SELECT offset_microseconds FROM clock))",
+    "postgresql": "((extract(epoch from clock_timestamp()) * 1000000)::bigint + (SELECT offset_microseconds FROM clock))",
+}
+
+
+def now_sql(session: Session) -> str:
+    """The SQL of the present instant in microseconds: the database's time plus the offset that only tests write."""
+    return NOW[session.get_bind().dialect.name]
+
+
+def now(session: Session) -> datetime:
+    """The only source of the present: the database's clock."""
+    return from_microseconds(int(session.execute(text(f"SELECT {now_sql(session)}")).scalar_one()))
+
+
+def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # SQLAlchemy's own BEGIN would be deferred; transaction() says BEGIN IMMEDIATE
+    connection.create_function("unix_microseconds", 0, lambda: time.time_ns() // 1000)
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+        connection.execute(f"PRAGMA {pragma}")

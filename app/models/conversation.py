@@ -1,0 +1,225 @@
+"""Connections, numbers, conversations, messages, the inbox, the outbox, call documents and files."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base
+
+
+class Connection(Base):
+    """A channel with one account's settings. `kind` is the channel's; `sealed` holds its secrets, encrypted."""
+
+    __tablename__ = "connections"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    kind: Mapped[str] = mapped_column(Text)
+    settings: Mapped[str] = mapped_column(Text, default="{}")
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    enabled: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+
+
+class Number(Base):
+    """What a flow answers: a telephone number, a chat widget, a mailbox. Flows name it by `name`."""
+
+    __tablename__ = "numbers"
+    __table_args__ = (UniqueConstraint("connection_id", "value"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"))
+    value: Mapped[str] = mapped_column(Text)  # E.164, or the chat widget's public key
+    answers_calls: Mapped[bool] = mapped_column(default=False)
+    answers_messages: Mapped[bool] = mapped_column(default=True)
+    country: Mapped[str] = mapped_column(Text, default="")  # ISO code; reads national telephone numbers
+    language: Mapped[str] = mapped_column(Text, default="")
+    fallback_number: Mapped[str] = mapped_column(Text, default="")
+    rate_per_second: Mapped[float] = mapped_column(default=0.0)  # 0 = not paced
+    burst: Mapped[int] = mapped_column(default=1)
+    paced_until_at: Mapped[datetime | None]  # the instant of the next send that keeps the rate
+    blocked_until_at: Mapped[datetime | None]  # after a 429 of the provider
+    settings: Mapped[str] = mapped_column(Text, default="{}")  # the channel's own, such as a widget's allowed origins
+    created_at: Mapped[datetime]
+
+
+class Conversation(Base):
+    """What a contact and we say to each other on one number; a call is always its own.
+
+    state: open, closed. owner: flow, people, none. `fence` rises with every committed turn.
+    """
+
+    __tablename__ = "conversations"
+    __table_args__ = (
+        UniqueConstraint("connection_id", "call_id"),
+        Index("ix_conversations_of_contact", "contact_id", "number_id", "kind"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id"))
+    address_id: Mapped[int] = mapped_column(ForeignKey("addresses.id"))
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"))
+    number_id: Mapped[int] = mapped_column(ForeignKey("numbers.id"))
+    kind: Mapped[str] = mapped_column(Text)  # messages, call
+    call_id: Mapped[str | None] = mapped_column(Text)  # the provider's id of a call
+    state: Mapped[str] = mapped_column(Text, default="open", index=True)
+    owner: Mapped[str] = mapped_column(Text, default="none")
+    run_id: Mapped[int | None]  # the run under way
+    next_seq: Mapped[int] = mapped_column(default=1)
+    last_at: Mapped[datetime]  # the latest event's `at`; the next one is never below it
+    fence: Mapped[int] = mapped_column(default=0)
+    call_turn: Mapped[int] = mapped_column(default=0)  # voice documents rendered so far
+    pending_verbs: Mapped[str] = mapped_column(Text, default="[]")  # wait for the carrier's next request
+    call_ended_at: Mapped[datetime | None]
+    opened_at: Mapped[datetime]
+    last_message_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+    @property
+    def reference(self) -> str:
+        """The reference people read to each other, such as PB-10482."""
+        return reference(self.id)
+
+
+def reference(conversation_id: int) -> str:
+    """The readable reference of a conversation's id."""
+    return f"PB-{10_000 + conversation_id}"
+
+
+class Message(Base):
+    """One message of a conversation. `rank` only rises: queued 1, sending 2, unknown 3, sent 4, failed 5, delivered 6, read 7.
+
+    Rows of one conversation are inserted under its row lock, so ids rise in the order of the conversation.
+    """
+
+    __tablename__ = "messages"
+    __table_args__ = (Index("ix_messages_of_conversation", "conversation_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id"))
+    direction: Mapped[str] = mapped_column(Text)  # in, out
+    author: Mapped[str] = mapped_column(Text)  # contact, flow, agent
+    text: Mapped[str] = mapped_column(Text)
+    media: Mapped[str] = mapped_column(Text, default="[]")
+    choices: Mapped[str] = mapped_column(Text, default="[]")
+    rank: Mapped[int] = mapped_column(default=0)  # 0 = received
+    error: Mapped[str] = mapped_column(Text, default="")
+    provider_id: Mapped[str] = mapped_column(Text, default="")
+    client_key: Mapped[str] = mapped_column(Text, default="")  # web chat: the key the page made, so that it knows its own
+    effect_key: Mapped[str | None] = mapped_column(Text, unique=True)
+    event_id: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    changed_at: Mapped[datetime]
+
+
+class InboundEvent(Base):
+    """The inbox: everything that happened and must be handled, timers and agents' actions too.
+
+    kind: a happening of flows.event in snake_case, or opt-out free kinds of the house: agent_replied, agent_closed,
+    agent_took_over, message_status. state: waiting (to be handled), kept (for the next step that accepts), done,
+    dropped, set_aside. `at` with `seq` is the order; `due_at` when it may be handled at the earliest.
+    """
+
+    __tablename__ = "inbound_events"
+    __table_args__ = (
+        UniqueConstraint("connection_id", "provider_id"),
+        Index("ix_inbound_waiting", "due_at", postgresql_where=text("state = 'waiting'"), sqlite_where=text("state = 'waiting'")),
+        Index(
+            "ix_inbound_unhandled_of_conversation",
+            "conversation_id",
+            postgresql_where=text("state IN ('waiting', 'kept')"),
+            sqlite_where=text("state IN ('waiting', 'kept')"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int]
+    provider_id: Mapped[str] = mapped_column(Text)
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id"))
+    kind: Mapped[str] = mapped_column(Text)
+    happened: Mapped[str] = mapped_column(Text)  # canonical JSON of the happening
+    seq: Mapped[int]
+    at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(Text, default="waiting")
+    run_id: Mapped[int | None]  # timers: the run and the turn whose wait they end
+    turn: Mapped[int | None]
+    armed_by: Mapped[str | None] = mapped_column(Text, index=True)  # the effect whose settling starts a question's limit
+    limit_seconds: Mapped[float | None]  # counted from that settling
+    attempts: Mapped[int] = mapped_column(default=0)
+    charged: Mapped[int] = mapped_column(default=0)  # attempts made in an otherwise empty runner
+    now: Mapped[datetime | None]  # the engine's instant, stored when the first attempt was counted
+    shown_at: Mapped[datetime | None]  # a kept message was shown to people
+    error: Mapped[str] = mapped_column(Text, default="")
+    handled_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class EffectRow(Base):
+    """The outbox. state: queued, sending, sent, unknown, dead, cancelled. kind: send_message, set_webhooks."""
+
+    __tablename__ = "effects"
+    __table_args__ = (
+        Index(
+            "ix_effects_open",
+            "next_attempt_at",
+            postgresql_where=text("state IN ('queued', 'sending')"),
+            sqlite_where=text("state IN ('queued', 'sending')"),
+        ),
+        Index(
+            "ix_effects_open_of_conversation",
+            "conversation_id",
+            "id",
+            postgresql_where=text("state IN ('queued', 'sending')"),
+            sqlite_where=text("state IN ('queued', 'sending')"),
+        ),
+        Index("ix_effects_provider", "connection_id", "provider_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(Text, unique=True)
+    kind: Mapped[str] = mapped_column(Text)
+    conversation_id: Mapped[int | None] = mapped_column(ForeignKey("conversations.id"))
+    connection_id: Mapped[int]
+    number_id: Mapped[int]
+    run_id: Mapped[int | None] = mapped_column(index=True)
+    payload: Mapped[str] = mapped_column(Text)  # canonical JSON of the effect
+    to: Mapped[str] = mapped_column(Text, default="")  # the contact's address value
+    state: Mapped[str] = mapped_column(Text, default="queued")
+    attempts: Mapped[int] = mapped_column(default=0)
+    sending_at: Mapped[datetime | None]
+    next_attempt_at: Mapped[datetime]
+    provider_id: Mapped[str] = mapped_column(Text, default="")
+    error: Mapped[str] = mapped_column(Text, default="")
+    settled_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class CallDocument(Base):
+    """The voice document rendered for one request of the carrier; a repeated request gets the same one."""
+
+    __tablename__ = "call_documents"
+
+    connection_id: Mapped[int] = mapped_column(primary_key=True)
+    provider_id: Mapped[str] = mapped_column(Text, primary_key=True)  # CallSid:turn
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id"), index=True)
+    document: Mapped[str] = mapped_column(Text)
+    media_type: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class File(Base):
+    """A stored file of at most 16 MiB, known by the hash of its content."""
+
+    __tablename__ = "files"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(Text, unique=True)
+    media_type: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text, default="")
+    size_bytes: Mapped[int]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(index=True)

@@ -1,0 +1,64 @@
+"""People's side: queues, their entries, and the problems people should see."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base
+
+
+class Queue(Base):
+    """A people's queue. Flows name it by `name`."""
+
+    __tablename__ = "queues"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    title: Mapped[str] = mapped_column(Text)
+    maximum_length: Mapped[int] = mapped_column(default=0)  # 0 = no limit
+    maximum_wait_seconds: Mapped[int] = mapped_column(default=0)  # 0 = no limit of its own
+    waiting_text: Mapped[str] = mapped_column(Text, default="{}")  # per language, spoken while a caller waits
+    created_at: Mapped[datetime]
+
+
+class QueueEntry(Base):
+    """One conversation's stay in one queue. state: waiting, active, done, abandoned, timed_out, cancelled."""
+
+    __tablename__ = "queue_entries"
+    __table_args__ = (
+        Index(
+            "ux_one_live_entry",
+            "conversation_id",
+            unique=True,
+            postgresql_where=text("state IN ('waiting', 'active')"),
+            sqlite_where=text("state IN ('waiting', 'active')"),
+        ),
+        Index("ix_entries_waiting", "queue_id", postgresql_where=text("state = 'waiting'"), sqlite_where=text("state = 'waiting'")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    queue_id: Mapped[int] = mapped_column(ForeignKey("queues.id"))
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id"))
+    run_id: Mapped[int | None]  # the run that waits for its end
+    state: Mapped[str] = mapped_column(Text, default="waiting")
+    priority: Mapped[int] = mapped_column(default=0)
+    reason: Mapped[str] = mapped_column(Text, default="")
+    original_enqueued_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    row_version: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Problem(Base):
+    """Something the errors page shows: a failed step, a dead or unknown message, an event set aside."""
+
+    __tablename__ = "problems"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    conversation_id: Mapped[int | None] = mapped_column(ForeignKey("conversations.id"), index=True)
+    run_id: Mapped[int | None]
+    step: Mapped[str] = mapped_column(Text, default="")
+    kind: Mapped[str] = mapped_column(Text)
+    message: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(index=True)

@@ -1,0 +1,86 @@
+"""Requests a step may make of the host, and their answers: asking is data, the engine performs nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Retries:
+    """How often a request is repeated inside its one time limit. `statuses` repeat too, besides lost connections."""
+
+    count: int = 0
+    back_off_seconds: float = 0.5  # doubles each time
+    statuses: tuple[int, ...] = (429, 502, 503, 504)
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """One HTTP request through the guarded client. Secrets are named (`credential`), never carried."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str | None = None
+    credential: str = ""
+    timeout_seconds: float = 10.0  # everything in all: redirects and repeats too
+    maximum_bytes: int = 262_144
+    retries: Retries = Retries()
+    may_be_repeated: bool = False  # the author's word for POST and PATCH
+    cache_seconds: int = 0
+    hold_prompt: str = ""  # spoken on a call whose turn is not ready
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    """What came back. `error` is an error kind of fetch_variable's network half (dns, connect, tls, timeout,
+    redirect_refused, too_large, blocked_address, circuit_open, secret_missing, outcome_unknown) or empty."""
+
+    status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+    body: str = ""
+    size_bytes: int = 0
+    seconds: float = 0.0
+    attempts: int = 1
+    from_cache: bool = False
+    error: str = ""
+    message: str = ""
+    retryable: bool = False
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """Asks how a queue of ours stands."""
+
+    queue: str
+
+
+@dataclass(frozen=True)
+class QueueStateAnswer:
+    """`is_open` is True for a queue without calendar; `maximum_length` 0 means no limit."""
+
+    exists: bool
+    waiting: int = 0
+    maximum_length: int = 0
+    maximum_wait_seconds: int = 0
+    is_open: bool = True
+    waiting_text: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FlowVersion:
+    """Asks for the version that `run_flow` shall enter; the host puts it into `flows` and names it."""
+
+    flow: str
+    version: str = ""  # empty = latest published
+
+
+@dataclass(frozen=True)
+class FlowVersionAnswer:
+    """The version's id, empty when there is none."""
+
+    version: str
+    message: str = ""
+
+
+Request = HttpRequest | QueueState | FlowVersion
+Answer = HttpAnswer | QueueStateAnswer | FlowVersionAnswer

@@ -1,0 +1,118 @@
+"""What a step sees while it runs: its config, the variables, the event, and the rendering of its templates."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from flows.document import Flow
+from flows.event import Event
+from flows.expression import Template
+from flows.facts import Facts
+from flows.limits import Limits
+from flows.run import Run
+from flows.values import Value
+
+
+@dataclass
+class Context:
+    """One visit of one placed step. Everything but the trace notes is read-only to the step."""
+
+    flow: Flow
+    step: str  # the placed step's id
+    config: Mapping[str, Any]
+    run: Run
+    event: Event
+    limits: Limits
+    kept: Mapping[str, Any] = field(default_factory=dict)
+    effects_before: int = 0  # effects the open turn holds already; numbers the next one
+    inputs: dict[str, Value] = field(default_factory=dict)  # trace: every name a template read, with its value
+    missing: list[str] = field(default_factory=list)  # trace: names that had no value
+
+    @property
+    def facts(self) -> Facts:
+        """The contact, the conversation and the installation."""
+        return self.event.facts
+
+    @property
+    def now(self) -> datetime:
+        """The turn's one instant, aware UTC."""
+        return self.event.now
+
+    @property
+    def on_call(self) -> bool:
+        """Whether there is a caller on the line now."""
+        return self.facts.on_call and not self.run.call_ended
+
+    @property
+    def language(self) -> str:
+        """The language texts are chosen in: the contact's or number's when the flow has it, else the flow's first."""
+        return self.facts.language if self.facts.language in self.flow.languages else self.flow.languages[0]
+
+    def effect_key(self, offset: int = 0) -> str:
+        """The key the offset-th effect of this step's next outcome will have."""
+        return f"{self.run.id}/{self.run.turn}/{self.effects_before + offset}"
+
+    def scope(self) -> dict[str, Value]:
+        """All names an expression may read."""
+        facts = self.facts
+        names: dict[str, Value] = dict(self.run.variables)
+        names.update(
+            contact=dict(facts.contact),
+            conversation=dict(facts.conversation),
+            constants=dict(facts.constants),
+            message=dict(self.run.message),
+            call=dict(self.run.call),
+            error=dict(self.run.error),
+            now=self.now,
+        )
+        return names
+
+    def text(self, source: str, extra: Mapping[str, Value] | None = None) -> str:
+        """A template as text; missing values are empty and noted. Raises ExpressionError, TooLarge."""
+        return self._compiled(source, extra).render(self._scope(extra)).text
+
+    def localised(self, texts: Mapping[str, str], extra: Mapping[str, Value] | None = None) -> str:
+        """A text for the contact, in their language or the flow's first."""
+        source = texts.get(self.language) or texts.get(self.flow.languages[0]) or next(iter(texts.values()), "")
+        return self.text(source, extra)
+
+    def value(self, source: str) -> Value:
+        """A lone expression's typed value, else the rendered text. A missing value is None."""
+        return self._compiled(source, None).evaluate(self._scope(None))
+
+    def strict_text(self, source: str) -> str:
+        """A template for a recipient or a body: a missing value raises ExpressionError."""
+        return self._compiled(source, None).render(self._scope(None), strict=True).text
+
+    def strict_value(self, source: str) -> Value:
+        """A typed value for a body: a missing value raises ExpressionError."""
+        return self._compiled(source, None).evaluate(self._scope(None), strict=True)
+
+    def address(self, source: str) -> str:
+        """A template for an address: each value percent-encoded as one segment; a missing value raises."""
+        return self._compiled(source, None).render_address(self._scope(None))
+
+    def header(self, source: str) -> str:
+        """A template for a header value: refuses line breaks and missing values."""
+        return self._compiled(source, None).render_header(self._scope(None))
+
+    def _scope(self, extra: Mapping[str, Value] | None) -> dict[str, Value]:
+        return {**self.scope(), **(extra or {})}
+
+    def _compiled(self, source: str, extra: Mapping[str, Value] | None) -> Template:
+        template = Template.compile(source)
+        scope = self._scope(extra)
+        for path in sorted(template.paths):
+            value = _look_up(scope, path)
+            if value is None:
+                self.missing.append(path)
+            self.inputs[path] = value
+        return template
+
+
+def _look_up(scope: Mapping[str, Value], path: str) -> Value:
+    value: Value = dict(scope)
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
