@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.sealing import SecretKey
-from app.web_address import BadWebAddress, read_origin, read_web_address
+from app.web_address import FRAMING_HEADERS, BadWebAddress, read_origin, read_web_address
 
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "bearer": ("token",),
@@ -23,10 +23,7 @@ PUBLIC_FIELDS: Final = frozenset({"user", "name"})  # these may be seen again af
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")  # RFC 9110 §5.6.2, token
 _PRINTABLE = re.compile(r"[\x20-\x7e]+\Z")
-_TRANSPORT_HEADERS = frozenset(
-    "accept-encoding connection content-length content-type cookie expect host keep-alive te trailer "
-    "transfer-encoding upgrade".split()
-)
+_TRANSPORT_HEADERS = FRAMING_HEADERS | {"content-type", "cookie"}
 _LONGEST_SECRET = 8_192  # a header line longer than this is refused by common servers
 
 
@@ -70,7 +67,7 @@ def problems(name: str, kind: str, origins: Sequence[str], secret: Mapping[str, 
 
 
 def apply(credential: Credential, url: str) -> Mapping[str, str]:
-    """The headers that carry the secret to `url`. Raises: CredentialRefused, if the address is not of a bound origin."""
+    """The headers that carry the secret to `url`. Raises: CredentialRefused, unless its origin is bound."""
     try:
         origin = read_web_address(url).origin
     except BadWebAddress as error:
@@ -120,7 +117,5 @@ def _field_problems(kind: str, name: str, value: str) -> list[str]:
             value.lower() in _TRANSPORT_HEADERS or value.lower().startswith("proxy-")
         )
     if not _PRINTABLE.match(value) or value != value.strip():
-        return [
-            f"The field {name} holds characters that a header cannot carry; look for a line break or a space at its ends."
-        ]
+        return [f"The field {name} holds what a header cannot carry; look for a line break or a space at its ends."]
     return []

@@ -66,7 +66,8 @@ class SecretKey:
             ) from None
         if len(key) != KEY_BYTES:
             raise KeyUnusable(
-                f"The key file {path} holds {len(key)} bytes instead of {KEY_BYTES}: bring the right file back from a backup."
+                f"The key file {path} holds {len(key)} bytes instead of {KEY_BYTES}: "
+                "bring the right file back from a backup."
             )
         return cls(key)
 
@@ -98,7 +99,7 @@ class SecretKey:
         raise SealBroken("A stored secret cannot be opened with this installation's key: enter it again.") from None
 
     def sign(self, purpose: str, data: bytes) -> str:
-        """A signature of 43 characters that are safe in an address; `purpose` keeps tickets from passing as file links."""
+        """A signature of 43 characters, safe in an address; `purpose` keeps tickets from passing as file links."""
         return base64.urlsafe_b64encode(self._mac(purpose, data)).rstrip(b"=").decode("ascii")
 
     def verify(self, purpose: str, data: bytes, signature: str) -> bool:
@@ -111,7 +112,7 @@ class SecretKey:
 
 
 def _derived(key: bytes, use: str) -> bytes:
-    """A key for one use; RFC 5869 §2.3 (HKDF-Expand) for one block, which is enough for a key that is already random."""
+    """A key for one use: one block of HKDF-Expand (RFC 5869 §2.3), enough where the key is already random."""
     return hmac.digest(key, f"patchbay {use}".encode() + b"\x01", "sha256")
 
 

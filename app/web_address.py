@@ -10,6 +10,21 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 import idna
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+FRAMING_HEADERS = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Headers of the connection itself; written by hand they let one request smuggle another (RFC 9112 §11.2)."""
 LONGEST_ADDRESS = 8_192  # what common servers accept as a request line (nginx: large_client_header_buffers 8k)
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
@@ -21,12 +36,12 @@ _QUERY_SAFE = _PATH_SAFE + "?[]"
 
 
 class BadWebAddress(ValueError):
-    """A text that is not an address this installation may call; the message never repeats the text, which may hold a secret."""
+    """A text that is no address to call; the message never repeats the text, which may hold a secret."""
 
 
 @dataclass(frozen=True)
 class WebAddress:
-    """One http or https address: host in lower case (IPv6 without brackets), port always known, target ready to send."""
+    """One http or https address: host in lower case (IPv6 without brackets), port always known, target quoted."""
 
     scheme: str
     host: str
@@ -86,18 +101,6 @@ def read_origin(text: str) -> str:
     if address.target != "/" or "#" in text or "?" in text:
         raise BadWebAddress("An origin is only scheme, host and port, like https://api.example.com, without a path.")
     return address.origin
-
-
-def read_host_pairs(text: str) -> frozenset[tuple[str, int]]:
-    """The exact pairs of a setting such as `127.0.0.1:8085, [::1]:90`, each as (host, port). Raises: BadWebAddress."""
-    return frozenset(_read_pair(pair) for pair in text.replace(",", " ").split())
-
-
-def _read_pair(pair: str) -> tuple[str, int]:
-    if not re.search(r":\d+\Z", pair) or "/" in pair:
-        raise BadWebAddress(f"“{pair}” must be a host with its port, like 127.0.0.1:8085.")
-    address = read_web_address(f"http://{pair}")
-    return address.host, address.port
 
 
 def _refuse_control_characters(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ssl
 import time
@@ -81,7 +82,7 @@ class Guarded:
             try:
                 return self._ask(kept, leg, deadline, maximum_bytes)
             except ConnectionLost as lost:
-                if lost.answer_began or lost.may_have_arrived and not repeatable:
+                if lost.answer_began or (lost.may_have_arrived and not repeatable):
                     raise
         try:
             connection = self._connections.open(address, ips, deadline)
@@ -94,7 +95,6 @@ class Guarded:
         self, connection: PinnedConnection, leg: Leg, deadline: Deadline, maximum_bytes: int
     ) -> tuple[int, Mapping[str, str], bytes]:
         stream = connection.stream
-        assert stream is not None, "only opened connections are asked"
         stream.begin(deadline, maximum_bytes * _FRAMING_FACTOR + _FRAMING_BYTES)
         host = leg.address.host_and_port
         reusable = False
@@ -140,10 +140,8 @@ def _write(connection: PinnedConnection, leg: Leg) -> None:
     headers |= {name.title(): value for name, value in leg.secret_headers.items()}
     headers |= {"Host": leg.address.host_and_port, "Accept-Encoding": "gzip, deflate"}
     encoded = {name: value.encode("utf-8", "replace").decode("latin-1") for name, value in headers.items()}
-    try:
+    with contextlib.suppress(BrokenPipeError):  # a server may answer, say 413, before it has read everything
         connection.request(leg.method, leg.address.target, body=leg.body, headers=encoded, preload_content=False)
-    except BrokenPipeError:
-        pass  # a server may answer, say 413, before it has read everything; the answer is on its way
 
 
 def _read(response: BaseHTTPResponse, leg: Leg, maximum_bytes: int) -> bytes:

@@ -28,7 +28,7 @@ IDLE_IN_ALL: Final = 256
 
 
 def default_tls() -> ssl.SSLContext:
-    """Certificates and names checked, by the system's authorities and Mozilla's (a slim container has none of its own)."""
+    """Certificates and names checked, by the system's authorities and Mozilla's (a slim container has none)."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
@@ -37,31 +37,16 @@ def default_tls() -> ssl.SSLContext:
 class PinnedConnection(HTTPConnection):
     """A connection to one checked address of one host; it never looks a name up by itself and knows no proxy."""
 
-    def __init__(self, address: WebAddress, ip: str) -> None:
+    def __init__(self, address: WebAddress, ip: str, stream: TimedSocket) -> None:
         super().__init__(address.host, address.port)
         self.key = (address.scheme, address.host, address.port)
         self.ip = ip
         self.idle_since = 0.0
-        self.stream: TimedSocket | None = None
+        self.sock = self.stream = stream
 
     def connect(self) -> None:
         """Never called on the way of a request: a connection that closed is thrown away."""
         raise ConnectionError("the connection was closed")
-
-    def open(self, tls: ssl.SSLContext, seconds: float, deadline: Deadline) -> None:
-        """Connects to the address within `seconds`. Raises: OSError, ssl.SSLError, TimeoutError."""
-        raw = socket.socket(socket.AF_INET6 if ":" in self.ip else socket.AF_INET, socket.SOCK_STREAM)
-        try:
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            raw.settimeout(min(seconds, deadline.left()))
-            raw.connect((self.ip, self.key[2]))
-            self.stream = TimedSocket(raw, deadline)
-            if self.key[0] == "https":
-                self.stream.start_tls(tls, self.key[1])
-        except BaseException:
-            (self.stream or raw).close()
-            raise
-        self.sock = self.stream
 
 
 class Connections:
@@ -92,7 +77,7 @@ class Connections:
                 if place is None:
                     return None
                 connection = self._idle.pop(place)
-            if connection.stream is not None and connection.stream.is_quiet():
+            if connection.stream.is_quiet():
                 return connection
             connection.close()
 
@@ -100,11 +85,10 @@ class Connections:
         """A new connection to the first address that takes it. Raises: NotConnected, TlsRefused, TimedOut."""
         reason = "no address"
         for place, ip in enumerate(ips):
-            connection = PinnedConnection(address, ip)
             try:
                 # A share of what is left, so that one dead address does not eat the time of the living.
-                connection.open(self._tls, deadline.left() / (len(ips) - place), deadline)
-                return connection
+                share = deadline.left() / (len(ips) - place)
+                return PinnedConnection(address, ip, _connected(address, ip, share, deadline, self._tls))
             except ssl.SSLCertVerificationError as error:
                 why = error.verify_message.rstrip(".")
                 raise TlsRefused(f"{address.host_and_port} could not prove who it is: {why}.") from None
@@ -143,6 +127,21 @@ class Connections:
             connection.close()
 
     def _drop_inherited(self) -> None:
-        """After a fork the parent's connections must be forgotten unread: two processes on one connection mix answers."""
+        """After a fork the parent's connections must be forgotten: two processes on one connection mix answers."""
         if self._process != os.getpid():
             self._process, self._idle = os.getpid(), []
+
+
+def _connected(address: WebAddress, ip: str, seconds: float, deadline: Deadline, tls: ssl.SSLContext) -> TimedSocket:
+    raw = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_STREAM)
+    stream = TimedSocket(raw, deadline)
+    try:
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        raw.settimeout(min(seconds, deadline.left()))
+        raw.connect((ip, address.port))
+        if address.scheme == "https":
+            stream.start_tls(tls, address.host)
+    except BaseException:
+        stream.close()
+        raise
+    return stream

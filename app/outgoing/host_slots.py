@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from typing import Final
-
-SLOTS_PER_HOST: Final = 8  # of the runner's threads; a host that answers in 100 ms still serves 80 requests a second
 
 
 class HostSlots:
-    """At most so many requests at once per host; never waits, so that the caller can do other work. Safe for many threads."""
+    """At most so many requests at once per host; never waits, so that the caller can do other work.
 
-    def __init__(self, per_host: int = SLOTS_PER_HOST) -> None:
+    Safe for many threads.
+    """
+
+    def __init__(self, per_host: int) -> None:
         self._per_host = per_host
         self._lock = threading.Lock()
         self._taken: Counter[str] = Counter()

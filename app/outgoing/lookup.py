@@ -36,7 +36,7 @@ class Lookup:
     """Resolves hosts in threads, since no operating system gives `getaddrinfo` a time limit."""
 
     def __init__(self, allowed: frozenset[tuple[str, int]], resolver: Resolver, clock: Clock = time.monotonic) -> None:
-        self._allowed = allowed
+        self._allowed = frozenset((_canonical(host), port) for host, port in allowed)
         self._resolver = resolver
         self._clock = clock
         self._lock = threading.Lock()
@@ -64,7 +64,7 @@ class Lookup:
             self._kept.pop((host, port), None)
 
     def _checked(self, host: str, port: int, found: Sequence[str]) -> tuple[str, ...]:
-        """All of `found`, or a refusal if a single one is blocked: a name with a public and a private address is an attack."""
+        """All of `found`, or a refusal if one is blocked: a name with a public and a private address is an attack."""
         if (host, port) not in self._allowed:
             for address in found:
                 if kind := blocked_as(address):
@@ -107,3 +107,8 @@ class Lookup:
         finally:
             with self._lock:
                 self._asked.pop((host, port), None)
+
+
+def _canonical(host: str) -> str:
+    """The spelling that `read_web_address` gives a host."""
+    return str(ipaddress.IPv6Address(host)) if ":" in host else host.lower().removesuffix(".")

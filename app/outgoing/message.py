@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.outgoing.errors import BadRequest
+from app.web_address import FRAMING_HEADERS
 
 DEFAULT_TIMEOUT_SECONDS: Final = 10.0
 DEFAULT_BYTES: Final = 256 * 1024  # STEPS, Limits: the answer of an API
@@ -15,10 +16,6 @@ MAXIMUM_BYTES: Final = 5 * 1024 * 1024  # STEPS, Limits: the most an author may 
 MAXIMUM_FILE_BYTES: Final = (
     16 * 1024 * 1024
 )  # DESIGN §5: the most the table of files takes, for channels that fetch media
-NOT_BY_THE_AUTHOR: Final = frozenset(
-    "accept-encoding connection content-length expect host keep-alive te trailer transfer-encoding upgrade".split()
-)
-"""Headers that frame a request; written by hand they would let one request smuggle another (RFC 9112 §11.2)."""
 
 _METHOD = re.compile(r"[A-Z]{1,20}\Z")
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}\Z")
@@ -52,7 +49,7 @@ class OutgoingRequest:
         for name, value in (*self.headers.items(), *self.secret_headers.items()):
             if not _NAME.match(name):
                 raise BadRequest("A header's name may hold only letters, digits and -; correct the list of headers.")
-            if name.lower() in NOT_BY_THE_AUTHOR or name.lower().startswith("proxy-"):
+            if name.lower() in FRAMING_HEADERS or name.lower().startswith("proxy-"):
                 raise BadRequest(f"The header {name} is set by the connection itself; remove it.")
             if _VALUE_CONTROL.search(value):
                 raise BadRequest(f"The value of the header {name} holds a line break or control character; remove it.")

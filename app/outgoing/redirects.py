@@ -42,7 +42,8 @@ def next_leg(leg: Leg, status: int, location: str, followed: int) -> Leg:
             f"{here} redirects from https to http, which would show the request to everyone on the way."
         )
     following = replace(leg, address=address)
-    if status == 303 and leg.method != "HEAD" or status in (301, 302) and leg.method == "POST":  # RFC 9110 §15.4
+    becomes_get = leg.method != "HEAD" if status == 303 else status in (301, 302) and leg.method == "POST"
+    if becomes_get:  # RFC 9110 §15.4
         headers = {name: value for name, value in leg.headers.items() if name.lower() not in _OF_THE_BODY}
         following = replace(following, method="GET", headers=headers, body=None)
     if following == leg:

@@ -32,7 +32,7 @@ class Deadline:
 
 
 class WireFull(Exception):
-    """More bytes came than any answer within the bound needs; not an OSError, so that no library takes it for a broken line."""
+    """More bytes came than any answer within the bound needs; no OSError, lest a library take it for a broken line."""
 
 
 class TimedSocket:
@@ -53,7 +53,7 @@ class TimedSocket:
         self.sent_bytes = self.received_bytes = 0
 
     def start_tls(self, context: ssl.SSLContext, host: str) -> None:
-        """Turns the connection into TLS with `host`, certificate checked. Raises: ssl.SSLError, OSError, TimeoutError."""
+        """Turns to TLS with `host`, its certificate checked. Raises: ssl.SSLError, OSError, TimeoutError."""
         wrapped = context.wrap_socket(self._socket, server_hostname=host, do_handshake_on_connect=False)
         self._socket = wrapped
         wrapped.settimeout(0)  # by hand, because gevent's handshake starts its time anew with every byte
@@ -89,7 +89,7 @@ class TimedSocket:
         return count
 
     def is_quiet(self) -> bool:
-        """True while the other side has neither closed nor sent anything: only then may the connection be used again."""
+        """True while the other side has neither closed nor sent: only then may the connection be used again."""
         return not self._closing and not wait_for_read(self._socket, 0.0)
 
     def settimeout(self, _seconds: object) -> None:
