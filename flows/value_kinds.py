@@ -1,6 +1,6 @@
 """What a variable may hold: the seven kinds of value, their bounds, and the errors about them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, TypeAlias
@@ -61,7 +61,7 @@ def described(kind: ValueType | None) -> str:
 
 
 def bounded(number: Decimal) -> Decimal:
-    """The number itself, a negative nought as nought.
+    """The number itself; a nought without sign.
 
     Raises:
         TooLarge: it is not finite, or needs more than 400 digits before or after the point.
@@ -69,7 +69,7 @@ def bounded(number: Decimal) -> Decimal:
     if not number.is_finite():
         raise TooLarge("A number must be finite.")
     if not number:
-        return Decimal(0) if number.is_signed() or number.as_tuple().exponent != 0 else number
+        return number.copy_abs() if abs(_exponent(number)) <= MAXIMUM_DIGITS else Decimal(0)
     if number.adjusted() >= MAXIMUM_DIGITS or _exponent(number) < -MAXIMUM_DIGITS:
         raise TooLarge(f"A number has at most {MAXIMUM_DIGITS} digits before the point and {MAXIMUM_DIGITS} after it.")
     return number
@@ -97,12 +97,8 @@ def count_within(value: Value, limit: int) -> int:
             parts.extend(part[: limit + 1])
         elif isinstance(part, dict):
             size += sum(map(len, part))
-            parts.extend(_first(list(part.values()), limit))
+            parts.extend(list(part.values())[: limit + 1])
     return size
-
-
-def _first(values: Sequence[Value], limit: int) -> Sequence[Value]:
-    return values[: limit + 1]
 
 
 def _exponent(number: Decimal) -> int:
