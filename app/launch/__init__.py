@@ -1,1 +1,1 @@
-"""The embedded launcher behind `patchbay run`: private Redis, web, workers, sweeper and the example API in one command."""
+"""The embedded launcher behind `patchbay run`: private Redis, web, workers, sweeper, the example API."""

@@ -119,7 +119,7 @@ class Children:
         self._groups: list[list[Child]] = []
 
     def add(self, commands: Sequence[Command]) -> None:
-        """Start the commands; when stopping, they are all gone before those that were added earlier are asked to stop."""
+        """Start the commands; they will be gone before those that were added earlier are asked to stop."""
         group = [Child(command, self._say) for command in commands]
         self._groups.append(group)
         for child in group:

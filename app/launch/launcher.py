@@ -25,8 +25,9 @@ Programs = Callable[[Settings], Sequence[Sequence[Command]]]
 def launch(settings: Settings, prepare: Prepare = lambda _: (), programs: Programs = commands) -> int:
     """Start everything and keep it running until SIGINT, SIGTERM or SIGHUP; the exit code.
 
-    `prepare` gets the settings that the children will run with (Redis and the example API included), brings the database up
-    to date and returns lines to print once web answers. It may raise CannotStart. Call from the main thread.
+    `prepare` gets the settings that the children will run with (Redis and the example API included), brings the
+    database up to date and returns lines to print once web answers; it may raise CannotStart. Call it from the main
+    thread.
     """
     children = Children(_say)
     try:
@@ -72,7 +73,7 @@ def _stop_signals(children: Children) -> Iterator[threading.Event]:
     """An event that the first signal sets; a second one kills what does not want to stop."""
     stop = threading.Event()
 
-    def on_signal(number: int, frame: object) -> None:
+    def on_signal(_number: int, _frame: object) -> None:
         if stop.is_set():
             children.kill()
         stop.set()
@@ -104,9 +105,7 @@ def _private_redis(settings: Settings, children: Children) -> Iterator[str]:
             yield server.url
         else:
             children.stop()
-            _say(
-                f"{program} does not start, see {server.folder / 'redis.log'}; everything works without it, only slower."
-            )
+            _say(f"{program} does not start, see {server.folder / 'redis.log'}; everything works without.")
             yield ""
     finally:
         children.stop()

@@ -24,8 +24,8 @@ def check_sqlite(settings: Settings, version: tuple[int, ...] = pysqlite3.sqlite
     """Raises: CannotStart when the database is SQLite and this SQLite is too old to be trusted with it."""
     if settings.effective_database_url.startswith("sqlite") and version < OLDEST_SQLITE:
         raise CannotStart(
-            f"SQLite {_dotted(version)} is too old: it can damage its own files, and {_dotted(OLDEST_SQLITE)} or newer is "
-            "needed. Run `make clean run` to install the packaged one, or set DATABASE_URL to a PostgreSQL."
+            f"SQLite {_dotted(version)} is too old: it can damage its own files, and {_dotted(OLDEST_SQLITE)} or newer "
+            "is needed. Run `make clean run` to install the packaged one, or set DATABASE_URL to a PostgreSQL."
         )
 
 
@@ -50,7 +50,7 @@ def check_port(host: str, port: int, setting: str) -> None:
 
 
 def make_data_folder(folder: Path) -> None:
-    """Create the data folder, readable by its owner only, unless it exists. Raises: CannotStart when nothing can be written there."""
+    """Create the data folder for its owner only, unless it exists. Raises: CannotStart when it cannot be written."""
     trial = folder / f".write-test-{os.getpid()}"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -58,8 +58,8 @@ def make_data_folder(folder: Path) -> None:
         trial.unlink()
     except OSError as error:
         raise CannotStart(
-            f"The data folder {folder} cannot be written ({(error.strerror or str(error)).lower()}): mend its rights, or "
-            "set PATCHBAY_DATA to another folder."
+            f"The data folder {folder} cannot be written ({(error.strerror or str(error)).lower()}): mend its rights, "
+            "or set PATCHBAY_DATA to another folder."
         ) from None
 
 
@@ -75,8 +75,8 @@ def only_launcher(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             lock.seek(0)
             raise CannotStart(
-                f"Patchbay runs already on the data folder {folder} (process {lock.read().strip() or 'unknown'}): stop it "
-                "first, or set PATCHBAY_DATA and PORT for a second one."
+                f"Patchbay runs already on the data folder {folder} (process {lock.read().strip() or 'unknown'}): stop "
+                "it first, or set PATCHBAY_DATA and PORT for a second one."
             ) from None
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")

@@ -18,7 +18,7 @@ DOWNLOAD_SECONDS = 60
 
 
 def find(cache_folder: Path) -> Path | None:
-    """The program to start, or None where there is none for this machine. What is fetched is kept in the cache folder."""
+    """The program to start, or None where there is none for this machine; a fetched one stays in the cache folder."""
     for name in ("redis-server", "valkey-server"):
         if (found := shutil.which(name)) and is_new_enough(Path(found)):
             return Path(found)

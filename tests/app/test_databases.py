@@ -1,0 +1,25 @@
+"""The tests' own ground: a fresh database of each kind, an empty Redis."""
+
+from app.config import Settings
+from app.db import Database, now
+from app.launch.redis_server import RedisServer
+from tests.postgres import PostgresServer
+
+
+def test_each_kind_of_database_is_migrated_and_has_a_clock(settings: Settings) -> None:
+    database = Database.connect(settings)
+    with database.reading() as session:
+        assert now(session).tzinfo is not None
+    database.close()
+
+
+def test_postgresql_runs_in_our_own_folder_and_not_as_root(postgres_server: PostgresServer) -> None:
+    assert postgres_server.execute("SHOW data_directory") == [(str(postgres_server.folder / "data"),)]
+    assert postgres_server.folder.stat().st_uid != 0
+    assert postgres_server.folder.stat().st_mode & 0o077 == 0
+
+
+def test_redis_is_empty_and_reached_by_its_socket_only(redis_url: str, session_redis: RedisServer) -> None:
+    assert redis_url.startswith("unix://")
+    assert session_redis.ask("DBSIZE") == ":0"
+    assert session_redis.socket_path.stat().st_mode & 0o077 == 0

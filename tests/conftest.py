@@ -1,0 +1,129 @@
+"""What every test may ask for: a migrated database of either kind, a private Redis, a data folder, a browser."""
+
+import importlib
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from app.config import Settings
+from app.launch import redis_program
+from app.launch.children import end_group, start
+from app.launch.redis_server import RedisServer
+from tests.postgres import PostgresServer
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The session's PostgreSQL; a test that stops it must use one of its own."""
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer) -> str:
+    """The name of a migrated database that nobody connects to, to be copied for each test."""
+    postgres_server.execute("CREATE DATABASE migrated")
+    _migrate(Settings.from_environment({"DATABASE_URL": postgres_server.url("migrated")}))
+    return "migrated"
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a migrated SQLite file that nobody opens, to be copied for each test."""
+    folder = tmp_path_factory.mktemp("migrated")
+    _migrate(Settings.from_environment({"PATCHBAY_DATA": str(folder)}))
+    return folder
+
+
+@pytest.fixture
+def data_folder(tmp_path: Path) -> Path:
+    """An empty PATCHBAY_DATA."""
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+@pytest.fixture
+def sqlite_url(data_folder: Path, sqlite_template: Path) -> str:
+    """DATABASE_URL of a fresh, migrated SQLite file in the test's data folder."""
+    for file in sqlite_template.glob("patchbay.db*"):
+        shutil.copy(file, data_folder)
+    return f"sqlite:///{data_folder / 'patchbay.db'}"
+
+
+@pytest.fixture
+def postgresql_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
+    """DATABASE_URL of a fresh, migrated PostgreSQL database."""
+    name = f"test_{next(_numbers)}"
+    postgres_server.execute(f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
+    yield postgres_server.url(name)
+    postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """DATABASE_URL of a fresh, migrated database: a test that asks for it runs once on each kind."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture(scope="session")
+def session_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """The session's Redis; a test that stops it must use one of its own (`private_redis`)."""
+    with private_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(session_redis: RedisServer) -> str:
+    """REDIS_URL of an empty private Redis."""
+    session_redis.ask("FLUSHALL")
+    return session_redis.url
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str, data_folder: Path) -> Settings:
+    """Settings over all of the above, on both databases."""
+    return Settings.from_environment(
+        {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "PATCHBAY_DATA": str(data_folder)}
+    )
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The browser's program; without one the test is skipped, saying why."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return Path(found)
+    pytest.skip("no chromium on PATH (as root on Debian `make test` installs it)")
+
+
+@contextmanager
+def private_redis(folder: Path) -> Iterator[RedisServer]:
+    """A Redis of the test's own in that folder, gone at the end."""
+    program = redis_program.find(Path(sys.prefix) / "redis")
+    assert program is not None, "no redis-server was found or could be fetched"
+    server = RedisServer.place(program, folder)
+    process = start(server.command())
+    try:
+        assert server.wait_until_it_answers(10), (folder / "redis.log").read_text()
+        yield server
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        end_group(process)
+        server.tidy()
+
+
+def _migrate(settings: Settings) -> None:
+    importlib.import_module("app.db").migrate(settings)
