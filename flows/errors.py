@@ -15,8 +15,8 @@ class FlowError(Exception):
 class DocumentError(FlowError):
     """A flow's document is refused. `path` is where, as "steps.tier.exits"; empty means the whole document.
 
-    `code` is a short stable word: not_utf8, not_json, too_large, too_deep, duplicate_key, not_a_number,
-    number_out_of_range, unknown_format, unknown_key, missing_key, wrong_type, bad_value, too_many_steps, too_many_exits.
+    `code` is a short stable word: not_utf8, not_json, too_large, too_deep, duplicate_key, number_out_of_range,
+    unknown_format, unknown_key, missing_key, wrong_type, bad_value, too_many_steps, too_many_exits.
     """
 
     def __init__(self, path: str, sentence: str, code: str = "bad_value") -> None:
