@@ -5,6 +5,7 @@ import http.client
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -17,6 +18,8 @@ from app.launch.redis_server import RedisServer
 
 REDIS_START_SECONDS = 10.0
 LOOK_SECONDS = 0.05
+IMPATIENT_SECONDS = 1.0
+"""Until then a second signal is the first one's copy: make and timeout pass on what the whole group was sent."""
 
 Prepare = Callable[[Settings], Sequence[str]]
 Programs = Callable[[Settings], Sequence[Sequence[Command]]]
@@ -70,11 +73,15 @@ def _checked(settings: Settings) -> Settings:
 
 @contextmanager
 def _stop_signals(children: Children) -> Iterator[threading.Event]:
-    """An event that the first signal sets; a second one kills what does not want to stop."""
+    """An event that the first signal sets; one after IMPATIENT_SECONDS kills what does not want to stop."""
     stop = threading.Event()
+    told = 0.0
 
     def on_signal(_number: int, _frame: object) -> None:
-        if stop.is_set():
+        nonlocal told
+        if not stop.is_set():
+            told = time.monotonic()
+        elif time.monotonic() - told > IMPATIENT_SECONDS:
             children.kill()
         stop.set()
 
