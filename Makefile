@@ -17,7 +17,7 @@ test: .venv/dev.stamp
 	@$(python) -m pytest $(TESTS)
 
 check: .venv/dev.stamp
-	@$(python) -m ruff format --check --quiet . || { echo "Run: $(python) -m ruff format ." >&2; exit 1; }
+	@$(python) -m ruff format --check --quiet --output-format=concise . || { echo "Run: $(python) -m ruff format ." >&2; exit 1; }
 	@$(python) -m ruff check --quiet .
 	@$(python) -m mypy --no-error-summary $(call present,$(code)) wsgi.py
 	@.venv/bin/lint-imports --no-logo

@@ -2,7 +2,6 @@
 
 import importlib
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -111,7 +110,7 @@ def chromium() -> Path:
 @contextmanager
 def private_redis(folder: Path) -> Iterator[RedisServer]:
     """A Redis of the test's own in that folder, gone at the end."""
-    program = redis_program.find(Path(sys.prefix) / "redis")
+    program = redis_program.find(redis_program.cache_folder(folder))
     assert program is not None, "no redis-server was found or could be fetched"
     server = RedisServer.place(program, folder)
     process = start(server.command())

@@ -100,7 +100,7 @@ def _private_redis(settings: Settings, children: Children) -> Iterator[str]:
     if settings.redis_url:
         yield settings.redis_url
         return
-    program = redis_program.find(settings.data_folder / "redis")
+    program = redis_program.find(redis_program.cache_folder(settings.data_folder))
     if program is None:
         _say("No Redis was found or could be fetched; everything works without it, up to a second slower.")
         yield ""

