@@ -1,0 +1,66 @@
+"""Failures: the kinds the engine itself gives, and what the installation does when a flow has no answer of its own."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from flows.context import Context
+from flows.document import Flow
+from flows.effect import Dial, Effect, EnterQueue, HangUp, LeaveQueue, NoteProblem, Say, SendMessage
+from flows.step import Failure
+
+ENGINE_ERRORS: Mapping[str, str] = {
+    "step_missing": "The step's type is not installed here, or it was made by a newer version of it.",
+    "exit_missing": "The step left by an exit that leads nowhere.",
+    "step_error": "The step's own code broke.",
+    "expression_error": "An expression could not be worked out.",
+    "too_large": "A text or variable would be larger than allowed.",
+    "too_many_variables": "The run would hold more variables than allowed.",
+    "call_ended": "There is no caller on the line (any more).",
+    "wait_too_long": "The step would wait longer than allowed.",
+    "run_too_long": "The run visited more steps than allowed.",
+    "loop_detected": "The flow goes round in a circle without ever waiting.",
+    "run_too_old": "The run began longer ago than allowed.",
+}
+
+LONGEST_MESSAGE = 500
+# Where Python would show an object's place in memory: it differs from process to process, so a replay would too.
+_PLACE_IN_MEMORY = re.compile(r" at 0x[0-9a-f]+", re.IGNORECASE)
+
+
+def broken(title: str, problem: BaseException) -> Failure:
+    """The failure of a step whose code raised something it should not."""
+    said = _PLACE_IN_MEMORY.sub("", str(problem)).splitlines()
+    because = f"{type(problem).__name__}: {said[0]}" if said else type(problem).__name__
+    return Failure("step_error", f"The step “{title}” broke ({because[:LONGEST_MESSAGE]}).")
+
+
+def cycle(flow: Flow, path: Sequence[str]) -> str:
+    """The last circle in a path of step ids, by the steps' names, as "Ask again → Check → Ask again"."""
+    last = path[-1]
+    before = next((index for index in range(len(path) - 2, -1, -1) if path[index] == last), 0)
+    return " → ".join(flow.steps[step].name or step if step in flow.steps else step for step in path[before:])
+
+
+def way_out(context: Context, failure: Failure) -> tuple[Effect, ...]:
+    """The installation's default: apologise, let the caller out, hand the conversation to people, note the problem."""
+    facts = context.facts
+    effects: list[Effect] = []
+    if context.run.in_queue:
+        effects.append(LeaveQueue("cancelled"))
+    language, apology = _apology(context)
+    if context.on_call:
+        if apology:
+            effects.append(Say(apology, language=language))
+        effects.append(Dial(number=facts.fallback_number) if facts.fallback_number else HangUp())
+    elif apology:
+        effects.append(SendMessage(apology, language=language))
+    effects.append(EnterQueue(facts.fallback_queue, run_waits=False, reason=f"failed: {failure.kind}"))
+    effects.append(NoteProblem(context.step, failure.kind, failure.message))
+    return tuple(effects)
+
+
+def _apology(context: Context) -> tuple[str, str]:
+    texts = context.facts.apology
+    wanted = (context.facts.language, context.language, min(texts, default=""))
+    language = next((one for one in wanted if texts.get(one)), "")
+    return language, texts.get(language, "")

@@ -1,0 +1,138 @@
+"""The trace: what each visited step read, did and why, as bounded JSON data without secrets."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import date
+from decimal import Decimal
+from math import isfinite
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from flows.ask import Answer, HttpAnswer, HttpRequest, Request
+from flows.context import Context
+from flows.document import Flow, PlacedStep
+from flows.errors import FlowError
+from flows.step import Failure
+from flows.values import Value, clean_text, encode
+from flows.wire import kind_of
+
+Entry = dict[str, Any]
+
+# A trace is read by people and stored with every turn: enough to see what a thing was, not a second copy of it.
+LONGEST_TEXT = 500
+MOST_PARTS = 50
+DEEPEST = 8
+
+# Names of headers whose values are secrets even where an author wrote them by hand instead of naming a credential.
+_SECRET_WORDS = ("auth", "cookie", "key", "secret", "token", "password")
+HIDDEN = "(hidden)"
+
+
+def new_entry(stands_on: tuple[str, str, PlacedStep | None], came_by: str = "") -> Entry:
+    """The entry of a visit that begins; `came_by` is the kind of the event that ended a wait."""
+    version, step, placed = stands_on
+    entry: Entry = {
+        "version": version,
+        "step": step,
+        "type": placed.type if placed else "",
+        "exit": None,
+        "inputs": {},
+        "missing": [],
+        "set": {},
+        "why": {},
+        "effects": 0,
+    }
+    return {**entry, "came_by": came_by} if came_by else entry
+
+
+def note_inputs(entry: Entry, context: Context) -> None:
+    """What the step's templates read, and what had no value."""
+    entry["inputs"].update(_values(context.flow, context.inputs))
+    entry["missing"] += [name for name in dict.fromkeys(context.missing) if name not in entry["missing"]]
+
+
+def note_sets(entry: Entry, flow: Flow, sets: Mapping[str, Value]) -> None:
+    """What the step set."""
+    entry["set"].update(_values(flow, sets))
+
+
+def note_why(entry: Entry, why: Mapping[str, Any]) -> None:
+    """The step's own words."""
+    entry["why"].update(shown(dict(why)))
+
+
+def note_request(entry: Entry, request: Request) -> None:
+    """What the step asked of the host; its answer follows."""
+    entry.setdefault("asks", []).append({"request": _request(request)})
+
+
+def note_answer(entry: Entry, answer: Answer) -> None:
+    """What came back, without its body."""
+    told: dict[str, Any] = {part.name: getattr(answer, part.name) for part in fields(answer)}
+    if isinstance(answer, HttpAnswer):
+        for name in ("headers", "body"):
+            del told[name]
+    entry["asks"][-1]["answer"] = shown(told)
+
+
+def note_failure(entry: Entry, failure: Failure) -> None:
+    """Why the step failed; it left by `failure` unless the exit it took leads nowhere."""
+    entry["exit"] = entry["exit"] or "failure"
+    entry["failure"] = {
+        "kind": failure.kind,
+        "message": shown(failure.message),
+        "retryable": failure.retryable,
+    }
+
+
+def shown(data: object, depth: int = 0) -> Any:
+    """Anything as bounded JSON data: long texts and lists are cut and say so, values are written as `encode` does."""
+    if data is None or isinstance(data, bool | int):
+        return data
+    if isinstance(data, float):
+        return data if isfinite(data) else str(data)
+    if isinstance(data, str):
+        text = clean_text(data[:LONGEST_TEXT])
+        return text if len(data) <= LONGEST_TEXT else f"{text}… ({len(data)} characters)"
+    if depth >= DEEPEST:
+        return "…"
+    if isinstance(data, Mapping):
+        some = {str(key)[:LONGEST_TEXT]: shown(data[key], depth + 1) for key in list(data)[:MOST_PARTS]}
+        return some if len(data) <= MOST_PARTS else {**some, "…": f"{len(data) - MOST_PARTS} more"}
+    if isinstance(data, list | tuple):
+        few = [shown(part, depth + 1) for part in data[:MOST_PARTS]]
+        return few if len(data) <= MOST_PARTS else [*few, f"… {len(data) - MOST_PARTS} more"]
+    if isinstance(data, Decimal | date):
+        try:
+            return encode(data)
+        except FlowError:
+            return f"({type(data).__name__})"
+    return f"({type(data).__name__})"
+
+
+def _values(flow: Flow, values: Mapping[str, Value]) -> dict[str, Any]:
+    return {name: HIDDEN if _is_private(flow, name) else shown(value) for name, value in values.items()}
+
+
+def _is_private(flow: Flow, path: str) -> bool:
+    return flow.variables.get(path.partition(".")[0], {}).get("private") is True
+
+
+def _request(request: Request) -> Any:
+    told: dict[str, Any] = {part.name: getattr(request, part.name) for part in fields(request)}
+    if isinstance(request, HttpRequest):
+        told["url"] = _without_password(request.url)
+        told["headers"] = {
+            name: HIDDEN if any(word in name.lower() for word in _SECRET_WORDS) else value
+            for name, value in request.headers.items()
+        }
+        told["retries"] = {part.name: getattr(request.retries, part.name) for part in fields(request.retries)}
+    return shown({"kind": kind_of(type(request)), **told})
+
+
+def _without_password(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # such as an unclosed bracket: the client will refuse it, the trace shows it
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

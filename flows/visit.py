@@ -1,0 +1,190 @@
+"""One call of a placed step's code within a walk, and what comes of it: outcome, failure, trace."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from flows import tracing
+from flows.context import Context
+from flows.effect import EnterQueue, NoteProblem
+from flows.event import Event
+from flows.expression import ExpressionError
+from flows.failing import broken, cycle, way_out
+from flows.outcomes import Refused, checked_effects, checked_keep, checked_values, checked_waiting
+from flows.run import OpenTurn
+from flows.step import Ask, Failure, Finish, Outcome, Step, Take, Wait
+from flows.tracing import Entry
+from flows.values import TooLarge, Value
+from flows.walk import Walk
+from flows.wire import to_data
+
+Code = Callable[[Step, Context], Outcome]
+VOICE = frozenset({"call"})
+
+
+class Visit:
+    """One call of a placed step's code. `entry` is its trace entry, gone on with after an Ask."""
+
+    def __init__(self, walk: Walk, event: Event, kept: Mapping[str, Any], entry: Entry) -> None:
+        self.walk = walk
+        self.entry = entry
+        self.context = Context(
+            flow=walk.flow,
+            step=walk.step,
+            config={},
+            run=walk.run,
+            event=event,
+            limits=walk.limits,
+            kept=kept,
+            effects_before=len(walk.effects),
+        )
+        self.placed = self.context.flow.steps.get(walk.step)
+        self.title = (self.placed.name if self.placed else "") or walk.step
+        walk.trace.append(entry)
+
+    def call(self, code: Code) -> None:
+        """Let the step act, and do what it says."""
+        if over := self._over_limit():
+            self._take_the_way_out(over)
+            return
+        try:
+            self._obey(code(self._prepared(), self.context))
+        except Refused as refused:
+            self._fail(refused.failure)
+        except ExpressionError as problem:
+            self._fail(Failure("expression_error", str(problem)))
+        except TooLarge as problem:
+            self._fail(Failure("too_large", str(problem)))
+        except Exception as problem:  # noqa: BLE001 - a door: whatever a step raises fails its run and not the worker
+            self._fail(broken(self.title, problem))
+        finally:
+            tracing.note_inputs(self.entry, self.context)
+
+    def _prepared(self) -> Step:
+        """The installed step; its config stands in the context, in today's format."""
+        if self.placed is None:
+            raise Refused("exit_missing", f"The flow {self.context.flow.name} has no step “{self.context.step}”.")
+        step = self.walk.steps.get(self.placed.type)
+        if step is None:
+            raise Refused("step_missing", f"“{self.title}” is of the type {self.placed.type}, which is not installed.")
+        if self.placed.format > step.format:
+            raise Refused("step_missing", f"“{self.title}” was made with a newer version of {self.placed.type}.")
+        config = self.placed.config
+        self.context.config = step.upgrade(config, self.placed.format) if self.placed.format < step.format else config
+        return step
+
+    def _obey(self, outcome: Outcome) -> None:
+        tracing.note_why(self.entry, getattr(outcome, "why", {}))
+        if isinstance(outcome, Take):
+            self._take(outcome)
+        elif isinstance(outcome, Wait):
+            self._wait(outcome)
+        elif isinstance(outcome, Ask):
+            self._ask(outcome)
+        elif isinstance(outcome, Finish):
+            self._finish(outcome)
+        else:
+            raise Refused("step_error", f"“{self.title}” returned a {type(outcome).__name__}, which is no outcome.")
+
+    def _take(self, take: Take) -> None:
+        walk = self.walk
+        others = len(walk.run.variables.keys() - take.sets.keys())
+        values = checked_values(self.context, take.sets, others)
+        effects = checked_effects(take.effects)
+        if values:
+            walk.run = replace(walk.run, variables={**walk.run.variables, **values})
+            tracing.note_sets(self.entry, self.context.flow, values)
+        self._perform(*effects)
+        self.entry["exit"] = take.exit
+        if take.exit == "failure":
+            self._fail(take.failure or Failure("step_error", f"“{self.title}” failed without saying why."))
+        elif not self._go_by(take.exit):
+            raise Refused("exit_missing", f"“{self.title}” left by “{take.exit}”, which leads nowhere in this flow.")
+
+    def _wait(self, wait: Wait) -> None:
+        waiting = checked_waiting(self.context, wait)
+        effects = checked_effects(wait.effects)
+        self._perform(*effects)
+        run = self.walk.run
+        enters = any(isinstance(effect, EnterQueue) and effect.run_waits for effect in effects)
+        in_queue = run.in_queue or (enters and "queue" in waiting.accepts)
+        self.walk.run = replace(run, status="waiting", waiting=waiting, visits_since_wait=0, path=(), in_queue=in_queue)
+        self.entry["waits"] = {
+            "accepts": list(waiting.accepts),
+            "until": waiting.until.isoformat() if waiting.until else None,
+            "limit_seconds": waiting.limit_seconds,
+        }
+
+    def _ask(self, ask: Ask) -> None:
+        to_data(ask.request)  # refused here, by this step's name, rather than when the turn is stored
+        keep = checked_keep(ask.keep)
+        tracing.note_request(self.entry, ask.request)
+        opened = OpenTurn(ask.request, self.walk.asks, self.walk.event, keep)
+        self.walk.run = replace(self.walk.run, open_turn=opened)
+
+    def _finish(self, finish: Finish) -> None:
+        outputs = checked_values(self.context, finish.outputs, 0)
+        self._perform(*checked_effects(finish.effects))
+        outcome = finish.outcome or "completed"
+        self.entry["exit"] = "end"
+        self.entry["outcome"] = outcome
+        self.walk.end_flow(outcome, outputs)
+
+    def _perform(self, *effects: Any) -> None:
+        self.walk.perform(*effects)
+        self.entry["effects"] += len(effects)
+
+    def _go_by(self, way: str) -> bool:
+        """Go where an exit leads; False when it leads nowhere."""
+        target = self.placed.exits.get(way, "") if self.placed else ""
+        if target == "end":
+            self.walk.end_flow("completed", {})
+        elif target in self.context.flow.steps:
+            self.walk.next = target
+        else:
+            return False
+        return True
+
+    def _fail(self, failure: Failure) -> None:
+        """Leave by the step's failure exit, else go to the flow's `on_failure`, else do what the installation says."""
+        walk, flow, step = self.walk, self.context.flow, self.context.step
+        self._note_failure(failure)
+        if self._go_by("failure"):
+            return
+        if flow.on_failure in flow.steps and flow.on_failure != step and not walk.run.recovering:
+            self._perform(NoteProblem(step, failure.kind, failure.message))
+            walk.run = replace(walk.run, recovering=True)
+            walk.next = flow.on_failure
+            return
+        self._take_the_way_out(failure)
+
+    def _take_the_way_out(self, failure: Failure) -> None:
+        self._note_failure(failure)
+        self._perform(*way_out(replace(self.context, run=self.walk.run), failure))
+        self.walk.end_run("failed", {})
+
+    def _note_failure(self, failure: Failure) -> None:
+        tracing.note_failure(self.entry, failure)
+        error: dict[str, Value] = {"kind": failure.kind, "message": failure.message, "retryable": failure.retryable}
+        self.walk.run = replace(self.walk.run, error={**error, "step": self.context.step})
+
+    def _over_limit(self) -> Failure | None:
+        """What ends the run here and now: an on_failure step inside the circle would go round with it."""
+        run, limits = self.walk.run, self.walk.limits
+        if self.context.now - run.started_at > timedelta(seconds=limits.run_seconds):
+            return Failure("run_too_old", f"A run lasts at most {limits.run_seconds // 86_400} days.")
+        if max(run.visits_since_wait, self.walk.asks) > limits.steps_between_waits:
+            circle = cycle(self.context.flow, run.path)
+            return Failure("loop_detected", f"The flow goes round without ever waiting: {circle}. Let it wait or end.")
+        if run.visits > limits.steps_per_run:
+            return Failure("run_too_long", f"A run visits at most {limits.steps_per_run} steps.")
+        return None
+
+
+def run_step(step: Step, context: Context) -> Outcome:
+    """The code of a step that is entered. Raises: Refused for a voice step without a caller."""
+    if step.media == VOICE and (context.run.call_ended or context.facts.conversation.get("kind") == "messages"):
+        ended = "The caller has hung up." if context.run.call_ended else "This conversation is no call."
+        raise Refused("call_ended", ended)
+    return step.run(context)

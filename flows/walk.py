@@ -1,0 +1,118 @@
+"""One turn under way: the run as it stands now, the effects and the trace so far, and where the walk goes next."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from flows.document import Flow, PlacedStep
+from flows.effect import Effect, HangUp, LeaveQueue, Reject
+from flows.errors import FlowError
+from flows.event import Event, FlowEnded
+from flows.limits import Limits
+from flows.run import OpenTurn, Run, Turn
+from flows.step import Step
+from flows.tracing import Entry
+from flows.values import Value
+
+PATH_KEPT = 50  # ids kept to name a circle by; a longer one is named by its last steps
+
+
+class Steps(Protocol):
+    """The installed kinds of step; the registry is one, and so is a dictionary."""
+
+    def get(self, type: str, /) -> Step | None:
+        """The step of a type, or None when it is not installed."""
+
+
+class Walk:
+    """One turn under way. `next` is the step to enter, or what the step that called a flow is to hear."""
+
+    def __init__(self, flows: Mapping[str, Flow], run: Run, event: Event, limits: Limits, steps: Steps) -> None:
+        self.flows = flows
+        self.run = run
+        self.event = event
+        self.limits = limits
+        self.steps = steps
+        self.effects: list[Effect] = []
+        self.trace: list[Entry] = []
+        self.asks = 0  # answered so far in this turn
+        self.next: str | FlowEnded | None = None
+
+    @classmethod
+    def reopened(cls, flows: Mapping[str, Flow], run: Run, opened: OpenTurn, limits: Limits, steps: Steps) -> "Walk":
+        """The walk that stopped at an Ask."""
+        walk = cls(flows, replace(run, open_turn=None), opened.event, limits, steps)
+        walk.effects = list(opened.effects)
+        walk.trace = [copy.deepcopy(dict(entry)) for entry in opened.trace]  # the turn handed out before keeps its own
+        walk.asks = opened.n + 1
+        return walk
+
+    def turn(self) -> Turn:
+        """The turn so far; one without an Ask is over, and counted."""
+        effects, trace = tuple(self.effects), tuple(self.trace)
+        if self.run.open_turn is None:
+            return Turn(replace(self.run, turn=self.run.turn + 1), effects, trace)
+        opened = replace(self.run.open_turn, effects=effects, trace=trace)
+        return Turn(replace(self.run, open_turn=opened), effects, trace, opened.request)
+
+    @property
+    def flow(self) -> Flow:
+        """The flow the run stands in. Raises: FlowError when it was not given."""
+        version = self.run.stack[-1].version
+        if version not in self.flows:
+            raise FlowError(
+                f"The run {self.run.id} stands in the version {version}, which was not given to the engine."
+            )
+        return self.flows[version]
+
+    @property
+    def step(self) -> str:
+        """The id of the step the run stands on."""
+        return self.run.stack[-1].step
+
+    @property
+    def stands_on(self) -> tuple[str, str, PlacedStep | None]:
+        """The version, the step's id, and the step itself when the version has it."""
+        return self.run.stack[-1].version, self.step, self.flow.steps.get(self.step)
+
+    def move_to(self, step: str) -> None:
+        """Stand on a step, and count the visit."""
+        run = self.run
+        self.run = replace(
+            run,
+            stack=(*run.stack[:-1], replace(run.stack[-1], step=step)),
+            visits=run.visits + 1,
+            visits_since_wait=run.visits_since_wait + 1,
+            path=(*run.path[1 - PATH_KEPT :], step),
+        )
+
+    def satisfy_wait(self) -> None:
+        """The run waits no longer, and an earlier failure is forgiven."""
+        self.run = replace(self.run, status="active", waiting=None, recovering=False)
+
+    def perform(self, *effects: Effect) -> None:
+        """Add effects to the turn, and what they mean for the run."""
+        self.effects.extend(effects)
+        if any(isinstance(effect, LeaveQueue) for effect in effects):
+            self.run = replace(self.run, in_queue=False)
+        if any(isinstance(effect, HangUp | Reject) for effect in effects):
+            self.end_call()
+
+    def end_call(self) -> None:
+        """Nobody is on the line from here on."""
+        self.run = replace(self.run, call_ended=True, call={**self.run.call, "ended": True})
+
+    def end_flow(self, outcome: str, outputs: Mapping[str, Value]) -> None:
+        """End the flow the run stands in: the run itself, or a called flow, whose caller then goes on."""
+        if len(self.run.stack) == 1:
+            self.end_run(outcome, outputs)
+        else:
+            self.run = replace(self.run, stack=self.run.stack[:-1])
+            self.next = FlowEnded(outcome, outputs)
+
+    def end_run(self, outcome: str, outputs: Mapping[str, Value]) -> None:
+        """End it, however deep it stands."""
+        self.run = replace(
+            self.run, status="ended", outcome=outcome, outputs=outputs, waiting=None, in_queue=False, recovering=False
+        )
