@@ -41,5 +41,6 @@ class Report:
     kind: str
     happened: Happening | dict[str, Any]
     call_id: str = ""
+    turn: int = 0  # of a call: the turn whose document the carrier wants
     effect_id: int = 0
     about_provider_id: str = ""

@@ -79,7 +79,10 @@ class Webhook:
 @dataclass(frozen=True)
 class OutgoingMessage:
     """A message on its way out. `key` is the effect's key and the provider's idempotency key; `effect_id` stands in the
-    status-callback address, so that a callback settles an unknown outcome. `attempt` counts from 1."""
+    status-callback address, so that a callback settles an unknown outcome. `attempt` counts from 1.
+
+    Every attachment of `message` has its `url` already: the outbox signs the address of a stored file.
+    """
 
     key: str
     effect_id: int
@@ -149,6 +152,10 @@ class Channel:
     secret_fields: ClassVar[tuple[str, ...]] = ()
     confirms_opt_out: ClassVar[bool] = False  # the provider answers STOP itself
 
+    def policy_of(self, connection: ConnectionInfo) -> SendPolicy:
+        """The policy under this connection's settings."""
+        return self.policy
+
     def verify(self, connection: ConnectionInfo, webhook: Webhook) -> None:
         """Raises Unsigned unless the webhook is surely the provider's. Fails closed when no secret is set."""
         raise Unsigned("This connection takes no webhooks.")
@@ -157,8 +164,16 @@ class Channel:
         """What a verified webhook tells us. Raises Unreadable."""
         raise Unreadable("This connection takes no webhooks.")
 
+    def number_of(self, connection: ConnectionInfo, webhook: Webhook) -> str:
+        """The value of the number of ours that a verified webhook is about; empty when it does not tell."""
+        return ""
+
     def send(self, connection: ConnectionInfo, outgoing: OutgoingMessage, http: Http) -> Sent:
-        """Hands a message to the provider. Raises SendFailed or app.outgoing.OutgoingError; at most 20 s in all."""
+        """Hands a message to the provider; at most 20 s in all.
+
+        Raises: SendFailed, when the provider surely does not have it; app.outgoing.OutgoingError otherwise, whose
+        `may_have_arrived` is True after an answer that does not tell (5xx) too.
+        """
         raise SendFailed("provider_code", "This connection sends no messages.", final=True)
 
     def look_up(
