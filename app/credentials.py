@@ -92,15 +92,24 @@ def secrets_of(credential: Credential) -> tuple[str, ...]:
     return (*hidden, ":".join((credential.secret["user"], *hidden))) if credential.kind == "basic" else hidden
 
 
-def seal_secret(key: SecretKey, credential_id: str, secret: Mapping[str, str]) -> bytes:
-    """The secret as the table stores it; sealed for this one row, so that rows cannot be exchanged."""
-    return key.seal(f"credential:{credential_id}", json.dumps(dict(secret), sort_keys=True).encode())
+def seal_credential(key: SecretKey, credential: Credential) -> bytes:
+    """The secret as the table stores it, sealed together with name, kind and origins.
+
+    So whoever changes the origins must enter the secret again: nobody can send a stored secret to a host of their own.
+    """
+    return key.seal(
+        _purpose(credential.name, credential.kind, credential.origins), json.dumps(dict(credential.secret)).encode()
+    )
 
 
-def open_secret(key: SecretKey, credential_id: str, sealed: bytes) -> Mapping[str, str]:
-    """What `seal_secret` sealed for this row. Raises: SealBroken."""
-    opened: dict[str, str] = json.loads(key.open(f"credential:{credential_id}", sealed))
-    return opened
+def open_credential(key: SecretKey, name: str, kind: str, origins: Sequence[str], sealed: bytes) -> Credential:
+    """The credential of a stored row. Raises: SealBroken, also where name, kind or origins have been changed."""
+    secret: dict[str, str] = json.loads(key.open(_purpose(name, kind, origins), sealed))
+    return Credential(name, kind, tuple(origins), secret)
+
+
+def _purpose(name: str, kind: str, origins: Sequence[str]) -> str:
+    return json.dumps(["credential", name, kind, sorted(origins)])
 
 
 def _field_problems(kind: str, name: str, value: str) -> list[str]:

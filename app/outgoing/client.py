@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import ssl
 import time
+import weakref
 from collections.abc import Mapping
 from typing import Final
 
@@ -43,6 +44,7 @@ class Guarded:
         self._clock = clock
         self._lookup = Lookup(allowed_private_hosts, resolver, clock)
         self._connections = Connections(tls or default_tls(), clock)
+        weakref.finalize(self, self._connections.close)
 
     def send(self, request: OutgoingRequest) -> OutgoingAnswer:
         """The answer, whatever its status. Raises: OutgoingError, one of its kinds, for everything else."""
@@ -124,7 +126,10 @@ class Guarded:
                 else f"{host} did not answer in HTTP: look at scheme and port of the address.",
             ) from None
         finally:
-            self._connections.keep(connection) if reusable else connection.close()
+            if reusable:
+                self._connections.keep(connection)
+            else:
+                stream.abort()
 
 
 def _first_leg(request: OutgoingRequest) -> Leg:

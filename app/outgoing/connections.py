@@ -129,7 +129,9 @@ class Connections:
     def _drop_inherited(self) -> None:
         """After a fork the parent's connections must be forgotten: two processes on one connection mix answers."""
         if self._process != os.getpid():
-            self._process, self._idle = os.getpid(), []
+            inherited, self._process, self._idle = self._idle, os.getpid(), []
+            for connection in inherited:
+                connection.stream.abort()  # closes this process's end only: the parent's stays
 
 
 def _connected(address: WebAddress, ip: str, seconds: float, deadline: Deadline, tls: ssl.SSLContext) -> TimedSocket:

@@ -42,7 +42,7 @@ def next_leg(leg: Leg, status: int, location: str, followed: int) -> Leg:
             f"{here} redirects from https to http, which would show the request to everyone on the way."
         )
     following = replace(leg, address=address)
-    becomes_get = leg.method != "HEAD" if status == 303 else status in (301, 302) and leg.method == "POST"
+    becomes_get = leg.method not in ("GET", "HEAD") if status == 303 else status in (301, 302) and leg.method == "POST"
     if becomes_get:  # RFC 9110 §15.4
         headers = {name: value for name, value in leg.headers.items() if name.lower() not in _OF_THE_BODY}
         following = replace(following, method="GET", headers=headers, body=None)

@@ -107,6 +107,11 @@ class TimedSocket:
         if not self._open_readers:
             self._socket.close()
 
+    def abort(self) -> None:
+        """Closes the socket now; what is read from it is of no interest any more."""
+        self._closing = True
+        self._socket.close()
+
 
 class _Reader(io.RawIOBase):
     def __init__(self, owner: TimedSocket) -> None:
