@@ -6,29 +6,45 @@ SHELL := /bin/sh
 python := .venv/bin/python
 code := app flows steps examples benchmarks tests
 # Folders that do not exist yet, or hold no Python yet, are nothing to complain about.
-present = $(foreach folder,$(1),$(if $(shell find $(folder) -name '*.py' 2>/dev/null | head -1),$(folder)))
+with_python = $(foreach folder,$(1),$(if $(shell find $(folder) -name '*.py' 2>/dev/null | head -1),$(folder)))
+# The same for what npm builds or installs: only folders with a package.json count.
+with_packages = $(if $(wildcard $(1)/package.json),$(2))
+pages := $(call with_packages,static,static/dist/.stamp)
+doubles := $(call with_packages,tests/doubles,tests/doubles/node_modules/.stamp)
 
-run: .venv/run.stamp
+run: .venv/run.stamp $(pages)
 	@exec $(python) -m app.cli run
 
 # TESTS="tests/flows -k menu" runs a part.
-test: .venv/dev.stamp
+test: .venv/dev.stamp $(pages) $(doubles)
 	@.ci/browser
 	@$(python) -m pytest $(TESTS)
 
 check: .venv/dev.stamp
-	@$(python) -m ruff format --check --quiet --output-format=concise . || { echo "Run: $(python) -m ruff format ." >&2; exit 1; }
+	@$(python) -m ruff format --check --quiet --output-format=concise . || \
+		{ echo "Run: $(python) -m ruff format ." >&2; exit 1; }
 	@$(python) -m ruff check --quiet .
-	@$(python) -m mypy --no-error-summary $(call present,$(code)) wsgi.py
+	@$(python) -m mypy --no-error-summary $(call with_python,$(code)) wsgi.py
 	@.venv/bin/lint-imports --no-logo
 	@$(python) -m vulture
 	@echo "make check: format, lint, types, import rules and dead code are in order"
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .import_linter_cache static/dist
+	rm -rf static/node_modules tests/doubles/node_modules
 
 .venv/run.stamp: requirements.txt pyproject.toml
 	@.ci/environment run
 
 .venv/dev.stamp: requirements.txt requirements-dev.txt pyproject.toml
 	@.ci/environment dev
+
+static/dist/.stamp: $(shell find static -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null) | .venv/run.stamp
+	@echo "Building the pages"
+	@.ci/node static ci
+	@.ci/node static run build
+	@touch $@
+
+tests/doubles/node_modules/.stamp: $(wildcard tests/doubles/package*.json) | .venv/dev.stamp
+	@.ci/node tests/doubles ci
+	@touch $@
