@@ -98,15 +98,18 @@ class Lookup:
         return found
 
     def _resolve(self, host: str, port: int, asked: Future[Sequence[str]]) -> None:
+        found: Sequence[str] = ()
+        failure: BaseException | None = None
         try:
-            asked.set_result(tuple(self._resolver(host, port)))
+            found = tuple(self._resolver(host, port))
         except OSError as error:
-            asked.set_exception(error)
+            failure = error
         except UnicodeError:  # getaddrinfo's own idea of a label that is too long
-            asked.set_exception(OSError(0, "not a possible name"))
+            failure = OSError(0, "not a possible name")
         finally:
-            with self._lock:
+            with self._lock:  # before the answer is told, so that nobody who asks later is given this one
                 self._asked.pop((host, port), None)
+            asked.set_exception(failure) if failure else asked.set_result(found)
 
 
 def _canonical(host: str) -> str:

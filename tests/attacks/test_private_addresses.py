@@ -161,10 +161,14 @@ def test_a_name_is_asked_once_so_a_second_answer_cannot_rebind_it() -> None:
 
 def test_a_name_that_turns_private_later_is_checked_again() -> None:
     seconds = [0.0]
-    answers = [["1.1.1.1"], ["127.0.0.1"]]
-    client = Guarded(resolver=lambda _host, _port: answers.pop(0), clock=lambda: seconds[0])
-    assert client._lookup.addresses("rebound.example.com", 80, Deadline(5, lambda: seconds[0])) == ("1.1.1.1",)
-    seconds[0] += 31
-    with pytest.raises(OutgoingError) as caught:
-        client.send(OutgoingRequest("GET", "http://rebound.example.com/"))
-    assert caught.value.kind == "blocked_address"
+    address = ["1.1.1.1"]
+    client = Guarded(resolver=lambda _host, _port: list(address), clock=lambda: seconds[0])
+    for number in range(100):  # often, because a stale answer would depend on two threads
+        name = f"rebound{number}.example.com"
+        address[0] = "1.1.1.1"
+        assert client._lookup.addresses(name, 80, Deadline(5, lambda: seconds[0])) == ("1.1.1.1",)
+        address[0] = "127.0.0.1"
+        seconds[0] += 31
+        with pytest.raises(OutgoingError) as caught:
+            client._lookup.addresses(name, 80, Deadline(5, lambda: seconds[0]))
+        assert caught.value.kind == "blocked_address"
