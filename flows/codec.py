@@ -31,7 +31,7 @@ def codec(hint: Any) -> Codec:
         return Codec(plain, plain)
     if hint in _SIMPLE:
         return _SIMPLE[hint]
-    if isinstance(hint, type) and is_dataclass(hint):
+    if _is_ours(hint):
         return of_class(hint, False)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in {Union, types.UnionType}:
@@ -48,9 +48,9 @@ def codec(hint: Any) -> Codec:
 @cache
 def of_class(kind: Any, named: bool) -> Codec:
     """How a dataclass is written and read; `named` adds its kind, which readers of it as part of a union need."""
-    if not is_dataclass(kind):
+    if not _is_ours(kind):
         raise FlowError(f"A {kind.__name__} is no part of the engine's data; only its dataclasses can be written.")
-    parts = [(part.name, _key(part), codec(part.type), _required(part)) for part in fields(kind)]
+    parts = [(part.name, _key(part), codec(_hint(part)), _required(part)) for part in fields(kind)]
     known = {key for _, key, _, _ in parts} | {"kind"}
 
     def to(thing: Any, place: str) -> dict[str, Any]:
@@ -198,6 +198,14 @@ def _value_back(data: Any, place: str) -> Value:
 
 def _key(part: "Field[Any]") -> str:
     return "error_kind" if part.name == "kind" else part.name
+
+
+def _hint(part: "Field[Any]") -> Any:
+    return part.type
+
+
+def _is_ours(kind: object) -> bool:
+    return isinstance(kind, type) and is_dataclass(kind)
 
 
 def _required(part: "Field[Any]") -> bool:

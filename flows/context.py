@@ -70,7 +70,10 @@ class Context:
 
     def text(self, source: str, extra: Mapping[str, Value] | None = None) -> str:
         """A template as text; missing values are empty and noted. Raises ExpressionError, TooLarge."""
-        return self._compiled(source, extra).render(self._scope(extra)).text
+        scope = self._scope(extra)
+        rendered = self._compiled(source, scope).render(scope, limit=self.limits.rendered_text)
+        self._note_missing(rendered.missing)
+        return rendered.text
 
     def localised(self, texts: Mapping[str, str], extra: Mapping[str, Value] | None = None) -> str:
         """A text for the contact, in their language or the flow's first."""
@@ -79,40 +82,48 @@ class Context:
 
     def value(self, source: str) -> Value:
         """A lone expression's typed value, else the rendered text. A missing value is None."""
-        return self._compiled(source, None).evaluate(self._scope(None))
+        scope = self._scope(None)
+        evaluated = self._compiled(source, scope).evaluate_noting(scope, limit=self.limits.rendered_text)
+        self._note_missing(evaluated.missing)
+        return evaluated.value
 
     def strict_text(self, source: str) -> str:
         """A template for a recipient or a body: a missing value raises ExpressionError."""
-        return self._compiled(source, None).render(self._scope(None), strict=True).text
+        scope = self._scope(None)
+        return self._compiled(source, scope).render(scope, strict=True, limit=self.limits.rendered_text).text
 
     def strict_value(self, source: str) -> Value:
         """A typed value for a body: a missing value raises ExpressionError."""
-        return self._compiled(source, None).evaluate(self._scope(None), strict=True)
+        scope = self._scope(None)
+        return self._compiled(source, scope).evaluate(scope, strict=True, limit=self.limits.rendered_text)
 
     def address(self, source: str) -> str:
         """A template for an address: each value percent-encoded as one segment; a missing value raises."""
-        return self._compiled(source, None).render_address(self._scope(None))
+        scope = self._scope(None)
+        return self._compiled(source, scope).render_address(scope)
 
     def header(self, source: str) -> str:
         """A template for a header value: refuses line breaks and missing values."""
-        return self._compiled(source, None).render_header(self._scope(None))
+        scope = self._scope(None)
+        return self._compiled(source, scope).render_header(scope)
 
     def _scope(self, extra: Mapping[str, Value] | None) -> dict[str, Value]:
-        return {**self.scope(), **(extra or {})}
+        return {**self.scope(), **extra} if extra else self.scope()
 
-    def _compiled(self, source: str, extra: Mapping[str, Value] | None) -> Template:
+    def _compiled(self, source: str, scope: Mapping[str, Value]) -> Template:
+        """The template; what it reads stands in the trace even when it then fails."""
         template = Template.compile(source)
-        scope = self._scope(extra)
         for path in sorted(template.paths):
-            value = _look_up(scope, path)
-            if value is None:
-                self.missing.append(path)
-            self.inputs[path] = value
+            self.inputs[path] = _look_up(scope, path)
         return template
+
+    def _note_missing(self, names: tuple[str, ...]) -> None:
+        self.missing += [name for name in names if name not in self.missing]
 
 
 def _look_up(scope: Mapping[str, Value], path: str) -> Value:
-    value: Value = dict(scope)
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
+    first, *keys = path.split(".")
+    value = scope.get(first)
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
     return value

@@ -1,7 +1,7 @@
 """A recorded turn: all that went into it as canonical text, from which the same turn comes out again byte for byte."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from flows.document import Flow
 from flows.errors import FlowError
@@ -23,7 +23,7 @@ class TurnRecord:
     run_before: Run
     event: Event
     answers: tuple[Given, ...] = ()
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
 
 def replay(record: TurnRecord, flows: Mapping[str, Flow], steps: Steps) -> Turn:

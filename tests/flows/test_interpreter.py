@@ -25,7 +25,7 @@ from flows.facts import Facts
 from flows.interpreter import accepts, advance, begin
 from flows.limits import Limits
 from flows.run import Frame, Run
-from tests.flows.toys import NOW, ON_CALL, TOYS, Conversation, event_of, flow_of
+from tests.flows.toys import IN_CHAT, NOW, ON_CALL, TOYS, Conversation, event_of, flow_of
 
 HELLO = MessageReceived("hello")
 CALL = CallStarted("CA1", "+48600100200", "+48221002003")
@@ -349,3 +349,19 @@ def test_a_caller_hears_the_steps_of_a_call() -> None:
     flow = flow_of({"start": ("begin", {"next": "hi"}), "hi": ("speak", {"next": "end"})})
     assert Conversation(flow, facts=ON_CALL).feed(CALL).effects == (Say("Hello."),)
     assert Conversation(flow, facts=Facts()).feed(HELLO).effects == (Say("Hello."),)  # the player may not say
+
+
+def test_the_trace_says_what_the_templates_read_and_what_had_no_value() -> None:
+    text = "Hello {{ contact.name }} from {{ city }}, {{ nick | default('friend') }}: {{ message.text }}"
+    flow = flow_of({"start": ("begin", {"next": "note"}), "note": ("note", {"next": "end"}, {"text": text})})
+    talk = Conversation(flow, facts=replace(IN_CHAT, contact={"name": "Ann"}))
+    turn = talk.feed(HELLO)
+    assert turn.effects == (SendMessage("Hello Ann from , friend: hello"),)
+    entry = turn.trace[1]
+    assert entry["inputs"] == {"contact.name": "Ann", "city": None, "nick": None, "message.text": "hello"}
+    assert entry["missing"] == ["city"]
+
+
+def test_what_a_contact_writes_is_never_a_template() -> None:
+    flow = flow_of({"start": ("begin", {"next": "n"}), "n": ("note", {"next": "end"}, {"text": "{{ message.text }}"})})
+    assert Conversation(flow).feed(MessageReceived("{{ 7 * 7 }}")).effects == (SendMessage("{{ 7 * 7 }}"),)

@@ -135,7 +135,7 @@ class Explode(Step):
             outcome: Outcome = self.ways[how]
             return outcome
         raise {
-            "expression": ExpressionError("There is no name “x”."),
+            "expression": ExpressionError("", "There is no name “x”."),
             "large": TooLarge("It has 20,000 characters."),
             "error": ValueError(f"bad {object()!r}\nsecond line"),
             "lookup": KeyError("missing"),
