@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import ssl
@@ -27,6 +28,7 @@ IDLE_PER_ORIGIN: Final = 32  # no more than the threads that deliver
 IDLE_IN_ALL: Final = 256
 
 
+@functools.cache  # 20 ms to make, and safe to share
 def default_tls() -> ssl.SSLContext:
     """Certificates and names checked, by the system's authorities and Mozilla's (a slim container has none)."""
     context = ssl.create_default_context()
