@@ -13,6 +13,8 @@ MAXIMUM_EXPRESSION = 2_000
 MAXIMUM_NODES = 200
 # Jinja's parser calls itself some 15 times per bracket; 20 deep stays far from the end of Python's stack.
 _DEEPEST_BRACKETS = 20
+# Working out takes a call or two per level; `a + b + c …` is a level per sign.
+_DEEPEST_TREE = 100
 # 200 nodes are never written with more words and signs than this.
 _MOST_TOKENS = 800
 _LONGEST_NUMBER = 400
@@ -51,11 +53,12 @@ def place_of(node: nodes.Node) -> str:
 
 
 def _check_tokens(source: str) -> None:
-    length = signs = depth = 0
+    length = signs = depth = comments = 0
     for line, kind, sign in _tokens(source):
         if kind != "data":
             length += len(sign)
             signs += kind != "whitespace"
+        comments += (kind == "comment_begin") - (kind == "comment_end")
         if kind == "block_begin":
             raise ExpressionError(f"line {line}", "Only {{ … }} may stand here, no {% … %}.")
         if kind == "operator":
@@ -66,6 +69,8 @@ def _check_tokens(source: str) -> None:
             _check_number(line, sign)
         if depth > _DEEPEST_BRACKETS:
             raise ExpressionError(f"line {line}", f"Brackets may be nested {_DEEPEST_BRACKETS} deep.")
+    if comments:  # Jinja leaves out an unfinished one at the very end without a word
+        raise ExpressionError("", "A comment begins with {# and ends with #}; this one has no end.")
     if length > MAXIMUM_EXPRESSION or signs > _MOST_TOKENS:
         raise ExpressionError("", f"The expressions of one text have at most {MAXIMUM_EXPRESSION:,} characters in all.")
 
@@ -102,12 +107,14 @@ def _is_cut(digits: str) -> bool:
 
 
 def _check_size(parts: list[nodes.Expr]) -> None:
-    count, waiting = 0, [part for part in parts if not isinstance(part, nodes.TemplateData)]
-    found: list[nodes.Node] = list(waiting)
+    count = deepest = 0
+    found: list[tuple[nodes.Node, int]] = [(part, 1) for part in parts if not isinstance(part, nodes.TemplateData)]
     while found:
-        node = found.pop()
-        count += 1
-        found.extend(node.iter_child_nodes())
+        node, depth = found.pop()
+        count, deepest = count + 1, max(deepest, depth)
+        found.extend((child, depth + 1) for child in node.iter_child_nodes())
+    if deepest > _DEEPEST_TREE:
+        raise ExpressionError("", "The expression is nested too deep; split it into several variables.")
     if count > MAXIMUM_NODES:
         raise ExpressionError(
             "", f"The expressions of one text have at most {MAXIMUM_NODES} parts; these have {count}."
