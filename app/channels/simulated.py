@@ -1,0 +1,44 @@
+"""The simulated connection: Twilio's webhooks with a secret of its own; what it sends is only recorded."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from app.channels.contract import ConnectionInfo, Http, OutgoingMessage, SendPolicy, Sent
+from app.channels.twilio import COUNTRY, Twilio
+
+
+class Simulated(Twilio):
+    """Numbers without a provider: `patchbay call` and tests play the carrier. A sent message is only recorded."""
+
+    kind: ClassVar[str] = "simulated"
+    title: ClassVar[str] = "Simulated"
+    policy: ClassVar[SendPolicy] = SendPolicy(key_lifetime_seconds=100 * 365 * 86_400)  # `send` is a pure function
+    secret_fields: ClassVar[tuple[str, ...]] = ("secret",)
+    signing_field: ClassVar[str] = "secret"
+    confirms_opt_out: ClassVar[bool] = False
+    settings_schema: ClassVar[Mapping[str, Any]] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"country": COUNTRY},
+    }
+
+    def policy_of(self, connection: ConnectionInfo) -> SendPolicy:
+        """The same for all."""
+        return self.policy
+
+    def send(self, connection: ConnectionInfo, outgoing: OutgoingMessage, http: Http) -> Sent:
+        """A made-up id at once, always the same one for the same effect."""
+        return Sent(provider_id=f"SM{hashlib.sha256(outgoing.key.encode()).hexdigest()[:32]}")
+
+    def look_up(
+        self,
+        connection: ConnectionInfo,
+        outgoing: OutgoingMessage,
+        sending_at: datetime,
+        owned: frozenset[str],
+        http: Http,
+    ) -> Sent | None:
+        """What `send` would have answered."""
+        return self.send(connection, outgoing, http)

@@ -1,0 +1,128 @@
+"""Twilio: SMS, WhatsApp and calls of one account."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Final
+
+from app.channels import twilio_calls, twilio_documents, twilio_messages, twilio_rest
+from app.channels.arrival import Arrival, Report
+from app.channels.contract import (
+    CallPlace,
+    Channel,
+    ConnectionInfo,
+    Document,
+    Http,
+    OutgoingMessage,
+    SendPolicy,
+    Sent,
+    Unreadable,
+    Webhook,
+)
+from app.channels.twilio_signature import require_signature
+from flows.effect import Verb
+
+KEY_LIFETIME_SECONDS: Final = 86_400.0  # what a provider with keys of the same interface must promise
+
+COUNTRY: Final[Mapping[str, Any]] = {
+    "type": "string",
+    "title": "Country",
+    "description": "Two letters, such as PL. National telephone numbers are read as this country's.",
+    "pattern": "^([A-Z]{2})?$",
+}
+
+
+class Twilio(Channel):
+    """A Twilio account: its numbers take messages and calls, and send messages."""
+
+    kind: ClassVar[str] = "twilio"
+    title: ClassVar[str] = "Twilio"
+    policy: ClassVar[SendPolicy] = SendPolicy(looks_up=True)
+    secret_fields: ClassVar[tuple[str, ...]] = ("account_sid", "auth_token")
+    signing_field: ClassVar[str] = "auth_token"
+    confirms_opt_out: ClassVar[bool] = True  # https://help.twilio.com/articles/223134027
+    settings_schema: ClassVar[Mapping[str, Any]] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "api_base": {
+                "type": "string",
+                "title": "Address of the API",
+                "description": "Only for a region, or for a double in tests. Changing it asks for the secrets again.",
+                "default": twilio_rest.DEFAULT_API,
+            },
+            "country": COUNTRY,
+            "has_keys": {
+                "type": "boolean",
+                "title": "Honours idempotency keys",
+                "description": "Twilio does not. For a provider that ignores a repeated Idempotency-Key for a day.",
+                "default": False,
+            },
+        },
+    }
+
+    def policy_of(self, connection: ConnectionInfo) -> SendPolicy:
+        """Looking up; where the provider honours keys, the key."""
+        if connection.settings.get("has_keys") is True:
+            return SendPolicy(key_lifetime_seconds=KEY_LIFETIME_SECONDS, looks_up=True)
+        return self.policy
+
+    def verify(self, connection: ConnectionInfo, webhook: Webhook) -> None:
+        """Raises: Unsigned."""
+        require_signature(connection.secrets.get(self.signing_field, ""), webhook)
+
+    def parse(self, connection: ConnectionInfo, webhook: Webhook) -> Sequence[Arrival | Report]:
+        """Messages and calls, and what became of them. Raises: Unreadable."""
+        country = str(connection.settings.get("country") or "")
+        match webhook.path:
+            case "messages" if not twilio_messages.is_status(webhook):
+                return [twilio_messages.message(webhook, country)]
+            case "messages" | "messages/status":
+                return twilio_messages.status(webhook)
+            case "calls":
+                return [twilio_calls.started(webhook, country)]
+            case "calls/turn":
+                return twilio_calls.turn(webhook)
+            case "calls/status" if twilio_messages.is_status(webhook):  # one status callback entered for both
+                return twilio_messages.status(webhook)
+            case "calls/status":
+                return twilio_calls.status(webhook, country)
+        raise Unreadable(
+            f"There is no webhook {webhook.path}: use messages, messages/status, calls, calls/status or calls/fallback."
+        )
+
+    def number_of(self, connection: ConnectionInfo, webhook: Webhook) -> str:
+        """The number that was called or written to."""
+        said = webhook.field("To") or webhook.field("Called")
+        return twilio_messages.read_number(said, str(connection.settings.get("country") or ""))
+
+    def send(self, connection: ConnectionInfo, outgoing: OutgoingMessage, http: Http) -> Sent:
+        """Posts the message to the account. Raises: SendFailed, OutgoingError."""
+        return twilio_rest.send(connection, outgoing, http)
+
+    def look_up(
+        self,
+        connection: ConnectionInfo,
+        outgoing: OutgoingMessage,
+        sending_at: datetime,
+        owned: frozenset[str],
+        http: Http,
+    ) -> Sent | None:
+        """The message in the account's list. Raises: OutgoingError."""
+        return twilio_rest.look_up(connection, outgoing, sending_at, owned, http)
+
+    def render(self, connection: ConnectionInfo, verbs: Sequence[Verb], place: CallPlace) -> Document:
+        """TwiML in the portable subset; twilio_documents says where it ends."""
+        return twilio_documents.render(connection.hook("calls/turn"), verbs, place)
+
+    def fallback(self, connection: ConnectionInfo, apology: str, fallback_number: str, language: str) -> Document:
+        """Apology, fallback number, end."""
+        return twilio_documents.fallback(apology, fallback_number, language)
+
+    def webhook_addresses(self, connection: ConnectionInfo) -> Mapping[str, str]:
+        """What belongs into the number's settings at the provider, by the names of its API."""
+        return {
+            "SmsUrl": connection.hook("messages"),
+            "VoiceUrl": connection.hook("calls"),
+            "VoiceFallbackUrl": connection.hook("calls/fallback"),
+            "StatusCallback": connection.hook("calls/status"),
+        }
