@@ -14,7 +14,7 @@ from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 
 from app.outgoing.connections import IDLE_SECONDS, IDLE_SECONDS_UNSAFE, Connections, PinnedConnection, default_tls
-from app.outgoing.errors import BadAddress, ConnectionLost, NotConnected, OutgoingError, TimedOut, TooLarge
+from app.outgoing.errors import BadAddress, ConnectionLost, OutgoingError, TimedOut, TooLarge
 from app.outgoing.lookup import Lookup, Resolver, system_resolver
 from app.outgoing.message import Hop, OutgoingAnswer, OutgoingRequest
 from app.outgoing.redirects import REDIRECT_STATUSES, Leg, next_leg
@@ -62,9 +62,8 @@ class Guarded:
                     return OutgoingAnswer(status, headers, body, seconds, str(leg.address), tuple(hops))
                 following = next_leg(leg, status, location, len(hops))
             except OutgoingError as error:
-                error.may_have_arrived |= bool(
-                    hops
-                )  # the first host has had the request, wherever the later ones failed
+                # The first host has had the request, wherever the later ones failed.
+                error.may_have_arrived = error.may_have_arrived or bool(hops)
                 raise
             hops.append(Hop(str(leg.address), status))
             leg = following
@@ -80,18 +79,21 @@ class Guarded:
         ips = self._lookup.addresses(address.host, address.port, deadline)
         repeatable = leg.method in IDEMPOTENT
         kept = self._connections.take(address, ips, IDLE_SECONDS if repeatable else IDLE_SECONDS_UNSAFE)
+        may_have_arrived = False
         if kept is not None:
             try:
                 return self._ask(kept, leg, deadline, maximum_bytes)
             except ConnectionLost as lost:
                 if lost.answer_began or (lost.may_have_arrived and not repeatable):
                     raise
+                may_have_arrived = lost.may_have_arrived
         try:
-            connection = self._connections.open(address, ips, deadline)
-        except (NotConnected, TimedOut):
-            self._lookup.forget(address.host, address.port)
+            return self._ask(self._connections.open(address, ips, deadline), leg, deadline, maximum_bytes)
+        except OutgoingError as error:
+            if not error.may_have_arrived:
+                self._lookup.forget(address.host, address.port)  # perhaps it has moved
+            error.may_have_arrived = error.may_have_arrived or may_have_arrived
             raise
-        return self._ask(connection, leg, deadline, maximum_bytes)
 
     def _ask(
         self, connection: PinnedConnection, leg: Leg, deadline: Deadline, maximum_bytes: int
@@ -103,6 +105,8 @@ class Guarded:
         try:
             _write(connection, leg)
             response = connection.getresponse()
+            if response.status < 200:  # http.client skips only 100; what follows would be taken for the next answer
+                raise _lost(stream, f"{host} sent the interim answer {response.status} and cannot be understood.")
             body = _read(response, leg, maximum_bytes)
             reusable = response.isclosed() and connection.sock is not None
             return response.status, {name.lower(): value for name, value in response.headers.items()}, body
@@ -141,10 +145,15 @@ def _first_leg(request: OutgoingRequest) -> Leg:
 
 
 def _write(connection: PinnedConnection, leg: Leg) -> None:
-    headers = {"User-Agent": USER_AGENT, "Accept": "*/*"} | {name.title(): value for name, value in leg.headers.items()}
-    headers |= {name.title(): value for name, value in leg.secret_headers.items()}
-    headers |= {"Host": leg.address.host_and_port, "Accept-Encoding": "gzip, deflate"}
-    encoded = {name: value.encode("utf-8", "replace").decode("latin-1") for name, value in headers.items()}
+    own = {"Host": leg.address.host_and_port, "Accept-Encoding": "gzip, deflate"}
+    defaults = {"User-Agent": USER_AGENT, "Accept": "*/*"}
+    # A later one replaces an earlier one of the same name, however it is spelled.
+    headers = {
+        name.lower(): (name, value)
+        for some in (defaults, leg.headers, leg.secret_headers, own)
+        for name, value in some.items()
+    }
+    encoded = {name: value.encode("utf-8", "replace").decode("latin-1") for name, value in headers.values()}
     with contextlib.suppress(BrokenPipeError):  # a server may answer, say 413, before it has read everything
         connection.request(leg.method, leg.address.target, body=leg.body, headers=encoded, preload_content=False)
 

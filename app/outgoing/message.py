@@ -17,7 +17,7 @@ MAXIMUM_FILE_BYTES: Final = (
     16 * 1024 * 1024
 )  # DESIGN §5: the most the table of files takes, for channels that fetch media
 
-_METHOD = re.compile(r"[A-Z]{1,20}\Z")
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # no CONNECT, no TRACE
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}\Z")
 _VALUE_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -44,8 +44,8 @@ class OutgoingRequest:
 
     def refuse_unsendable(self) -> None:
         """Raises: BadRequest, if the method or a header cannot be sent as it is; the sentence holds no value."""
-        if not _METHOD.match(self.method):
-            raise BadRequest("The method must be a word like GET or POST.")
+        if self.method not in METHODS:
+            raise BadRequest(f"The method must be one of {', '.join(sorted(METHODS))}.")
         for name, value in (*self.headers.items(), *self.secret_headers.items()):
             if not _NAME.match(name):
                 raise BadRequest("A header's name may hold only letters, digits and -; correct the list of headers.")

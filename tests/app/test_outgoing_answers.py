@@ -103,6 +103,10 @@ def pretend_to_be_gzip(talk: Talk) -> None:
     talk.answer(b"this was never compressed", content_encoding="gzip")
 
 
+def send_early_hints(talk: Talk) -> None:
+    talk.send(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
 def say_nothing(talk: Talk) -> None:
     talk.pause(5)
 
@@ -122,6 +126,7 @@ BAD_ANSWERS: list[Row] = [
     (close_in_mid_chunk, "connection_lost", True),
     (close_at_once, "connection_lost", True),
     (speak_another_protocol, "connection_lost", True),
+    (send_early_hints, "connection_lost", True),
     (pretend_to_be_gzip, "connection_lost", True),
 ]
 
@@ -188,7 +193,7 @@ def test_a_request_arrives_as_it_was_asked_for() -> None:
         request = OutgoingRequest(
             "POST",
             f"{server.origin}/a b/ż?q=ć&list[]=1",
-            headers={"content-type": "application/json", "X-Name": "Łukasz"},
+            headers={"content-type": "application/json", "SOAPAction": "Łukasz", "x-key": "the author's"},
             body=b'{"a":1}',
             secret_headers={"X-Key": CANARY},
         )
@@ -197,7 +202,9 @@ def test_a_request_arrives_as_it_was_asked_for() -> None:
     assert talk.head.startswith("POST /a%20b/%C5%BC?q=%C4%87&list[]=1 HTTP/1.1\r\n")
     assert talk.body == b'{"a":1}'
     sent = talk.headers
-    assert sent["x-name"].encode("latin-1").decode() == "Łukasz"
+    assert sent["soapaction"].encode("latin-1").decode() == "Łukasz"
+    assert "\r\nSOAPAction: " in talk.head
+    assert talk.head.lower().count("\r\nx-key: ") == 1
     assert (sent["x-key"], sent["content-length"], sent["user-agent"]) == (CANARY, "7", "Patchbay")
     assert (sent["host"], sent["accept-encoding"]) == (f"127.0.0.1:{server.port}", "gzip, deflate")
     assert answer.headers["set-cookie"] == "a=1"
@@ -214,7 +221,9 @@ def test_a_server_that_answers_before_it_read_everything_is_heard() -> None:
 
 
 UNSENDABLE: list[tuple[str, dict[str, str], Kind]] = [
-    ("get it", {}, "bad_request"),
+    ("get", {}, "bad_request"),
+    ("CONNECT", {}, "bad_request"),
+    ("TRACE", {}, "bad_request"),
     ("GET\r\nX: 1", {}, "bad_request"),
     ("GET", {"X-Name": f"a\r\nX-Other: {CANARY}"}, "bad_request"),
     ("GET", {"X-Name": f"a\0{CANARY}"}, "bad_request"),

@@ -75,6 +75,22 @@ def test_only_what_may_be_repeated_is_sent_again_when_a_kept_connection_closes(m
             assert len(server.talks) == 2
 
 
+def test_a_repeat_that_cannot_connect_does_not_hide_that_the_first_may_have_arrived() -> None:
+    def answer(talk: Talk) -> None:
+        if talk.headers["x-number"] == "1":
+            talk.answer(b"gold")
+        else:
+            server.listener.shutdown(socket.SHUT_RDWR)
+            talk.hang_up()
+
+    with serving(answer) as server:
+        client = guarded(server)
+        client.send(OutgoingRequest("GET", server.origin, headers={"X-Number": "1"}))
+        with pytest.raises(OutgoingError) as caught:
+            client.send(OutgoingRequest("DELETE", server.origin, headers={"X-Number": "2"}))
+    assert (caught.value.kind, caught.value.may_have_arrived) == ("connect", True)
+
+
 def test_a_connection_that_rested_long_takes_no_post() -> None:
     seconds = [0.0]
     with serving(lambda talk: talk.answer()) as server:
