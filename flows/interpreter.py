@@ -164,7 +164,7 @@ def _hang_up(walk: Walk) -> None:
         entry["effects"] = 1
     stack = walk.run.stack
     for depth in range(len(stack), 0, -1):
-        walk.run = replace(walk.run, stack=stack[:depth])
+        walk.change(stack=stack[:depth])
         if walk.flow.on_hang_up in walk.flow.steps:
             walk.next = walk.flow.on_hang_up
             return

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, timedelta
 from typing import Any
 
+from flows.codec_leaves import Misfit, plain
 from flows.context import Context
 from flows.effect import Effect
 from flows.errors import FlowError
@@ -11,7 +12,7 @@ from flows.event import ACCEPTABLE
 from flows.run import Waiting
 from flows.step import Failure, Wait
 from flows.values import Value, canonical_json, encode, from_plain
-from flows.wire import plain, to_data
+from flows.wire import to_data
 
 
 class Refused(FlowError):
@@ -50,7 +51,10 @@ def checked_effects(effects: Sequence[Effect]) -> tuple[Effect, ...]:
 
 def checked_keep(keep: Mapping[str, Any]) -> dict[str, Any]:
     """What a step wants to find again, as it will find it. Raises: FlowError when JSON cannot hold it."""
-    kept: dict[str, Any] = plain(dict(keep), "keep")
+    try:
+        kept: dict[str, Any] = plain(dict(keep))
+    except Misfit as misfit:
+        raise misfit.inside("keep") from None
     return kept
 
 

@@ -93,7 +93,7 @@ class Visit:
         values = checked_values(self.context, take.sets, others)
         effects = checked_effects(take.effects)
         if values:
-            walk.run = replace(walk.run, variables={**walk.run.variables, **values})
+            walk.change(variables={**walk.run.variables, **values})
             tracing.note_sets(self.entry, self.context.flow, values)
         self._perform(*effects)
         self.entry["exit"] = take.exit
@@ -109,7 +109,7 @@ class Visit:
         run = self.walk.run
         enters = any(isinstance(effect, EnterQueue) and effect.run_waits for effect in effects)
         in_queue = run.in_queue or (enters and "queue" in waiting.accepts)
-        self.walk.run = replace(run, status="waiting", waiting=waiting, visits_since_wait=0, path=(), in_queue=in_queue)
+        self.walk.change(status="waiting", waiting=waiting, visits_since_wait=0, path=(), in_queue=in_queue)
         self.entry["waits"] = {
             "accepts": list(waiting.accepts),
             "until": waiting.until.isoformat() if waiting.until else None,
@@ -121,7 +121,7 @@ class Visit:
         keep = checked_keep(ask.keep)
         tracing.note_request(self.entry, ask.request)
         opened = OpenTurn(ask.request, self.walk.asks, self.walk.event, keep)
-        self.walk.run = replace(self.walk.run, open_turn=opened)
+        self.walk.change(open_turn=opened)
 
     def _finish(self, finish: Finish) -> None:
         outputs = checked_values(self.context, finish.outputs, 0)
@@ -154,7 +154,7 @@ class Visit:
             return
         if flow.on_failure in flow.steps and flow.on_failure != step and not walk.run.recovering:
             self._perform(NoteProblem(step, failure.kind, failure.message))
-            walk.run = replace(walk.run, recovering=True)
+            walk.change(recovering=True)
             walk.next = flow.on_failure
             return
         self._take_the_way_out(failure)
@@ -167,7 +167,7 @@ class Visit:
     def _note_failure(self, failure: Failure) -> None:
         tracing.note_failure(self.entry, failure)
         error: dict[str, Value] = {"kind": failure.kind, "message": failure.message, "retryable": failure.retryable}
-        self.walk.run = replace(self.walk.run, error={**error, "step": self.context.step})
+        self.walk.change(error={**error, "step": self.context.step})
 
     def _over_limit(self) -> Failure | None:
         """What ends the run here and now: an on_failure step inside the circle would go round with it."""

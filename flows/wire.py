@@ -7,7 +7,8 @@ is itself called `kind` (the error kind of MessageFailed and NoteProblem) is wri
 import json
 from typing import Any, TypeVar, overload
 
-from flows.codec import codec, kind_of, of_class, plain
+from flows.codec import codec, kind_of, of_class
+from flows.codec_leaves import Misfit, plain
 from flows.errors import FlowError
 from flows.values import canonical_json
 
@@ -22,7 +23,10 @@ def to_data(thing: object) -> dict[str, Any]:
     Raises: FlowError for what JSON cannot hold.
     """
     kind: Any = type(thing)
-    data: dict[str, Any] = of_class(kind, True).encode(thing, kind.__name__)
+    try:
+        data: dict[str, Any] = of_class(kind, True).encode(thing)
+    except Misfit as misfit:
+        raise misfit.inside(kind.__name__) if misfit.place else misfit from None
     return data
 
 
@@ -35,7 +39,10 @@ def from_data(kind: Any, data: object) -> Any:
 
     Raises: FlowError, a sentence that names the place.
     """
-    return codec(kind).decode(data, getattr(kind, "__name__", "data"))
+    try:
+        return codec(kind).decode(data)
+    except Misfit as misfit:
+        raise misfit.inside(getattr(kind, "__name__", "The data")) from misfit.__cause__
 
 
 def write(thing: object) -> str:

@@ -134,7 +134,7 @@ def test_values_keep_their_types() -> None:
         (
             Run,
             {"id": "1", "stack": [], "started_at": "2026-01-01T00:00:00Z", "variables": {"a": {"$x": 1}}},
-            "Run.variables.a: ",
+            "Run.variables.a cannot be read: ",
         ),
     ],
 )
@@ -179,3 +179,5 @@ def test_plain_data_is_copied_as_it_will_be_read() -> None:
         nested = [nested]
     with pytest.raises(FlowError, match="nested more than 64 deep"):
         plain(nested)
+    with pytest.raises(FlowError, match=r"^0\.a\.1 is a set, which JSON cannot hold"):
+        plain([{"a": (1, {2})}])
