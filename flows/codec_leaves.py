@@ -1,4 +1,4 @@
-"""Leaves of the engine's data in JSON (texts, numbers, instants, values), its lists and objects, and what does not fit."""
+"""Leaves of the engine's data in JSON: texts, numbers, instants, values; its lists and objects; what does not fit."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
