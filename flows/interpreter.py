@@ -148,7 +148,7 @@ def _hear(run: Run, event: Event) -> Run:
         return replace(run, call={**call, "digits": "", "speech": "", "ended": False})
     if isinstance(happened, KeysPressed):
         return replace(run, call={**run.call, "digits": happened.digits, "speech": happened.speech})
-    if isinstance(happened, QueueLeft):
+    if isinstance(happened, QueueLeft) and happened.outcome != "assigned":  # an agent who takes it has it still
         return replace(run, in_queue=False)
     return run
 

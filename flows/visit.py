@@ -8,7 +8,7 @@ from typing import Any
 from flows import tracing
 from flows.context import Context
 from flows.effect import EnterQueue, NoteProblem
-from flows.event import Event
+from flows.event import Event, QueueLeft
 from flows.expression import ExpressionError
 from flows.failing import broken, cycle, way_out
 from flows.outcomes import Refused, checked_effects, checked_keep, checked_values, checked_waiting
@@ -96,6 +96,8 @@ class Visit:
             walk.change(variables={**walk.run.variables, **values})
             tracing.note_sets(self.entry, self.context.flow, values)
         self._perform(*effects)
+        if isinstance(self.context.event.happened, QueueLeft):
+            walk.change(in_queue=False)  # the run goes on without the people, or beside them
         self.entry["exit"] = take.exit
         if take.exit == "failure":
             self._fail(take.failure or Failure("step_error", f"“{self.title}” failed without saying why."))

@@ -271,6 +271,8 @@ def test_a_caller_who_hangs_up_in_the_queue_leaves_it_and_goes_where_the_flow_sa
     ("happened", "in_queue", "effects"),
     [
         (QueueLeft("closed"), False, ()),
+        (QueueLeft("assigned"), True, ()),  # the step waits on for the closing
+        (QueueLeft("callback_requested"), False, ()),
         (TimerFired(), False, (LeaveQueue("timed_out"),)),
         (HELLO, True, ()),
     ],

@@ -166,7 +166,7 @@ class Queue(Step):
     def resume(self, context: Context, event: Event) -> Outcome:
         if isinstance(event.happened, TimerFired):
             return Take("timed_out", effects=(LeaveQueue("timed_out"),))
-        if isinstance(event.happened, QueueLeft):
+        if isinstance(event.happened, QueueLeft) and event.happened.outcome in context.flow.steps[context.step].exits:
             return Take(event.happened.outcome)
         return Wait(("queue", "message"), limit_seconds=600)
 
