@@ -1,0 +1,112 @@
+"""Files behind two functions: kept in the table `files` by the hash of their content, so an object store can follow."""
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from app.db import now_sql
+from app.models.conversation import File
+
+LARGEST_FILE_BYTES: Final = 16 * 1024 * 1024  # larger ones belong into an object store
+
+# The first bytes of what is shown or handed on; https://mimesniff.spec.whatwg.org/#matching-an-image-type-pattern
+_SIGNATURES: Final = (
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png"),
+    (re.compile(rb"\xff\xd8\xff"), "image/jpeg"),
+    (re.compile(rb"GIF8[79]a"), "image/gif"),
+    (re.compile(rb"RIFF....WEBPVP", re.DOTALL), "image/webp"),
+    (re.compile(rb"%PDF-"), "application/pdf"),
+)
+_UNKNOWN: Final = "application/octet-stream"
+_BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")  # https://mimesniff.spec.whatwg.org/#binary-data-byte
+_LONGEST_NAME = 100
+
+
+class FileTooLarge(ValueError):
+    """A file over 16 MiB; the sentence says so."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file as it was stored; `media_type` was found in its content where that tells, else it was said."""
+
+    id: int
+    media_type: str
+    name: str
+    content: bytes = field(repr=False)
+
+
+def store_file(session: Session, content: bytes, media_type: str = "", name: str = "") -> int:
+    """The id of the row with this content, made now unless it is there. Raises: FileTooLarge.
+
+    What the content itself shows counts, not what somebody says it is: `media_type` is only used where nothing shows.
+    """
+    if len(content) > LARGEST_FILE_BYTES:
+        raise FileTooLarge(f"A file may have {LARGEST_FILE_BYTES >> 20} MiB; this one is larger. Send a smaller one.")
+    values = {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "media_type": _stored_type(content, media_type),
+        "name": plain_name(name),
+        "size": len(content),
+        "content": content,
+    }
+    find = text("SELECT id FROM files WHERE sha256 = :sha256")
+    found = session.execute(find, values).scalar()
+    if found is None:
+        session.execute(
+            text(
+                "INSERT INTO files (sha256, media_type, name, size_bytes, content, created_at)"  # noqa: S608 - constants
+                f" VALUES (:sha256, :media_type, :name, :size, :content, {now_sql(session)})"
+                " ON CONFLICT (sha256) DO NOTHING"
+            ),
+            values,
+        )
+        found = session.execute(find, values).scalar_one()
+    return int(found)
+
+
+def read_file(session: Session, file_id: int) -> StoredFile | None:
+    """The file with this id, or None."""
+    row = session.execute(
+        select(File.id, File.media_type, File.name, File.content).where(File.id == file_id)
+    ).one_or_none()
+    return None if row is None else StoredFile(row.id, row.media_type, row.name, bytes(row.content))
+
+
+def media_type_of(content: bytes) -> str:
+    """What the content is: an image, a PDF, plain text, or application/octet-stream when nothing of that."""
+    for signature, media_type in _SIGNATURES:
+        if signature.match(content):
+            return media_type
+    if _BINARY.search(content):
+        return _UNKNOWN
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return _UNKNOWN
+    return "text/plain"
+
+
+def plain_name(name: str) -> str:
+    """A file's name without folders and invisible characters, at most 100 characters, its ending kept."""
+    last = re.split(r"[/\\]", name)[-1]
+    shown = "".join(letter for letter in last if unicodedata.category(letter)[0] != "C").strip(" .")
+    if len(shown) <= _LONGEST_NAME:
+        return shown
+    stem, dot, ending = shown.rpartition(".")
+    keep = f"{dot}{ending}" if dot and len(ending) <= 10 else ""
+    return (stem if keep else shown)[: _LONGEST_NAME - len(keep)] + keep
+
+
+def _stored_type(content: bytes, said: str) -> str:
+    found = media_type_of(content)
+    if found not in (_UNKNOWN, "text/plain"):
+        return found
+    # Audio and video have no signature here; a type that a browser would run is never believed.
+    said = said.partition(";")[0].strip().lower()
+    return said if re.fullmatch(r"(audio|video)/[a-z0-9.+-]{1,60}", said) and found == _UNKNOWN else found
