@@ -1,0 +1,45 @@
+"""Circles that never wait, and waits that never end."""
+
+import math
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+
+from flows.check.finding import Finding
+from flows.check.survey import Survey
+
+_NAMED = 8  # steps of a circle that a sentence can name
+_MOST_CIRCLES = 20  # more at once help nobody, and each costs a walk over the flow
+
+
+def cycles(survey: Survey) -> Iterator[Finding]:
+    """A circle is harmless when a run stops in it, or when a `loop` bounds it."""
+    for placed in survey.placed.values():
+        if placed.limit is not None and math.isinf(placed.limit):
+            sentence = f"{placed.title} may wait for ever."
+            yield placed.blocking("wait_without_limit", "", sentence, "Give it a time limit.")
+    endless = {id for id, placed in survey.placed.items() if not placed.waits and placed.step.type != "loop"}
+    for circle in _circles(survey, endless):
+        names = [survey.placed[id].title for id in circle]
+        shown = names if len(names) <= _NAMED else [*names[: _NAMED - 1], "…"]
+        yield survey.placed[circle[0]].blocking(
+            "endless_cycle",
+            "",
+            f"The flow can go round for ever without waiting: {' → '.join([*shown, names[0]])}.",
+            "Put a step that waits, or a loop with a maximum, into the circle, or lead one exit out of it.",
+        )
+
+
+def _circles(survey: Survey, among: set[str]) -> Iterator[list[str]]:
+    """Circles that have no step in common, each in the order a run would go."""
+    edges = {id: [target for _, target in survey.edges(id) if target in among] for id in sorted(among)}
+    for _ in range(_MOST_CIRCLES):
+        try:
+            TopologicalSorter(edges).prepare()
+            return
+        except CycleError as error:
+            circle: list[str] = error.args[1][:0:-1]  # it names the first step at both ends, and goes backwards
+            start = circle.index(min(circle))
+            yield circle[start:] + circle[:start]
+            edges = {
+                id: [one for one in targets if one not in circle] for id, targets in edges.items() if id not in circle
+            }

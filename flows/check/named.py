@@ -1,0 +1,64 @@
+"""Named things of the installation: those a flow uses must be there, and no number is claimed twice."""
+
+from collections.abc import Iterator
+
+from flows import form
+from flows.check.finding import Finding, Slot, slots
+from flows.check.survey import Placed, Survey
+from flows.step import Reference
+
+_WORDS = {"credential": "credential", "queue": "queue", "number": "number", "constant": "constant"}
+
+
+def named(survey: Survey) -> Iterator[Finding]:
+    """Credentials, queues, numbers and constants that are missing; numbers that two triggers or two flows claim."""
+    known = {
+        "credential": survey.names.credentials,
+        "queue": survey.names.queues,
+        "number": frozenset(survey.names.numbers),
+        "constant": survey.names.constants,
+    }
+    for placed in survey.placed.values():
+        for reference in _references(placed):
+            if reference.name not in known[reference.kind]:
+                word = _WORDS[reference.kind]
+                yield placed.blocking(
+                    "missing_reference",
+                    reference.field,
+                    f"{placed.title} uses the {word} “{reference.name}”, and this installation has none of that name.",
+                    f"Choose another {word}, or create it in the settings.",
+                )
+    yield from _claims(survey)
+
+
+def _references(placed: Placed) -> Iterator[Reference]:
+    if placed.kind is None:
+        return
+    yield from form.references(placed.kind.schema, placed.config)
+    for use, template in placed.templates:
+        for path in sorted(template.paths):
+            parts = path.split(".")
+            if parts[0] == "constants" and len(parts) > 1:
+                yield Reference("constant", parts[1], use.field)
+
+
+def _claims(survey: Survey) -> Iterator[Finding]:
+    taken: dict[Slot, Placed] = {}
+    for trigger in survey.triggers:
+        for slot in dict.fromkeys(slots(trigger.claims)):
+            kinds = survey.names.numbers.get(slot.number)
+            if kinds is not None and slot.kind not in kinds:
+                sentence = f"The number “{slot.number}” cannot be used for {slot.kind}, as {trigger.title} does."
+                yield trigger.blocking("number_unsuitable", "numbers", sentence, "Choose another number.")
+            other = f"in {taken[slot].title}" if slot in taken else ""
+            if slot in survey.names.claimed:
+                other = f"by the live flow “{survey.names.claimed[slot]}”"
+            if other:
+                what = f"messages with “{slot.keyword}”" if slot.keyword else slot.kind
+                yield trigger.blocking(
+                    "keyword_conflict" if slot.keyword else "number_conflict",
+                    "numbers",
+                    f"The {what} of “{slot.number}”, which {trigger.title} wants, are answered already {other}.",
+                    "Choose another number or keyword, or take it away there first.",
+                )
+            taken.setdefault(slot, trigger)
