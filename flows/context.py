@@ -46,8 +46,11 @@ class Context:
 
     @property
     def language(self) -> str:
-        """The language texts are chosen in: the contact's or number's when the flow has it, else the flow's first."""
-        return self.facts.language if self.facts.language in self.flow.languages else self.flow.languages[0]
+        """The language texts are chosen in, of those the flow has: the run's variable `language`, which a trigger or
+        set_variable may set, else the contact's or number's, else the flow's first."""
+        spoken = self.run.variables.get("language")
+        wanted = (spoken if isinstance(spoken, str) else "", self.facts.language)
+        return next((language for language in wanted if language in self.flow.languages), self.flow.languages[0])
 
     def effect_key(self, offset: int = 0) -> str:
         """The key the offset-th effect of this step's next outcome will have."""

@@ -1,0 +1,1 @@
+"""The built-in steps: one file, one step, named like its `type`; the registry finds them here."""

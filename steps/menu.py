@@ -1,0 +1,231 @@
+"""The step `menu`: lets a caller choose by a key or by a spoken phrase."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from flows.context import Context
+from flows.effect import Gather, Say
+from flows.event import Event, KeysPressed, TimerFired
+from flows.form import advanced, choice, exit_id, filled, localised, record, rows, seconds, text, unique, whole
+from flows.phrases import contains_phrase
+from flows.step import Config, Example, Exit, Group, Json, Medium, Outcome, Problem, Step, Take, Wait
+from flows.voice import VOICE_ERRORS, spoken
+
+KEYS: Mapping[str, str] = {"1": "1", "2": "2", "3": "3", "4": "4", "5": "5", "6": "6", "7": "7", "8": "8", "9": "9"} | {
+    "0": "0",
+    "*": "star",
+    "#": "hash",
+}
+# The carrier ends a gather itself; a call it lost without a word must not hold the run for ever.
+LOST_CALL_SECONDS = 900
+
+_CHOICE = record(
+    {
+        "key": choice(
+            "Key", "The key that chooses this; leave it out where only speech does.", {key: key for key in KEYS}
+        ),
+        "id": exit_id("Name of the exit", "The exit of a choice without a key, such as sales."),
+        "label": text("Label", "What this choice is, for the people who read the flow.", default=""),
+        "phrases": unique(
+            rows(
+                "Spoken phrases",
+                "Words that choose this when the caller says them, such as “sales”.",
+                text("Phrase", "What the caller says.", pattern=r"\S", says="a word or more"),
+                maximum=50,
+            )
+        ),
+    },
+)
+
+
+class MenuStep(Step):
+    """Says what can be chosen and waits for a key or a spoken phrase; a key interrupts the words. A wrong choice or
+    silence is asked again as often as you allow, then the call leaves by “invalid” or “no input”."""
+
+    type: ClassVar[str] = "menu"
+    title: ClassVar[str] = "Menu"
+    group: ClassVar[Group] = "talk"
+    icon: ClassVar[str] = "list-numbers"
+    media: ClassVar[frozenset[Medium]] = frozenset({"call"})
+    waits: ClassVar[bool] = True
+    talks: ClassVar[bool] = True
+    schema: ClassVar[Mapping[str, Json]] = record(
+        {
+            "prompt": localised("Prompt", "What the caller hears first, such as “For sales press 1.”"),
+            "choices": rows("Choices", "What can be chosen; each one is an exit.", _CHOICE, minimum=1, maximum=40),
+            "attempts": whole("Attempts", "How often the caller is asked in all.", minimum=1, maximum=5, default=3),
+            "timeout_seconds": seconds(
+                "Time to choose", "How long the menu waits for a key after the words.", minimum=1, maximum=60, default=5
+            ),
+            "no_input_text": localised("After silence", "Said before the prompt is repeated when nothing was chosen."),
+            "invalid_text": localised(
+                "After a wrong choice", "Said before the prompt is repeated after another key or word."
+            ),
+            "voice": advanced(
+                text("Voice", "The name of a voice of your provider; empty means its own choice.", default="")
+            ),
+        },
+        required=["prompt", "choices"],
+    )
+    errors: ClassVar[Mapping[str, str]] = VOICE_ERRORS
+    examples: ClassVar[Sequence[Example]] = (
+        Example(
+            "A key is pressed",
+            {"prompt": {"en": "For sales press 1."}, "choices": [{"key": "1", "label": "Sales"}]},
+            leaves_by="key_1",
+            turns=[KeysPressed(digits="1")],
+            on_call=True,
+        ),
+        Example(
+            "Star is a key too",
+            {"prompt": {"en": "Star or hash?"}, "choices": [{"key": "*"}, {"key": "#"}]},
+            leaves_by="key_star",
+            turns=[KeysPressed(digits="*")],
+            on_call=True,
+        ),
+        Example(
+            "And so is hash",
+            {"prompt": {"en": "Star or hash?"}, "choices": [{"key": "*"}, {"key": "#"}]},
+            leaves_by="key_hash",
+            turns=[KeysPressed(digits="#")],
+            on_call=True,
+        ),
+        Example(
+            "A phrase is spoken",
+            {
+                "prompt": {"en": "How can we help?"},
+                "choices": [{"id": "billing", "phrases": ["my invoice", "billing"]}],
+            },
+            leaves_by="billing",
+            turns=[KeysPressed(speech="It is about my invoice, please.")],
+            on_call=True,
+        ),
+        Example(
+            "Silence, then a key",
+            {"prompt": {"en": "Press 1."}, "choices": [{"key": "1"}], "no_input_text": {"en": "Are you there?"}},
+            leaves_by="key_1",
+            turns=[KeysPressed(), KeysPressed(digits="1")],
+            on_call=True,
+        ),
+        Example(
+            "Nothing but silence",
+            {"prompt": {"en": "Press 1."}, "choices": [{"key": "1"}], "attempts": 2},
+            leaves_by="no_input",
+            turns=[KeysPressed(), KeysPressed()],
+            on_call=True,
+        ),
+        Example(
+            "A key that means nothing",
+            {"prompt": {"en": "Press 1."}, "choices": [{"key": "1"}], "attempts": 1},
+            leaves_by="invalid",
+            turns=[KeysPressed(digits="9")],
+            on_call=True,
+        ),
+        Example(
+            "Nobody hears a menu in a chat",
+            {"prompt": {"en": "Press 1."}, "choices": [{"key": "1"}]},
+            leaves_by="failure",
+            error="call_ended",
+        ),
+    )
+
+    def exits(self, config: Config) -> Sequence[Exit]:
+        """One exit per choice, then silence and wrong choices."""
+        chosen = [
+            Exit(_exit(row), row.get("label") or row.get("key") or row.get("id", ""))
+            for row in config.get("choices", ())
+        ]
+        return (*chosen, Exit("no_input", "no input"), Exit("invalid", "invalid"))
+
+    def summary(self, config: Config) -> str:
+        """The choices in one line."""
+        rows = config.get("choices", ())
+        return ", ".join(" ".join(filter(None, (row.get("key"), row.get("label") or row.get("id")))) for row in rows)
+
+    def problems(self, config: Config) -> Sequence[Problem]:
+        """Choices that nobody can take, and two that are one."""
+        found: list[Problem] = []
+        seen: set[str] = set()
+        for index, row in enumerate(config.get("choices", ())):
+            where = f"choices.{index}"
+            if not row.get("key") and not (row.get("id") and row.get("phrases")):
+                found.append(
+                    Problem(
+                        "choice_unreachable",
+                        where,
+                        "Nothing leads to this choice.",
+                        "Give it a key, or the name of its exit and the phrases that choose it.",
+                    )
+                )
+            elif _exit(row) in seen or _exit(row) in {"no_input", "invalid", "failure"}:
+                found.append(
+                    Problem(
+                        "exit_twice", where, f"The exit {_exit(row)} exists already.", "Choose another key or name."
+                    )
+                )
+            seen.add(_exit(row))
+        return found
+
+    def effective_limit(self, config: Config) -> float | None:
+        """The time to choose, and what a lost call may take at most."""
+        return float(filled(self.schema, config)["timeout_seconds"]) + LOST_CALL_SECONDS
+
+    def run(self, context: Context) -> Outcome:
+        """Ask for the first time."""
+        return self._gather(context, attempt=1, before=None)
+
+    def resume(self, context: Context, event: Event) -> Outcome:
+        """Leave by what was chosen, or ask again."""
+        if isinstance(event.happened, TimerFired):
+            return Take("no_input", why={"lost": "The carrier did not come back."})
+        happened = event.happened if isinstance(event.happened, KeysPressed) else KeysPressed()
+        config = filled(self.schema, context.config)
+        heard = {"digits": happened.digits, "speech": happened.speech, "confidence": happened.confidence}
+        if row := _chosen(config["choices"], happened, context.language):
+            return Take(_exit(row), why=heard)
+        silent = not happened.digits and not happened.speech.strip()
+        attempt: int = context.kept["attempt"]
+        if attempt >= config["attempts"]:
+            return Take("no_input" if silent else "invalid", why={**heard, "attempts": attempt})
+        texts = config.get("no_input_text" if silent else "invalid_text", {})
+        return self._gather(context, attempt + 1, before=spoken(context, texts, voice=config["voice"]))
+
+    def _gather(self, context: Context, attempt: int, before: Say | None) -> Outcome:
+        config = filled(self.schema, context.config)
+        choices = config["choices"]
+        phrases = tuple(phrase for row in choices for phrase in row.get("phrases", ()))
+        prompt = spoken(context, config["prompt"], voice=config["voice"])
+        gather = Gather(
+            prompts=tuple(words for words in (before, prompt) if words is not None),
+            keys=any("key" in row for row in choices),
+            speech=bool(phrases),
+            maximum_digits=1,
+            finish_key="",  # one key chooses, and that key may be the hash
+            timeout_seconds=round(config["timeout_seconds"]),
+            hints=phrases,
+            language=context.language,
+        )
+        limit = timedelta(seconds=config["timeout_seconds"] + LOST_CALL_SECONDS)
+        return Wait(
+            ("keys",), until=context.now + limit, keep={"attempt": attempt}, effects=[gather], why={"attempt": attempt}
+        )
+
+
+def _exit(row: Mapping[str, Any]) -> str:
+    return f"key_{KEYS[row['key']]}" if row.get("key") in KEYS else str(row.get("id", ""))
+
+
+def _chosen(rows: Sequence[Mapping[str, Any]], happened: KeysPressed, language: str) -> Mapping[str, Any] | None:
+    if happened.digits:
+        return next((row for row in rows if row.get("key") == happened.digits), None)
+    said = happened.speech
+    return next(
+        (
+            row
+            for row in rows
+            for phrase in row.get("phrases", ())
+            if contains_phrase(said, phrase, "inflected", language)
+        ),
+        None,
+    )

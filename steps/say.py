@@ -1,0 +1,104 @@
+"""The step `say`: speaks a text or plays a sound to a caller."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from flows.context import Context
+from flows.effect import Play, Say
+from flows.form import address, advanced, filled, localised, record, text, whole
+from flows.step import Config, Example, Group, Json, Medium, Outcome, Problem, Step, Take, fail
+from flows.voice import VOICE_ERRORS, spoken
+
+
+class SayStep(Step):
+    """Speaks a text in the caller's language, or plays a sound from a web address. The call goes straight on to the
+    next step; keys pressed meanwhile are not heard, so use a menu where the caller should choose."""
+
+    type: ClassVar[str] = "say"
+    title: ClassVar[str] = "Say or play"
+    group: ClassVar[Group] = "talk"
+    icon: ClassVar[str] = "volume"
+    media: ClassVar[frozenset[Medium]] = frozenset({"call"})
+    talks: ClassVar[bool] = True
+    schema: ClassVar[Mapping[str, Json]] = record(
+        {
+            "text": localised("Text", "What is spoken, per language; leave it out when a sound is played."),
+            "audio": address("Sound", "The web address of an MP3 or WAV file to play instead of a text."),
+            "voice": advanced(
+                text("Voice", "The name of a voice of your provider; empty means its own choice.", default="")
+            ),
+            "repeat": advanced(whole("Times", "How often it is heard.", minimum=1, maximum=10, default=1)),
+        },
+        exactly_one_of=["text", "audio"],
+    )
+    errors: ClassVar[Mapping[str, str]] = {
+        **VOICE_ERRORS,
+        "tts_failed": "Nothing is left to speak once the text's values are filled in.",
+        "audio_unreachable": "The sound's address is not a whole one beginning with http:// or https://.",
+    }
+    examples: ClassVar[Sequence[Example]] = (
+        Example(
+            "Greet a caller by name",
+            {"text": {"en": "Hello {{ contact.name }}."}},
+            leaves_by="next",
+            contact={"name": "Anna"},
+            on_call=True,
+            effects=[Say("Hello Anna.", language="en")],
+        ),
+        Example(
+            "Play a jingle twice",
+            {"audio": "https://example.com/jingle.mp3", "repeat": 2},
+            leaves_by="next",
+            on_call=True,
+            effects=[Play("https://example.com/jingle.mp3", repeat=2)],
+        ),
+        Example(
+            "A text that is nothing but an unknown name",
+            {"text": {"en": "{{ contact.name }}"}},
+            leaves_by="failure",
+            on_call=True,
+            error="tts_failed",
+        ),
+        Example(
+            "An address without its beginning",
+            {"audio": "jingle.mp3"},
+            leaves_by="failure",
+            on_call=True,
+            error="audio_unreachable",
+        ),
+        Example("Nobody listens to a message", {"text": {"en": "Hello"}}, leaves_by="failure", error="call_ended"),
+    )
+
+    def summary(self, config: Config) -> str:
+        """The words, or the sound's address."""
+        words = next(iter(config.get("text", {}).values()), "") or f"Play {config.get('audio', '')}"
+        return words if config.get("repeat", 1) == 1 else f"{words} ({config['repeat']} times)"
+
+    def problems(self, config: Config) -> Sequence[Problem]:
+        """A sound whose fixed address cannot be fetched."""
+        audio = config.get("audio", "https://")
+        if audio.startswith(("http://", "https://", "{{")):
+            return ()
+        return [
+            Problem(
+                "audio_unreachable",
+                "audio",
+                "The sound's address does not begin with http:// or https://.",
+                "Write the whole address.",
+            )
+        ]
+
+    def run(self, context: Context) -> Outcome:
+        """Speak or play, and go on."""
+        config = filled(self.schema, context.config)
+        if "audio" in config:
+            url = context.address(config["audio"])
+            if not url.startswith(("http://", "https://")):
+                return fail(
+                    "audio_unreachable", f"The sound's address “{url[:100]}” does not begin with http:// or https://."
+                )
+            return Take("next", effects=[Play(url, repeat=config["repeat"])])
+        words = spoken(context, config["text"], voice=config["voice"], repeat=config["repeat"])
+        if words is None:
+            return fail("tts_failed", "Nothing is left to speak; give the text's values a default or add fixed words.")
+        return Take("next", effects=[words])

@@ -1,0 +1,185 @@
+"""The step `send_message`: writes to the contact, and can wait for what becomes of the message."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from flows.composing import CHANNEL, MEDIA, PROVIDER_TEMPLATE, SEND_ERRORS, compose, nothing_to_send, refused
+from flows.context import Context
+from flows.effect import CancelMessage, Choice, Effect, Pause, SendMessage
+from flows.event import CallPolled, Event, MessageAccepted, MessageDelivered, MessageFailed, TimerFired
+from flows.form import ID_PATTERN, advanced, choice, filled, localised, record, rows, seconds, text
+from flows.step import Config, Example, Exit, Group, Json, Outcome, Step, Take, Wait, fail
+
+_BUTTON = record(
+    {
+        "id": text("Id", "What comes back as message.choice when it is pressed.", pattern=ID_PATTERN),
+        "label": localised("Label", "What stands on the button."),
+    },
+    required=["id", "label"],
+)
+_WAIT_FOR = {
+    "nothing": "Go on at once",
+    "accepted": "Until the provider has taken it",
+    "delivered": "Until it has reached the contact's device",
+}
+_HELLO: Mapping[str, Json] = {"text": {"en": "Hello"}}
+# In examples a run's first effect has this key (see `Context.effect_key`).
+_FIRST = "example/0/0"
+
+
+class SendMessageStep(Step):
+    """Writes to the contact where they wrote from; to a caller it sends a text message, also after the call. It goes
+    on when the provider has taken the message, and fails with the provider's reason when it has not; choose “go on
+    at once” where both lead to the same place."""
+
+    type: ClassVar[str] = "send_message"
+    title: ClassVar[str] = "Send a message"
+    group: ClassVar[Group] = "talk"
+    icon: ClassVar[str] = "send"
+    waits: ClassVar[bool] = True
+    talks: ClassVar[bool] = True
+    schema: ClassVar[Mapping[str, Json]] = record(
+        {
+            "text": localised("Text", "What is written, per language."),
+            "buttons": rows(
+                "Buttons", "Answers to press; channels without buttons show them as a list.", _BUTTON, maximum=10
+            ),
+            "media": MEDIA,
+            "channel": CHANNEL,
+            "template": PROVIDER_TEMPLATE,
+            "wait_for": choice("Wait", "When the flow goes on.", _WAIT_FOR, default="accepted"),
+            "send_timeout_seconds": advanced(
+                seconds(
+                    "Time to be taken",
+                    "A message the provider has not taken by then is cancelled and the step fails.",
+                    minimum=10,
+                    maximum=86_400,
+                    default=600,
+                )
+            ),
+            "delivery_timeout_seconds": advanced(
+                seconds(
+                    "Time to be delivered",
+                    "When waiting for delivery: after this time the flow goes on at “not delivered”.",
+                    minimum=10,
+                    maximum=604_800,
+                    default=3_600,
+                )
+            ),
+        },
+    )
+    errors: ClassVar[Mapping[str, str]] = SEND_ERRORS
+    examples: ClassVar[Sequence[Example]] = (
+        Example(
+            "The provider takes it",
+            {"text": {"en": "Hello {{ contact.name }}", "pl": "Cześć {{ contact.name }}"}},
+            leaves_by="success",
+            turns=[MessageAccepted(_FIRST)],
+            contact={"name": "Anna"},
+            effects=[SendMessage("Hello Anna", language="en")],
+        ),
+        Example(
+            "Go on at once",
+            {**_HELLO, "wait_for": "nothing"},
+            leaves_by="success",
+            effects=[SendMessage("Hello", language="en")],
+        ),
+        Example(
+            "Wait for delivery",
+            {**_HELLO, "wait_for": "delivered"},
+            leaves_by="success",
+            turns=[MessageAccepted(_FIRST), MessageDelivered(_FIRST)],
+        ),
+        Example(
+            "Taken, but it never arrives",
+            {**_HELLO, "wait_for": "delivered"},
+            leaves_by="not_delivered",
+            turns=[MessageAccepted(_FIRST), TimerFired()],
+        ),
+        Example(
+            "The contact has opted out",
+            _HELLO,
+            leaves_by="failure",
+            turns=[MessageFailed(_FIRST, "opted_out")],
+            error="opted_out",
+        ),
+        Example(
+            "The provider is away",
+            _HELLO,
+            leaves_by="failure",
+            turns=[TimerFired()],
+            error="send_timeout",
+            effects=[SendMessage("Hello", language="en"), CancelMessage(_FIRST)],
+        ),
+        Example(
+            "With buttons",
+            {**_HELLO, "buttons": [{"id": "yes", "label": {"en": "Yes"}}], "wait_for": "nothing"},
+            leaves_by="success",
+            effects=[SendMessage("Hello", choices=(Choice("yes", "Yes"),), language="en")],
+        ),
+        Example("Nothing to say", {"text": {"en": "{{ contact.nickname }}"}}, leaves_by="failure", error="empty_text"),
+    )
+
+    def exits(self, config: Config) -> Sequence[Exit]:
+        """`not_delivered` only where delivery is waited for."""
+        waits_for_delivery = config.get("wait_for") == "delivered"
+        return (Exit("success", "sent"), *([Exit("not_delivered", "not delivered")] if waits_for_delivery else []))
+
+    def summary(self, config: Config) -> str:
+        """The words, or what goes out instead of words."""
+        words: str = next(iter(config.get("text", {}).values()), "")
+        return words or config.get("template", {}).get("name") or f"{len(config.get('media', ()))} files"
+
+    def effective_limit(self, config: Config) -> float | None:
+        """None where nothing is waited for."""
+        full = filled(self.schema, config)
+        if full["wait_for"] == "nothing":
+            return None
+        delivery = full["delivery_timeout_seconds"] if full["wait_for"] == "delivered" else 0
+        return float(full["send_timeout_seconds"] + delivery)
+
+    def run(self, context: Context) -> Outcome:
+        """Send, and wait where the author wants to."""
+        config = filled(self.schema, context.config)
+        buttons = [Choice(row["id"], context.localised(row["label"])) for row in config.get("buttons", ())]
+        message = compose(context, config, config.get("text", {}), buttons)
+        if failure := nothing_to_send(message):
+            return failure
+        if config["wait_for"] == "nothing":
+            return Take("success", effects=[message])
+        until = context.now + timedelta(seconds=config["send_timeout_seconds"])
+        return _wait(context, context.effect_key(), until, taken=False, effects=[message])
+
+    def resume(self, context: Context, event: Event) -> Outcome:
+        """Leave when the message's fate is known."""
+        config = filled(self.schema, context.config)
+        effect, taken = context.kept["effect"], context.kept["taken"]
+        until = datetime.fromisoformat(context.kept["until"])
+        happened = event.happened
+        if isinstance(happened, TimerFired):
+            if taken:
+                return Take("not_delivered", why={"reason": "It was not delivered in time."})
+            late = fail("send_timeout", SEND_ERRORS["send_timeout"], retryable=True)
+            return Take(late.exit, failure=late.failure, effects=[CancelMessage(effect)])
+        if isinstance(happened, CallPolled) or getattr(happened, "effect", None) != effect:
+            return _wait(context, effect, until, taken=taken)
+        if isinstance(happened, MessageFailed):
+            if taken:
+                return Take("not_delivered", why={"kind": happened.kind, "message": happened.message})
+            return refused(happened)
+        if isinstance(happened, MessageAccepted) and config["wait_for"] == "delivered":
+            until = context.now + timedelta(seconds=config["delivery_timeout_seconds"])
+            return _wait(context, effect, until, taken=True)
+        return Take("success")
+
+
+def _wait(context: Context, effect: str, until: datetime, *, taken: bool, effects: Sequence[Effect] = ()) -> Wait:
+    """On a call the carrier has to be told something meanwhile: a second's silence, after which it asks again."""
+    words = ("delivered", "failed") if taken else ("accepted", "delivered", "failed")
+    return Wait(
+        accepts=(*words, "poll") if context.on_call else words,
+        until=until,
+        keep={"effect": effect, "taken": taken, "until": until.isoformat()},
+        effects=[*effects, Pause(1)] if context.on_call else effects,
+    )
