@@ -102,23 +102,23 @@ class Template:
         value = self._text(state, text_of, limit) if isinstance(part, str) else _worked_out(part, state)
         return Evaluated(value, tuple(state.missing))
 
-    def render_address(self, scope: Mapping[str, Value]) -> str:
+    def render_address(self, scope: Mapping[str, Value], *, limit: int = RENDERED_LIMIT) -> str:
         """The text as an address: each value percent-encoded as one segment, which cannot leave its place.
 
         Raises:
             ExpressionError: as a strict render; or a value is a list, an object, or nothing but dots.
             TooLarge: as render.
         """
-        return self._text(State(scope, strict=True), _as_segment, RENDERED_LIMIT)
+        return self._text(State(scope, strict=True), _as_segment, limit)
 
-    def render_header(self, scope: Mapping[str, Value]) -> str:
+    def render_header(self, scope: Mapping[str, Value], *, limit: int = RENDERED_LIMIT) -> str:
         """The text as a header's value.
 
         Raises:
             ExpressionError: as a strict render; or it has line breaks or other control characters.
             TooLarge: as render.
         """
-        text = self._text(State(scope, strict=True), _as_scalar, RENDERED_LIMIT)
+        text = self._text(State(scope, strict=True), _as_scalar, limit)
         if _NOT_IN_HEADERS.search(text):
             raise ExpressionError("", "A header cannot have line breaks or control characters in it.")
         return text
