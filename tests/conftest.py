@@ -3,20 +3,19 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 import app.db
 from app.config import Settings
 from app.launch import redis_program
 from app.launch.children import end_group, start
 from app.launch.redis_server import RedisServer
+from app.migrating import known_schemas
 from app.models import Clock
-from tests.postgres import PostgresServer
-
-_numbers = count(1)
+from tests.postgres import DatabaseCopies, PostgresServer
 
 
 @pytest.fixture(scope="session")
@@ -31,11 +30,13 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: PostgresServer) -> str:
-    """The name of a migrated database that nobody connects to, to be copied for each test."""
+def postgres_copies(postgres_server: PostgresServer) -> Iterator[DatabaseCopies]:
+    """Copies of a migrated database, one for each test."""
     postgres_server.execute("CREATE DATABASE migrated")
     _migrate(Settings.from_environment({"DATABASE_URL": postgres_server.url("migrated")}))
-    return "migrated"
+    copies = DatabaseCopies(postgres_server, "migrated")
+    yield copies
+    copies.close()
 
 
 @pytest.fixture(scope="session")
@@ -63,10 +64,9 @@ def sqlite_url(data_folder: Path, sqlite_template: Path) -> str:
 
 
 @pytest.fixture
-def postgresql_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
+def postgresql_url(postgres_server: PostgresServer, postgres_copies: DatabaseCopies) -> Iterator[str]:
     """DATABASE_URL of a fresh, migrated PostgreSQL database."""
-    name = f"test_{next(_numbers)}"
-    postgres_server.execute(f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
+    name = postgres_copies.take()
     yield postgres_server.url(name)
     postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -126,12 +126,10 @@ def private_redis(folder: Path) -> Iterator[RedisServer]:
 
 
 def _migrate(settings: Settings) -> None:
-    migrate = getattr(app.db, "migrate", None)
-    if migrate is not None:
-        migrate(settings)
-        return
-    database = app.db.Database.connect(settings)  # until there are migrations, the tables as the models draw them
+    database = app.db.Database.connect(settings)  # until the models stand still: the tables as they draw them
     app.db.Base.metadata.create_all(database.engine)
     with database.transaction() as session:
         session.add(Clock(id=1, offset_microseconds=0))
+        session.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)"))
+        session.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": known_schemas()[0]})
     database.close()

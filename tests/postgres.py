@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.pq import ExecStatus
 
 from app.launch.attachment import attached
 
@@ -110,6 +111,34 @@ class PostgresServer:
             group=gid,
             extra_groups=groups,
         )
+
+
+class DatabaseCopies:
+    """Copies of a template database, of which the next one is always being made while a test runs: it takes 0.2 s."""
+
+    def __init__(self, server: PostgresServer, template: str) -> None:
+        """Nobody may be connected to the template as long as copies are wanted."""
+        self._template = template
+        self._connection = psycopg.connect(server.url("postgres"), autocommit=True)
+        self._number = 0
+        self._begin_next()
+
+    def take(self) -> str:
+        """The name of a database that nobody has used."""
+        while (result := self._connection.pgconn.get_result()) is not None:
+            if result.status != ExecStatus.COMMAND_OK:
+                raise RuntimeError(f"The template cannot be copied: {result.error_message.decode(errors='replace')}")
+        name = f"test_{self._number}"
+        self._begin_next()
+        return name
+
+    def close(self) -> None:
+        """Stop making copies."""
+        self._connection.close()
+
+    def _begin_next(self) -> None:
+        self._number += 1
+        self._connection.pgconn.send_query(f"CREATE DATABASE test_{self._number} TEMPLATE {self._template}".encode())
 
 
 def _server_user() -> pwd.struct_passwd | None:
