@@ -1,5 +1,6 @@
 """The programs that make up an installation, as data: adding a process is adding a line."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from app.config import Settings
 from app.launch.children import Command
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[2]
+NUMBERS = [field.name for field in dataclasses.fields(Settings) if field.type in (int, "int")]
 
 
 def web_arguments() -> list[str]:
@@ -24,12 +26,11 @@ def as_environment(settings: Settings) -> dict[str, str]:
         "REDIS_URL": settings.redis_url,
         "PUBLIC_URL": settings.public_url,
         "HOST": settings.host,
-        "PORT": str(settings.port),
         "SECRET_KEY_FILE": str(settings.secret_key_file),
         "ALLOWED_PRIVATE_HOSTS": ",".join(
             f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in hosts
         ),
-        "CUSTOMER_API_PORT": str(settings.customer_api_port),
+        **{name.upper(): str(getattr(settings, name)) for name in NUMBERS},
     }
 
 
