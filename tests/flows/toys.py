@@ -18,6 +18,7 @@ from flows.record import TurnRecord, replay
 from flows.run import Given, Run, Turn
 from flows.step import Ask, Claim, Config, Finish, Outcome, Step, Take, Trigger, Wait, fail
 from flows.values import TooLarge
+from flows.walk import Steps
 from flows.wire import read, write
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -32,7 +33,7 @@ class Begin(Trigger):
     schema: ClassVar[Mapping[str, Any]] = {}
 
     def claims(self, config: Config) -> Sequence[Claim]:
-        return ()
+        return [Claim(config["claims"], ("line",))] if "claims" in config else []
 
     def matches(self, config: Config, context: Context) -> int | None:
         return 0
@@ -222,6 +223,7 @@ class Conversation:
     facts: Facts = IN_CHAT
     limits: Limits = field(default_factory=Limits)
     answers: list[Answer] = field(default_factory=list)
+    steps: Steps = field(default_factory=lambda: TOYS)
     flows: dict[str, Flow] = field(default_factory=dict)
     run: Run | None = None
     turns: list[Turn] = field(default_factory=list)
@@ -233,16 +235,16 @@ class Conversation:
         event = read(Event, write(event_of(happened, self.minutes, self.facts)))
         flows = {"v1": self.flow, **self.flows}
         before = read(Run, write(self.run or begin("v1", self.flow, next(iter(self.flow.steps)), event, "7")))
-        turn = advance(flows, before, event, self.limits, TOYS)
+        turn = advance(flows, before, event, self.limits, self.steps)
         given: list[Given] = []
         while turn.ask is not None:
             opened = turn.run.open_turn
             assert opened is not None
             given.append(Given(opened.n, self.answers.pop(0)))
             answered = replace(event, happened=Answered(opened.n, given[-1].answer))
-            turn = advance(flows, read(Run, write(turn.run)), answered, self.limits, TOYS)
+            turn = advance(flows, read(Run, write(turn.run)), answered, self.limits, self.steps)
         record = TurnRecord(tuple(flows), before, event, tuple(given), self.limits)
-        assert write(replay(read(TurnRecord, write(record)), flows, TOYS)) == write(turn)
+        assert write(replay(read(TurnRecord, write(record)), flows, self.steps)) == write(turn)
         assert write(read(Turn, write(turn))) == write(turn)
         self.run = turn.run
         self.turns.append(turn)

@@ -1,0 +1,75 @@
+"""Which trigger a typed call or message starts, chosen as the runner chooses: the best match of those that claim it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from flows.context import Context
+from flows.document import Flow
+from flows.event import CallStarted, Event, MessageReceived
+from flows.interpreter import begin
+from flows.limits import Limits
+from flows.run import Run
+from flows.step import Claim, Trigger
+from flows.values import Value
+from flows.walk import Steps
+
+VERSION = "draft"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A run on its trigger, and the event that began it, in a conversation with the number the trigger names."""
+
+    run: Run
+    event: Event
+
+
+def kinds(flow: Flow, steps: Steps) -> set[str]:
+    """What can start the flow: "calls", "messages", both, or nothing."""
+    return {claim.kind for _, _, claim in _claims(flow, steps)}
+
+
+def begun_by(flow: Flow, steps: Steps, event: Event, run: Run | None, run_id: str) -> Begun | None:
+    """The run that an event begins; while another is under way only a trigger that interrupts it may."""
+    happened = event.happened
+    if not isinstance(happened, CallStarted | MessageReceived):
+        return None
+    kind = "calls" if isinstance(happened, CallStarted) else "messages"
+    under_way = run is not None and run.status != "ended"
+    best: tuple[int, Begun] | None = None
+    for step, trigger, claim in _claims(flow, steps):
+        if claim.kind != kind or (under_way and not claim.interrupts):
+            continue
+        begun = _begun(flow, step, claim, event, run_id)
+        config = flow.steps[step].config
+        context = Context(flow, step, config, begun.run, begun.event, Limits())
+        score = trigger.matches(config, context)
+        if score is not None and (best is None or score > best[0]):
+            best = (score, begun)
+    return best[1] if best else None
+
+
+def _claims(flow: Flow, steps: Steps) -> Iterator[tuple[str, Trigger, Claim]]:
+    for placed in flow.steps.values():
+        trigger = steps.get(placed.type)
+        if isinstance(trigger, Trigger):
+            for claim in trigger.claims(placed.config):
+                yield placed.id, trigger, claim
+
+
+def _begun(flow: Flow, step: str, claim: Claim, event: Event, run_id: str) -> Begun:
+    number = next(iter(claim.numbers), "")
+    conversation: dict[str, Value] = {
+        "kind": claim.kind if claim.kind == "messages" else "call",
+        "number": number,
+        "channel": "player",
+        "reference": f"PB-{run_id}",
+        "started_at": event.now,
+        "count": Decimal(run_id),
+    }
+    happened = event.happened
+    if isinstance(happened, CallStarted):
+        happened = replace(happened, called=number)
+    begins = replace(event, happened=happened, facts=replace(event.facts, conversation=conversation))
+    return Begun(begin(VERSION, flow, step, begins, run_id), begins)

@@ -1,0 +1,109 @@
+"""What the player prints: effects as the contact or the desk would meet them, and the trace in one line a step."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flows.ask import HttpRequest, Request
+from flows.document import Flow
+from flows.effect import (
+    CancelMessage,
+    Dial,
+    Effect,
+    EnterQueue,
+    Gather,
+    HangUp,
+    LeaveQueue,
+    NoteProblem,
+    Pause,
+    Play,
+    Reject,
+    Say,
+    SendMessage,
+    UpdateContact,
+)
+
+LONGEST = 100
+
+
+def effect_lines(effect: Effect) -> Iterator[str]:
+    """What one effect looks like."""
+    if isinstance(effect, SendMessage):
+        yield from _message(effect)
+    elif isinstance(effect, Gather):
+        for prompt in effect.prompts:
+            yield from effect_lines(prompt)
+        how = " or ".join(word for word, wanted in (("keys", effect.keys), ("speech", effect.speech)) if wanted)
+        yield f"  (waits {effect.timeout_seconds} s for {how})"
+    else:
+        yield from _ONE_LINE[type(effect)](effect)
+
+
+def trace_line(flow: Flow, entry: Mapping[str, Any]) -> str:
+    """One visited step: where it left, what it set, why it failed."""
+    placed = flow.steps.get(entry["step"])
+    name = (placed.name if placed else "") or entry["step"]
+    parts = [f"  · {name}"]
+    if "came_by" in entry:
+        parts.append(f"({entry['came_by']})")
+    parts.append(f"→ {entry['exit']}" if entry["exit"] else "waits" if "waits" in entry else "")
+    parts += [f"{key} = {_short(value)}" for key, value in entry["set"].items()]
+    if "failure" in entry:
+        parts.append(f"[{entry['failure']['kind']}: {entry['failure']['message']}]")
+    if entry["missing"]:
+        parts.append(f"(no value: {', '.join(entry['missing'])})")
+    return " ".join(part for part in parts if part)
+
+
+def request_lines(request: Request) -> Iterator[str]:
+    """What the flow asks for."""
+    if isinstance(request, HttpRequest):
+        yield f"? {request.method} {request.url}"
+        if request.body:
+            yield f"    {_short(request.body)}"
+
+
+def _message(effect: SendMessage) -> Iterator[str]:
+    way = "" if effect.channel == "same" else f" ({effect.channel})"
+    for index, line in enumerate((effect.text or "(no text)").splitlines()):
+        yield f"< {line}{way}" if index == 0 else f"  {line}"
+    for item in effect.media:
+        yield f"  [file: {item.name or item.url or item.file}]"
+    for choice in effect.choices:
+        yield f"  [{choice.label}]"
+
+
+def _dial(effect: Dial) -> Iterator[str]:
+    headers = "".join(f" {name}: {value}" for name, value in sorted(effect.headers.items()))
+    yield f"  (forwards to {effect.number or effect.sip}{headers}; /dial says how it ends)"
+
+
+def _enter(effect: EnterQueue) -> Iterator[str]:
+    after = "; /assign and /close are theirs" if effect.run_waits else ""
+    because = f" – {effect.reason}" if effect.reason else ""
+    yield f"  (people get it: queue {effect.queue}{because}{after})"
+
+
+def _update(effect: UpdateContact) -> Iterator[str]:
+    for name, value in sorted(effect.attributes.items()):
+        yield f"  (the contact's {name} is now {_short(value)})"
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+_ONE_LINE: Mapping[type, Any] = {
+    Say: lambda effect: [f"says: {effect.text}"],
+    Play: lambda effect: [f"plays: {effect.url}"],
+    Pause: lambda effect: [f"  (silent for {effect.seconds} s; /wait goes on)"],
+    HangUp: lambda _: ["  (hangs up)"],
+    Reject: lambda effect: [f"  (refuses the call: {effect.reason})"],
+    Dial: _dial,
+    EnterQueue: _enter,
+    LeaveQueue: lambda effect: [f"  (leaves the queue: {effect.outcome})"],
+    UpdateContact: _update,
+    CancelMessage: lambda _: ["  (cancels its message, had it not left yet)"],
+    NoteProblem: lambda effect: [f"! {effect.step}: {effect.message} ({effect.kind})"],
+}
