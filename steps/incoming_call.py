@@ -8,6 +8,7 @@ from flows.effect import Reject
 from flows.event import CallStarted
 from flows.form import LANGUAGE_PATTERN, advanced, named, record, rows, seconds, text, unique
 from flows.step import Claim, Config, Example, Finish, Json, Medium, Outcome, Take, Trigger
+from flows.values import ValueType
 
 _CALLERS = r"^(\+?[0-9 ]{1,30}\*?|anonymous)$"
 _CALL = CallStarted("CA1", "+48500100100", "+48221234567")
@@ -91,6 +92,10 @@ class IncomingCallTrigger(Trigger):
     def summary(self, config: Config) -> str:
         """The numbers."""
         return ", ".join(config.get("numbers", ()))
+
+    def variables(self, config: Config) -> Sequence[tuple[str, ValueType | None, Sequence[str]]]:
+        """The language, which is set only for callers who speak none of the flow's."""
+        return [("language", "text", ())] if config.get("language") else ()
 
     def claims(self, config: Config) -> Sequence[Claim]:
         """All calls of its numbers."""

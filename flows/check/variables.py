@@ -27,6 +27,8 @@ SCOPE: Mapping[str, frozenset[str] | None] = {
 RESERVED = frozenset(
     {"and", "or", "not", "is", "in", "if", "else", "true", "false", "none", "import", "include", "loop"}
 )
+# What the engine itself reads: `Context.language`.
+READ_BY_ENGINE = frozenset({"language"})
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Read:
 def variables(survey: Survey) -> Iterator[Finding]:
     """Findings about every name in every template, and about every variable that is set."""
     flow = DataFlow(survey)
-    read: set[str] = set()
+    read = set(READ_BY_ENGINE)
     for placed in survey.placed.values():
         present = presence_fields(placed)
         for use, template in placed.templates:

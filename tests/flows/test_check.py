@@ -180,6 +180,7 @@ ROWS: list[Row] = [
     ("a key that is never there",
      {"t": CALL, "a": send("{{ contact.phon }}")}, {}, [(W, "unknown_key", "a", "text.en")]),
     ("an unused variable", {"t": CALL, "a": put("tier", "1")}, {}, [(H, "variable_unused", "a", "")]),
+    ("a language is read by the engine", {"t": CALL, "a": put("language", "pl")}, {}, []),
     ("an unused declaration", {"t": CALL, "a": SAY}, {"variables": {"tier": {"type": "text"}}},
      [(H, "variable_unused", "", "variables.tier")]),
     ("a declaration is not a value", {"t": CALL, "a": send("{{ tier }}")}, {"variables": {"tier": {"type": "text"}}},

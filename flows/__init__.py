@@ -1,0 +1,1 @@
+"""The engine: flows as data, and runs through them as data; it performs nothing and asks the world nothing."""
