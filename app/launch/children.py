@@ -20,8 +20,8 @@ LONGEST_PAUSE_SECONDS = 10.0
 """Often enough that nobody waits for a mended cause, rarely enough that a broken program does not fill the log."""
 SETTLED_SECONDS = 3.0
 """A child that lived this long was well; its next death starts with the shortest pause again."""
-STOP_SECONDS = 15.0
-"""Longer than the children's own: gunicorn lets open requests end for 5 s, a worker its turns for 10 s."""
+STOP_SECONDS = 30.0
+"""Longer than the children's own: gunicorn lets open requests end for 5 s, a worker what it began for 25 s."""
 
 
 @dataclass(frozen=True)
