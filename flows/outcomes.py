@@ -31,12 +31,12 @@ def checked_values(context: Context, sets: Mapping[str, Value], held: int) -> di
     limits = context.limits
     if held + len(sets) > limits.variables_per_run:
         raise Refused("too_many_variables", f"A run holds at most {limits.variables_per_run} variables.")
-    values = {name: from_plain(value) for name, value in sets.items()}
-    for name, value in values.items():
-        size_bytes = len(canonical_json(encode(value)).encode())
-        if size_bytes > limits.variable_bytes:
-            most = limits.variable_bytes
-            raise Refused("too_large", f"“{name}” would hold {size_bytes} bytes; a variable holds at most {most}.")
+    values: dict[str, Value] = {}
+    for name, value in sets.items():
+        if not isinstance(name, str):
+            raise Refused("step_error", f"The step sets {name!r:.60}; a variable's name is a text.")
+        values[name] = from_plain(value)
+        _check_size(context, f"“{name}”", encode(values[name]))
     return values
 
 
@@ -49,12 +49,13 @@ def checked_effects(effects: Sequence[Effect]) -> tuple[Effect, ...]:
     return tuple(effects)
 
 
-def checked_keep(keep: Mapping[str, Any]) -> dict[str, Any]:
+def checked_keep(context: Context, keep: Mapping[str, Any]) -> dict[str, Any]:
     """What a step wants to find again, as it will find it. Raises: FlowError when JSON cannot hold it."""
     try:
         kept: dict[str, Any] = plain(dict(keep))
     except Misfit as misfit:
         raise misfit.inside("keep") from None
+    _check_size(context, "What the step keeps", kept)
     return kept
 
 
@@ -68,6 +69,8 @@ def checked_waiting(context: Context, wait: Wait) -> Waiting:
         raise Refused("step_error", "The step waits until an instant without a time zone.")
     most = context.limits.wait_seconds
     in_seconds = max(wait.limit_seconds or 0, wait.joining_seconds)
+    if not (wait.limit_seconds or 0) >= 0 or not wait.joining_seconds >= 0:  # said so that NaN is refused too
+        raise Refused("step_error", "The step waits for less than no time.")
     if in_seconds > most or (until and until > context.now + timedelta(seconds=most)):
         raise Refused("wait_too_long", f"A wait lasts at most {most // 86_400} days; this one would last longer.")
     placed = context.flow.steps[context.step]
@@ -77,6 +80,12 @@ def checked_waiting(context: Context, wait: Wait) -> Waiting:
         until=until.astimezone(UTC) if until else None,
         limit_seconds=None if wait.limit_seconds is None else float(wait.limit_seconds),
         joining_seconds=float(wait.joining_seconds),
-        keep=checked_keep(wait.keep),
+        keep=checked_keep(context, wait.keep),
         leaves_by_message="message" in placed.exits and "message" not in wait.accepts,
     )
+
+
+def _check_size(context: Context, name: str, data: Any) -> None:
+    size_bytes, most = len(canonical_json(data).encode()), context.limits.variable_bytes
+    if size_bytes > most:
+        raise Refused("too_large", f"{name} would hold {size_bytes:,} bytes; at most {most:,} are kept.")

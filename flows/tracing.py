@@ -76,11 +76,11 @@ def note_answer(entry: Entry, answer: Answer) -> None:
 
 
 def note_failure(entry: Entry, failure: Failure) -> None:
-    """Why the step failed; it left by `failure` unless the exit it took leads nowhere."""
+    """Why the step failed, in bounded words; it left by `failure` unless the exit it took leads nowhere."""
     entry["exit"] = entry["exit"] or "failure"
     entry["failure"] = {
         "kind": failure.kind,
-        "message": shown(failure.message),
+        "message": failure.message,
         "retryable": failure.retryable,
     }
 

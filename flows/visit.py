@@ -120,7 +120,7 @@ class Visit:
 
     def _ask(self, ask: Ask) -> None:
         to_data(ask.request)  # refused here, by this step's name, rather than when the turn is stored
-        keep = checked_keep(ask.keep)
+        keep = checked_keep(self.context, ask.keep)
         tracing.note_request(self.entry, ask.request)
         opened = OpenTurn(ask.request, self.walk.asks, self.walk.event, keep)
         self.walk.change(open_turn=opened)
@@ -151,6 +151,7 @@ class Visit:
     def _fail(self, failure: Failure) -> None:
         """Leave by the step's failure exit, else go to the flow's `on_failure`, else do what the installation says."""
         walk, flow, step = self.walk, self.context.flow, self.context.step
+        failure = replace(failure, message=tracing.shown(failure.message))
         self._note_failure(failure)
         if self._go_by("failure"):
             return

@@ -158,8 +158,17 @@ def test_a_failure_while_people_wait_takes_the_conversation_out_of_the_first_que
         (("explode", {}, {"how": "speechless"}), "step_error", "“The bad” failed without saying why."),
         (("speak", {"next": "end"}), "call_ended", "This conversation is no call."),
         (("listen", {}, {"limit": 31 * 86_400}), "wait_too_long", "A wait lasts at most 30 days"),
+        (("listen", {}, {"limit": -1}), "step_error", "The step waits for less than no time."),
+        (("listen", {}, {"limit": float("nan")}), "step_error", "The step waits for less than no time."),
+        (("listen", {}, {"keep": {"a": "x" * 70_000}}), "too_large", "What the step keeps would hold 70,0"),
+        (("note", {"next": "end"}, {"sets": {5: "x"}}), "step_error", "The step sets 5; a variable's name is a text."),
+        (("note", {"next": "end"}, {"by": ["next"]}), "step_error", "The step “The bad” broke (TypeError: unhashable"),
         (("listen", {}, {"until": 31 * 86_400}), "wait_too_long", "A wait lasts at most 30 days"),
-        (("note", {"next": "end"}, {"sets": {"a": "é" * 40_000}}), "too_large", "“a” would hold 80002 bytes"),
+        (
+            ("note", {"next": "end"}, {"sets": {"a": "é" * 40_000}}),
+            "too_large",
+            "“a” would hold 80,002 bytes; at most 65,536 are kept.",
+        ),
         (
             ("note", {"next": "end"}, {"sets": {f"v{n}": n for n in range(201)}}),
             "too_many_variables",
@@ -265,3 +274,11 @@ def test_a_step_that_asks_for_ever_is_stopped() -> None:
     talk = Conversation(flow, limits=Limits(steps_between_waits=20), answers=answers)
     assert talk.feed(HELLO).run.error["kind"] == "loop_detected"
     assert len(answers) == 79
+
+
+def test_a_long_message_of_a_failure_is_cut_everywhere() -> None:
+    turn = failing(("break", {}, {"message": "x" * 9_000})).feed(HELLO)
+    cut = "x" * 500 + "… (9000 characters)"
+    assert turn.run.error["message"] == cut
+    assert turn.trace[1]["failure"]["message"] == cut
+    assert turn.effects[-1] == NoteProblem("bad", "broken", cut)

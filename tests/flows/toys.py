@@ -113,7 +113,11 @@ class Break(Step):
     group = "data"
 
     def run(self, context: Context) -> Outcome:
-        return fail(context.config.get("kind", "broken"), "It does not work.", why={"tried": True})
+        return fail(
+            context.config.get("kind", "broken"),
+            context.config.get("message", "It does not work."),
+            why={"tried": True},
+        )
 
 
 class Explode(Step):
