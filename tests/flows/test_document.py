@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows import document
+from flows import document, plain_json
 from flows.document import from_data, read, to_data, write
 from flows.errors import DocumentError
 from flows.form.faults import validator
@@ -241,6 +241,28 @@ def test_any_json_in_any_place_is_read_or_refused_by_name(where: str, value: Any
     with suppress(DocumentError):
         written = write(from_data(changed(where, value)))
         assert write(read(written)) == written
+
+
+EVERY_PLACE = sorted({where for where, *_ in (*WRONG, *RIGHT)} - {"steps"})
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(where=st.sampled_from(EVERY_PLACE), value=JSON)
+def test_reader_and_schema_agree_about_any_json_in_any_place(where: str, value: Any) -> None:
+    data = changed(where, value)
+    try:
+        plain_json.normalised(data, Limits())
+    except DocumentError:
+        return  # a number that no schema can describe
+    assert validator(SCHEMA).is_valid(data) == is_read(data), where
+
+
+def is_read(data: Any) -> bool:
+    try:
+        from_data(data)
+    except DocumentError:
+        return False
+    return True
 
 
 @settings(max_examples=200, deadline=None)
