@@ -42,3 +42,7 @@ class Simulated(Twilio):
     ) -> Sent | None:
         """What `send` would have answered."""
         return self.send(connection, outgoing, http)
+
+    def webhook_addresses(self, connection: ConnectionInfo) -> Mapping[str, str]:
+        """None: there is no carrier whose settings could name them."""
+        return {}

@@ -1,0 +1,1 @@
+"""Who may do what: tokens, the first link, the audit log."""

@@ -1,0 +1,23 @@
+"""From a draft to live numbers: every revision kept, merged three ways, checked, frozen, moved in one transaction."""
+
+from app.publishing.drafts import Draft, DraftConflict, create, find_flow, read, save
+from app.publishing.live_numbers import Moved, NumberTaken
+from app.publishing.versions import NotPublishable, Order, Published, findings, publish, read_version, roll_back
+
+__all__ = [
+    "Draft",
+    "DraftConflict",
+    "Moved",
+    "NotPublishable",
+    "NumberTaken",
+    "Order",
+    "Published",
+    "create",
+    "find_flow",
+    "findings",
+    "publish",
+    "read",
+    "read_version",
+    "roll_back",
+    "save",
+]

@@ -1,0 +1,87 @@
+"""What the installation has that a flow may name, and which slots of numbers live flows hold."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.models import Constant, CredentialRow, FlowRow, LiveNumber, Number, Queue, Version
+from flows import document
+from flows.check import InstallationNames, Slot, slots
+from flows.document import Flow
+from flows.registry import Registry
+from flows.step import Claim, Trigger
+
+_KEYWORDS = "keywords:"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What one placed trigger of a flow wants to answer on one number."""
+
+    number: str
+    step: str
+    claim: Claim
+
+
+def wanted(flow: Flow, steps: Registry) -> list[Wanted]:
+    """What the triggers of a flow want to answer; a step whose kind is not installed wants nothing."""
+    return [
+        Wanted(number, placed.id, claim)
+        for placed in flow.steps.values()
+        for claim in _claims(steps, placed.type, placed.config)
+        for number in dict.fromkeys(claim.numbers)
+    ]
+
+
+def live_slot(flow_id: int, one: Wanted) -> str:
+    """The slot of a live number, as LiveNumber tells it."""
+    return f"{_KEYWORDS}{flow_id}:{one.step}" if one.claim.keywords else one.claim.kind
+
+
+def installation_names(session: Session, steps: Registry, flow_id: int, numbers: Iterable[str]) -> InstallationNames:
+    """All names for checking one flow; `numbers` are those it wants to answer."""
+    return InstallationNames(
+        credentials=frozenset(session.scalars(select(CredentialRow.name))),
+        queues=frozenset(session.scalars(select(Queue.name))),
+        numbers={
+            number.name: frozenset(
+                kind for kind, able in (("calls", number.answers_calls), ("messages", number.answers_messages)) if able
+            )
+            for number in session.scalars(select(Number))
+        },
+        constants=frozenset(session.scalars(select(Constant.name))),
+        claimed=claimed_slots(session, steps, flow_id, numbers),
+    )
+
+
+def claimed_slots(session: Session, steps: Registry, flow_id: int, numbers: Iterable[str]) -> Mapping[Slot, str]:
+    """The slots of these numbers that other flows hold, each with its flow's name."""
+    live = session.execute(
+        select(LiveNumber.slot, LiveNumber.kind, LiveNumber.step, Number.name, FlowRow.name, Version.document)
+        .join(Number, Number.id == LiveNumber.number_id)
+        .join(FlowRow, FlowRow.id == LiveNumber.flow_id)
+        .join(Version, Version.id == LiveNumber.version_id)
+        .where(LiveNumber.flow_id != flow_id, Number.name.in_(list(numbers)))
+        .order_by(LiveNumber.id)
+    )
+    found: dict[Slot, str] = {}
+    for slot, kind, step, number, flow_name, stored in live:
+        if not slot.startswith(_KEYWORDS):
+            found[Slot(number, "calls" if kind == "calls" else "messages")] = flow_name
+            continue
+        placed = document.read(stored).steps[step]
+        for one in slots(_claims(steps, placed.type, placed.config)):
+            if one.number == number:
+                found[one] = flow_name
+    return found
+
+
+def _claims(steps: Registry, type_: str, config: Mapping[str, object]) -> Iterator[Claim]:
+    kind = steps.get(type_)
+    if isinstance(kind, Trigger):
+        try:
+            yield from kind.claims(config)
+        except Exception:  # noqa: BLE001  a door to plugins' code; the check, which asks it too, finds it broken
+            return
