@@ -9,6 +9,7 @@ from typing import Any
 
 import pysqlite3
 from sqlalchemy import BigInteger, Dialect, Engine, Integer, create_engine, event, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
@@ -17,6 +18,7 @@ from app.config import Settings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_BUSY_ATTEMPTS = 4  # each waits for the busy time-out of 5 s
 
 
 class DatabaseUnavailable(Exception):
@@ -73,7 +75,9 @@ class Database:
             engine = create_engine(url, module=pysqlite3, connect_args={"timeout": 5.0, "check_same_thread": False})
             event.listen(engine, "connect", _prepare_sqlite)
         else:
-            engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=False, pool_timeout=10)
+            engine = create_engine(
+                url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=False, pool_timeout=10
+            )
         return cls(engine)
 
     @contextmanager
@@ -81,7 +85,7 @@ class Database:
         """One write transaction: commits at the end, rolls back on any exception."""
         with self._mutex, Session(self.engine, expire_on_commit=False) as session:
             if self.is_sqlite:
-                session.execute(text("BEGIN IMMEDIATE"))
+                _begin_immediate(session)
             yield session
             session.commit()
 
@@ -96,6 +100,18 @@ class Database:
     def close(self) -> None:
         """Gives all connections back to the operating system."""
         self.engine.dispose()
+
+
+def _begin_immediate(session: Session) -> None:
+    """Other processes' writers may keep SQLite busy longer than its own time-out: begin again for a while."""
+    for attempt in range(_BUSY_ATTEMPTS):
+        try:
+            session.execute(text("BEGIN IMMEDIATE"))
+            return
+        except OperationalError as error:
+            if "locked" not in str(error) or attempt == _BUSY_ATTEMPTS - 1:
+                raise DatabaseUnavailable("The database file stayed locked by another process.") from error
+            session.rollback()
 
 
 NOW = {

@@ -1,10 +1,26 @@
-"""The inbox: whatever happens becomes one row with its place in the conversation, exactly once."""
+"""The inbox: whatever happens becomes one row with its place in the conversation, exactly once.
 
-from dataclasses import dataclass
+Keeps the first promise of RELIABILITY §3: nothing half-accepted, a repeated webhook is a duplicate and ignored. `seq` is
+taken by an update of the conversation's row in the same transaction, so the order of commits is the order of `seq`.
+"""
 
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from app.channels.arrival import Arrival, Report
+from app.contacts import Reached, reach
+from app.db import now_sql
+from app.files import store_file
+from flows import wire
+from flows.event import Attachment, CallStarted, Happening, MessageReceived
+from flows.limits import Limits
+from flows.values import canonical_json, clean_text
+
+_REOPENS_WITHIN = timedelta(days=30) // timedelta(microseconds=1)
 
 
 class UnknownNumber(Exception):
@@ -20,16 +36,214 @@ class Put:
     duplicate: bool = False
 
 
-def put(session: Session, connection_id: int, arrival: Arrival) -> Put:
+def put(session: Session, connection_id: int, arrival: Arrival, limits: Limits = Limits()) -> Put:
     """Finds or creates contact and conversation, takes `seq` and stores the event. Raises UnknownNumber."""
-    raise NotImplementedError
+    now = int(session.execute(text(f"SELECT {now_sql(session)}")).scalar_one())
+    number_id = _number(session, connection_id, arrival.number)
+    reached = reach(session, arrival, now)
+    before = _duplicate(session, connection_id, arrival.provider_id)
+    if before is not None:
+        return before
+    happened = _cleaned(session, arrival.happened, limits)
+    conversation_id = _conversation(session, connection_id, number_id, reached, arrival.call_id, now)
+    result = _store(session, connection_id, arrival.provider_id, conversation_id, happened, opens=True)
+    if isinstance(happened, MessageReceived) and not result.duplicate:
+        _store_message(session, result, happened, arrival)
+    return result
 
 
 def put_report(session: Session, connection_id: int, report: Report) -> Put | None:
     """Stores a report with the conversation it is about; None when nothing of ours is meant."""
-    raise NotImplementedError
+    about = _reported(session, connection_id, report)
+    if about is None:
+        return None
+    before = _duplicate(session, connection_id, report.provider_id)
+    if before is not None:
+        return before
+    happened = report.happened
+    if isinstance(happened, dict) and about.id:
+        happened = {**happened, "effect_id": about.id, "effect_key": about.key}
+    return _store(
+        session, connection_id, report.provider_id, about.conversation_id, happened, opens=False, kind=report.kind
+    )
 
 
-def put_action(session: Session, conversation_id: int, kind: str, key: str, happened: dict[str, object]) -> Put:
-    """Stores an agent's action (agent_replied, agent_closed, agent_took_over) under its own key."""
-    raise NotImplementedError
+def put_action(session: Session, conversation_id: int, kind: str, key: str, happened: dict[str, Any]) -> Put:
+    """Stores an agent's action (agent_replied, agent_closed, agent_took_over) under its own key, exactly once.
+
+    Raises: LookupError when there is no such conversation.
+    """
+    connection_id = session.execute(
+        text("SELECT connection_id FROM conversations WHERE id = :id"), {"id": conversation_id}
+    ).scalar()
+    if connection_id is None:
+        raise LookupError(f"There is no conversation {conversation_id}.")
+    provider_id = f"action/{key}"
+    before = _duplicate(session, connection_id, provider_id)
+    return before or _store(session, connection_id, provider_id, conversation_id, happened, opens=False, kind=kind)
+
+
+def _number(session: Session, connection_id: int, value: str) -> int:
+    number = session.execute(
+        text("SELECT id FROM numbers WHERE connection_id = :connection AND value = :value"),
+        {"connection": connection_id, "value": value},
+    ).scalar()
+    if number is None:
+        raise UnknownNumber(f"This connection has no number {value!r}: add it under numbers, or correct the provider.")
+    return int(number)
+
+
+def _duplicate(session: Session, connection_id: int, provider_id: str) -> Put | None:
+    row = session.execute(
+        text("SELECT id, conversation_id FROM inbound_events WHERE connection_id = :c AND provider_id = :p"),
+        {"c": connection_id, "p": provider_id},
+    ).first()
+    return None if row is None else Put(row.id, row.conversation_id, duplicate=True)
+
+
+def _conversation(
+    session: Session, connection_id: int, number_id: int, reached: Reached, call_id: str, now: int
+) -> int:
+    """The conversation an arrival belongs to. The address row is locked, so nobody else makes it at the same time."""
+    kind = "call" if call_id else "messages"
+    latest = _latest(session, connection_id, number_id, reached, call_id)
+    if latest is not None and (latest.closed_at is None or call_id or now - latest.closed_at <= _REOPENS_WITHIN):
+        return int(latest.id)
+    return int(
+        session.execute(
+            text(
+                "INSERT INTO conversations (contact_id, address_id, connection_id, number_id, kind, call_id, state,"
+                " owner, next_seq, last_at, fence, call_turn, pending_verbs, opened_at, created_at)"
+                " VALUES (:contact, :address, :connection, :number, :kind, :call, 'open', 'none', 1, :now, 0, 0, '[]',"
+                " :now, :now) RETURNING id"
+            ),
+            {
+                "contact": reached.contact_id,
+                "address": reached.address_id,
+                "connection": connection_id,
+                "number": number_id,
+                "kind": kind,
+                "call": call_id or None,
+                "now": now,
+            },
+        ).scalar_one()
+    )
+
+
+def _latest(session: Session, connection_id: int, number_id: int, reached: Reached, call_id: str) -> Row[Any] | None:
+    if call_id:
+        return session.execute(
+            text("SELECT id, closed_at FROM conversations WHERE connection_id = :connection AND call_id = :call"),
+            {"connection": connection_id, "call": call_id},
+        ).first()
+    return session.execute(
+        text(
+            "SELECT id, closed_at FROM conversations WHERE contact_id = :contact AND number_id = :number"
+            " AND kind = 'messages' ORDER BY id DESC LIMIT 1"
+        ),
+        {"contact": reached.contact_id, "number": number_id},
+    ).first()
+
+
+def _store(
+    session: Session,
+    connection_id: int,
+    provider_id: str,
+    conversation_id: int,
+    happened: Happening | dict[str, Any],
+    *,
+    opens: bool,
+    kind: str = "",
+) -> Put:
+    """Takes `seq` and `at` in one statement and inserts the event."""
+    data = happened if isinstance(happened, dict) else wire.to_data(happened)
+    now = now_sql(session)
+    reopen = (
+        ", state = 'open', closed_at = NULL, opened_at = CASE WHEN state = 'closed' THEN "
+        + now
+        + " ELSE opened_at END,"
+        " last_message_at = " + now
+        if opens
+        else ""
+    )
+    row = session.execute(
+        text(
+            f"UPDATE conversations SET next_seq = next_seq + 1,"  # noqa: S608 - built from constants
+            f" last_at = CASE WHEN last_at > {now} THEN last_at ELSE {now} END{reopen}"
+            " WHERE id = :id RETURNING next_seq - 1 AS seq, last_at"
+        ),
+        {"id": conversation_id},
+    ).one()
+    event_id = session.execute(
+        text(
+            "INSERT INTO inbound_events (connection_id, provider_id, conversation_id, kind, happened, seq, at, due_at,"
+            " state, attempts, charged, error, created_at) VALUES (:connection, :provider, :conversation, :kind,"
+            " :happened, :seq, :at, :at, 'waiting', 0, 0, '', :at) ON CONFLICT (connection_id, provider_id) DO NOTHING"
+            " RETURNING id"
+        ),
+        {
+            "connection": connection_id,
+            "provider": provider_id,
+            "conversation": conversation_id,
+            "kind": kind or data["kind"],
+            "happened": canonical_json(data),
+            "seq": row.seq,
+            "at": row.last_at,
+        },
+    ).scalar()
+    if event_id is None:  # the same report twice at the same moment
+        before = _duplicate(session, connection_id, provider_id)
+        if before is None:
+            raise LookupError(f"The event {provider_id!r} vanished while it was stored.")
+        return before
+    return Put(int(event_id), conversation_id)
+
+
+def _store_message(session: Session, put_: Put, happened: MessageReceived, arrival: Arrival) -> None:
+    session.execute(
+        text(
+            "INSERT INTO messages (conversation_id, direction, author, text, media, choices, rank, error, provider_id,"
+            " client_key, event_id, created_at, changed_at)"
+            f" SELECT :conversation, 'in', 'contact', :text, :media, '[]', 0, '', :provider, :client, :event, {now_sql(session)},"
+            f" {now_sql(session)}"
+        ),
+        {
+            "conversation": put_.conversation_id,
+            "text": happened.text,
+            "media": canonical_json([wire.to_data(item) for item in happened.media]),
+            "provider": arrival.provider_id,
+            "client": arrival.client_key,
+            "event": put_.event_id,
+        },
+    )
+
+
+def _reported(session: Session, connection_id: int, report: Report) -> Row[Any] | None:
+    """The conversation a report is about, and for a message its effect's id and key."""
+    if report.call_id:
+        query = "SELECT id AS conversation_id, 0 AS id, '' AS key FROM conversations WHERE connection_id = :c AND call_id = :x"
+        wanted: object = report.call_id
+    elif report.effect_id:
+        query = "SELECT conversation_id, id, key FROM effects WHERE connection_id = :c AND id = :x"
+        wanted = report.effect_id
+    else:
+        query = "SELECT conversation_id, id, key FROM effects WHERE connection_id = :c AND provider_id = :x"
+        wanted = report.about_provider_id or "-"
+    return session.execute(text(query), {"c": connection_id, "x": wanted}).first()
+
+
+def _cleaned(session: Session, happened: Happening, limits: Limits) -> Happening:
+    """Replaces what databases refuse, and keeps the part of a very long text that does not fit as a file."""
+    match happened:
+        case MessageReceived():
+            text_ = clean_text(happened.text)
+            media = happened.media
+            if len(text_) > limits.inbound_text:
+                stored = store_file(session, text_.encode(), "text/plain", "whole-message.txt")
+                rest = Attachment("text/plain", "whole-message.txt", file=str(stored), size_bytes=len(text_.encode()))
+                text_, media = text_[: limits.inbound_text], (*media, rest)
+            return replace(happened, text=text_, media=media, choice=clean_text(happened.choice))
+        case CallStarted():
+            return replace(happened, caller=clean_text(happened.caller), called=clean_text(happened.called))
+        case _:
+            return happened

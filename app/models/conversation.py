@@ -73,6 +73,7 @@ class Conversation(Base):
     call_turn: Mapped[int] = mapped_column(default=0)  # voice documents rendered so far
     pending_verbs: Mapped[str] = mapped_column(Text, default="[]")  # wait for the carrier's next request
     call_ended_at: Mapped[datetime | None]
+    not_before_at: Mapped[datetime | None]  # its first event is joined with later ones, or waits for another attempt
     opened_at: Mapped[datetime]
     last_message_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
@@ -108,7 +109,9 @@ class Message(Base):
     rank: Mapped[int] = mapped_column(default=0)  # 0 = received
     error: Mapped[str] = mapped_column(Text, default="")
     provider_id: Mapped[str] = mapped_column(Text, default="")
-    client_key: Mapped[str] = mapped_column(Text, default="")  # web chat: the key the page made, so that it knows its own
+    client_key: Mapped[str] = mapped_column(
+        Text, default=""
+    )  # web chat: the key the page made, so that it knows its own
     effect_key: Mapped[str | None] = mapped_column(Text, unique=True)
     event_id: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(index=True)
@@ -126,7 +129,12 @@ class InboundEvent(Base):
     __tablename__ = "inbound_events"
     __table_args__ = (
         UniqueConstraint("connection_id", "provider_id"),
-        Index("ix_inbound_waiting", "due_at", postgresql_where=text("state = 'waiting'"), sqlite_where=text("state = 'waiting'")),
+        Index(
+            "ix_inbound_waiting",
+            "due_at",
+            postgresql_where=text("state = 'waiting'"),
+            sqlite_where=text("state = 'waiting'"),
+        ),
         Index(
             "ix_inbound_unhandled_of_conversation",
             "conversation_id",
@@ -147,7 +155,9 @@ class InboundEvent(Base):
     state: Mapped[str] = mapped_column(Text, default="waiting")
     run_id: Mapped[int | None]  # timers: the run and the turn whose wait they end
     turn: Mapped[int | None]
-    armed_by: Mapped[str | None] = mapped_column(Text, index=True)  # the effect whose settling starts a question's limit
+    armed_by: Mapped[str | None] = mapped_column(
+        Text, index=True
+    )  # the effect whose settling starts a question's limit
     limit_seconds: Mapped[float | None]  # counted from that settling
     attempts: Mapped[int] = mapped_column(default=0)
     charged: Mapped[int] = mapped_column(default=0)  # attempts made in an otherwise empty runner

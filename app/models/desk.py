@@ -34,7 +34,12 @@ class QueueEntry(Base):
             postgresql_where=text("state IN ('waiting', 'active')"),
             sqlite_where=text("state IN ('waiting', 'active')"),
         ),
-        Index("ix_entries_waiting", "queue_id", postgresql_where=text("state = 'waiting'"), sqlite_where=text("state = 'waiting'")),
+        Index(
+            "ix_entries_waiting",
+            "queue_id",
+            postgresql_where=text("state = 'waiting'"),
+            sqlite_where=text("state = 'waiting'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

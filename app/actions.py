@@ -1,0 +1,40 @@
+"""What people do with a conversation, and what happens to them: take over, close, a message that failed for good."""
+
+from app.handled import Entry, Handled
+from app.scene import Scene
+from app.turn_results import ended
+from flows.event import MessageFailed
+from flows.run import Run
+
+
+def take_over(handled: Handled, scene: Scene, run: Run | None) -> None:
+    """People have the conversation from now on.
+
+    A run that put it into the queue goes on waiting for the close; any other ends here, and its timers and unsent
+    messages with it, in the same transaction.
+    """
+    handled.state = "open"
+    handled.activates = True
+    if run is not None and not run.in_queue and handled.owner == "flow":
+        handled.runs.append(ended(run, scene.held.version_id, "taken_over"))
+        handled.cancels_runs.append(int(run.id))
+        handled.run_id = None
+    if handled.owner != "people":
+        handled.entry = Entry(scene.house.fallback_queue, 0, "taken over", None)
+    handled.owner = "people"
+
+
+def close(handled: Handled, run: Run | None) -> None:
+    """People are done. A run that was only paused goes on; without one the conversation is closed."""
+    if run is not None:
+        handled.owner, handled.releases_kept = "flow", True
+    else:
+        handled.owner, handled.state = "none", "closed"
+
+
+def note_failed_message(handled: Handled, scene: Scene, failed: MessageFailed) -> None:
+    """A message failed for good and no run waits for it: the errors page and, without a run, people."""
+    handled.problems.append(("", failed.kind, failed.message or "The message could not be sent."))
+    if handled.run_id is None and handled.owner != "people":
+        handled.owner, handled.state = "people", "open"
+        handled.entry = Entry(scene.house.fallback_queue, 0, f"message failed: {failed.kind}", None)

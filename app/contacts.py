@@ -1,0 +1,112 @@
+"""Contacts behind addresses: found or made, one row each, whoever asks at the same moment."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.channels.arrival import Arrival
+from flows.values import canonical_json, encode
+
+
+@dataclass(frozen=True)
+class Reached:
+    """The address an arrival came from and its contact; the row is locked until the transaction ends."""
+
+    address_id: int
+    contact_id: int
+
+
+def reach(session: Session, arrival: Arrival, now: int) -> Reached:
+    """Finds or creates the address and its contact; `now` in microseconds. Later arrivals of it wait for our commit."""
+    locking = "" if _is_sqlite(session) else " FOR UPDATE"
+    find = text(f"SELECT id, contact_id FROM addresses WHERE kind = :kind AND value = :value{locking}")  # noqa: S608 - a constant
+    key = {"kind": arrival.address_kind, "value": arrival.address}
+    row = session.execute(find, key).first()
+    if row is None:
+        _create(session, arrival, now)
+        row = session.execute(find, key).one()
+    else:
+        session.execute(text("UPDATE addresses SET last_seen_at = :now WHERE id = :id"), {"now": now, "id": row.id})
+        _learn(session, row.contact_id, arrival)
+    if arrival.phone:
+        note_address(session, row.contact_id, "phone", arrival.phone, now)
+    return Reached(row.id, row.contact_id)
+
+
+def note_address(session: Session, contact_id: int, kind: str, value: str, now: int) -> bool:
+    """Gives the contact one more address; False when somebody else has it already."""
+    values = {"contact": contact_id, "kind": kind, "value": value, "now": now}
+    session.execute(
+        text(
+            "INSERT INTO addresses (contact_id, kind, value, last_seen_at, created_at)"
+            " VALUES (:contact, :kind, :value, :now, :now) ON CONFLICT (kind, value) DO NOTHING"
+        ),
+        values,
+    )
+    owner = session.execute(text("SELECT contact_id FROM addresses WHERE kind = :kind AND value = :value"), values)
+    return bool(owner.scalar_one() == contact_id)
+
+
+def _create(session: Session, arrival: Arrival, now: int) -> None:
+    # A signed visitor's telephone number may belong to a contact who has called before: then it is the same person.
+    known = arrival.contact_id or (
+        session.execute(
+            text("SELECT contact_id FROM addresses WHERE kind = 'phone' AND value = :value"), {"value": arrival.phone}
+        ).scalar()
+        if arrival.phone
+        else None
+    )
+    contact_id = known or _insert_contact(session, arrival, now)
+    taken = session.execute(
+        text(
+            "INSERT INTO addresses (contact_id, kind, value, last_seen_at, created_at)"
+            " VALUES (:contact, :kind, :value, :now, :now) ON CONFLICT (kind, value) DO NOTHING RETURNING id"
+        ),
+        {"contact": contact_id, "kind": arrival.address_kind, "value": arrival.address, "now": now},
+    ).scalar()
+    if taken is None and not known:  # somebody made the address since we looked: their contact is the one
+        session.execute(text("DELETE FROM contacts WHERE id = :id"), {"id": contact_id})
+
+
+def _insert_contact(session: Session, arrival: Arrival, now: int) -> int:
+    return int(
+        session.execute(
+            text(
+                "INSERT INTO contacts (name, language, attributes, account_manager, first_seen_at, created_at)"
+                " VALUES (:name, :language, :attributes, '', :now, :now) RETURNING id"
+            ),
+            {
+                "name": arrival.contact_name[:200],
+                "language": arrival.contact_language,
+                "attributes": canonical_json(encode(arrival.contact_attributes)),
+                "now": now,
+            },
+        ).scalar_one()
+    )
+
+
+def _learn(session: Session, contact_id: int, arrival: Arrival) -> None:
+    """Fills in a name or language that we did not have; what is known stays."""
+    if not (arrival.contact_name or arrival.contact_language):
+        return
+    session.execute(
+        text(
+            "UPDATE contacts SET name = CASE WHEN name = '' THEN :name ELSE name END,"
+            " language = CASE WHEN language = '' THEN :language ELSE language END"
+            " WHERE id = :id AND (name = '' OR language = '')"
+        ),
+        {"id": contact_id, "name": arrival.contact_name[:200], "language": arrival.contact_language},
+    )
+
+
+def attributes_of(stored: str) -> dict[str, Any]:
+    """The stored attributes as encoded data."""
+    data: dict[str, Any] = json.loads(stored)
+    return data
+
+
+def _is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"

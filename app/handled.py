@@ -1,0 +1,164 @@
+"""What handling one event comes to: everything that must be committed together, as data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A message to be sent. `key` is its effect's; instants in microseconds. An empty `to` fails it at once."""
+
+    key: str
+    payload: str  # canonical JSON of flows.effect.SendMessage
+    text: str
+    media: str
+    choices: str
+    author: str  # flow, agent
+    connection_id: int
+    number_id: int
+    to: str
+    local: bool = False  # committing it is sending it
+    error_kind: str = ""  # why it cannot be sent at all
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A run as it is to be stored."""
+
+    id: int
+    version_id: int
+    state: str
+    status: str
+    outcome: str
+    turn: int
+    started_at: int
+
+
+@dataclass(frozen=True)
+class RecordedTurn:
+    """A finished turn for replay and for people."""
+
+    run_id: int
+    number: int
+    event_id: int
+    record: str
+    trace: str
+
+
+@dataclass(frozen=True)
+class Timer:
+    """The end of a wait. With `armed_by`, the limit begins when that message is settled."""
+
+    run_id: int
+    turn: int
+    due_at: int  # microseconds
+    armed_by: str | None = None
+    limit_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A conversation's new place in a queue."""
+
+    queue: str
+    priority: int
+    reason: str
+    run_id: int | None
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """A further event of this conversation that the commit puts into the inbox."""
+
+    provider_id: str
+    kind: str
+    happened: str
+
+
+@dataclass
+class Handled:
+    """The outcome of one event (or of several joined ones) for one conversation, committed whole or not at all."""
+
+    conversation_id: int
+    connection_id: int
+    number_id: int
+    fence: int
+    owner: str
+    state: str  # open, closed
+    run_id: int | None
+    call_turn: int
+    pending_verbs: str
+    call_ended: bool
+    done: list[int] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
+    dropped: list[int] = field(default_factory=list)
+    set_aside: list[tuple[int, str]] = field(default_factory=list)  # event id and why
+    runs: list[RunState] = field(default_factory=list)  # at most one ended and one going on
+    turns: list[RecordedTurn] = field(default_factory=list)
+    counts: list[tuple[int, str, str, bool]] = field(default_factory=list)  # version, step, exit, failed
+    messages: list[Outgoing] = field(default_factory=list)
+    timer: Timer | None = None
+    cancelled: list[str] = field(default_factory=list)  # keys of effects that must not leave any more
+    cancels_runs: list[int] = field(default_factory=list)  # runs none of whose messages may leave any more
+    cancels_all: bool = False  # no message of the conversation may leave any more
+    entry: Entry | None = None
+    leaves: str = ""  # the state the live entry ends in
+    activates: bool = False  # an agent has taken the waiting entry up
+    attributes: Mapping[str, Any] | None = None  # encoded values to merge into the contact's; None removes one
+    opted_out: bool | None = None
+    problems: list[tuple[str, str, str]] = field(default_factory=list)  # step, kind, message
+    follow_ups: list[FollowUp] = field(default_factory=list)
+    releases_kept: bool = False
+    document: tuple[str, str, str] | None = None  # provider id, text, media type
+    reports: list[Mapping[str, Any]] = field(default_factory=list)  # statuses of messages: effect_id, rank, …
+    not_before: int | None = None  # try the conversation again at this instant
+
+    @property
+    def messages_changed(self) -> bool:
+        """Whether a live view of the conversation has something new to show."""
+        return bool(self.messages or self.reports or self.cancelled or self.cancels_all or self.cancels_runs)
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """A message in the outbox that is not settled. Instants in microseconds."""
+
+    id: int
+    key: str
+    kind: str
+    conversation_id: int | None
+    connection_id: int
+    number_id: int
+    run_id: int | None
+    payload: str
+    to: str
+    state: str
+    attempts: int
+    sending_at: int | None
+    next_attempt_at: int
+    created_at: int
+
+
+def unsent_of(rows: Sequence[Any]) -> list[Unsent]:
+    """Rows of the outbox as data."""
+    return [
+        Unsent(
+            row.id,
+            row.key,
+            row.kind,
+            row.conversation_id,
+            row.connection_id,
+            row.number_id,
+            row.run_id,
+            row.payload,
+            row.to,
+            row.state,
+            row.attempts,
+            row.sending_at,
+            row.next_attempt_at,
+            row.created_at,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,138 @@
+"""The outbox: one attempt to hand a message to its provider, and what is known afterwards."""
+
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from app.channels.contract import ConnectionInfo, Http, OutgoingMessage, SendFailed, SendPolicy, Sent
+from app.channels.registry import channel_of
+from app.db import from_microseconds
+from app.handled import Unsent
+from app.outgoing import OutgoingError
+from app.points import point
+from app.store.sends import Settled
+from flows import wire
+from flows.effect import SendMessage
+
+LOOKS_UP_AFTER_SECONDS = (
+    30.0  # earlier, the provider's own list may not show a message it has: that makes the duplicate
+)
+RECHECK_WITH_KEY_SECONDS = 2.0  # a crashed attempt with a key may simply be repeated
+_BACK_OFF_SECONDS = (5, 30, 120, 600, 1_800, 7_200, 28_800, 46_000)  # 8 attempts over 24 h
+_STALE_SECONDS = 5.0  # a mark must be young when the request leaves, else somebody may have taken over
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A message marked `sending` by this process, and whether an earlier attempt got no answer."""
+
+    unsent: Unsent
+    connection: ConnectionInfo
+    sender: str
+    resumed: bool = False
+    owned: frozenset[str] = frozenset()  # provider ids other effects own, for a look-up
+
+
+def policy_of(connection: ConnectionInfo) -> SendPolicy:
+    """What may be assumed after an attempt without an answer."""
+    return channel_of(connection.kind).policy_of(connection)
+
+
+def recheck_seconds(connection: ConnectionInfo) -> float:
+    """When a `sending` message without an answer is looked at again, should this process die now."""
+    return RECHECK_WITH_KEY_SECONDS if policy_of(connection).key_lifetime_seconds else LOOKS_UP_AFTER_SECONDS
+
+
+def must_not_repeat(connection: ConnectionInfo, unsent: Unsent, now: int) -> bool:
+    """Whether a resumed message can neither be repeated nor looked up: then it is shown as unknown."""
+    policy = policy_of(connection)
+    if policy.looks_up:
+        return False
+    age_seconds = (now - (unsent.sending_at or now)) / 1_000_000
+    return age_seconds > policy.key_lifetime_seconds
+
+
+def looks_up_first(connection: ConnectionInfo) -> bool:
+    """Whether a resumed message is looked up instead of repeated with its key."""
+    policy = policy_of(connection)
+    return policy.looks_up and not policy.key_lifetime_seconds
+
+
+def look_up(attempt: Attempt, http: Http) -> Settled | None:
+    """What the provider knows of a message of an earlier attempt; None when it does not have it."""
+    channel = channel_of(attempt.connection.kind)
+    sending_at = from_microseconds(attempt.unsent.sending_at or 0)
+    try:
+        sent = channel.look_up(attempt.connection, _message(attempt), sending_at, attempt.owned, http)
+    except (OutgoingError, SendFailed) as error:
+        return Settled(attempt.unsent, "later", error=str(error), again_seconds=LOOKS_UP_AFTER_SECONDS)
+    return _sent(attempt, sent) if sent else None
+
+
+def deliver(attempt: Attempt, http: Http) -> Settled:
+    """One attempt. Never raises for what the provider or the network does."""
+    channel = channel_of(attempt.connection.kind)
+    point("send:before")
+    try:
+        sent = channel.send(attempt.connection, _message(attempt), http)
+    except SendFailed as failed:
+        return _failed(attempt, failed)
+    except OutgoingError as error:
+        return _no_answer(attempt, error)
+    point("send:after")
+    return _sent(attempt, sent)
+
+
+def is_stale(attempt: Attempt, now: datetime | None = None) -> bool:
+    """Whether the mark has grown too old to send under it; it must be made again first."""
+    marked = from_microseconds(attempt.unsent.sending_at or 0)
+    return ((now or datetime.now(UTC)) - marked).total_seconds() > _STALE_SECONDS
+
+
+def _message(attempt: Attempt) -> OutgoingMessage:
+    unsent = attempt.unsent
+    return OutgoingMessage(
+        key=unsent.key,
+        effect_id=unsent.id,
+        sender=attempt.sender,
+        to=unsent.to,
+        message=wire.read(SendMessage, unsent.payload),
+        attempt=unsent.attempts,
+    )
+
+
+def _sent(attempt: Attempt, sent: Sent) -> Settled:
+    return Settled(attempt.unsent, "sent", provider_id=sent.provider_id, rank=sent.rank)
+
+
+def _failed(attempt: Attempt, failed: SendFailed) -> Settled:
+    if failed.final:
+        return Settled(attempt.unsent, "dead", error_kind=failed.kind, error=str(failed))
+    return _again(attempt, failed.kind, str(failed), failed.retry_after_seconds, failed.whole_number)
+
+
+def _no_answer(attempt: Attempt, error: OutgoingError) -> Settled:
+    """Whether the message arrived is unknown, unless it certainly never left."""
+    if not error.may_have_arrived:
+        return _again(attempt, "provider_code", str(error), 0, False)
+    policy = policy_of(attempt.connection)
+    if policy.key_lifetime_seconds:
+        return _again(attempt, "provider_code", str(error), 0, False)
+    if policy.looks_up:
+        return Settled(attempt.unsent, "later", error=str(error), again_seconds=LOOKS_UP_AFTER_SECONDS)
+    return Settled(attempt.unsent, "unknown", error=str(error))
+
+
+def _again(attempt: Attempt, kind: str, why: str, wish_seconds: float, whole_number: bool) -> Settled:
+    tried = attempt.unsent.attempts
+    if tried >= len(_BACK_OFF_SECONDS):
+        return Settled(attempt.unsent, "dead", error_kind=kind, error=why)
+    # The first repeats come quickly: most outages are a restart. Jitter only spreads load; nothing is decided by it.
+    pause = max(wish_seconds, (0.5 if tried == 1 else _BACK_OFF_SECONDS[tried - 2]) * random.uniform(0.8, 1.2))  # noqa: S311
+    return Settled(
+        attempt.unsent,
+        "retry",
+        error=why,
+        again_seconds=pause,
+        blocks_number_seconds=wish_seconds if whole_number else 0,
+    )

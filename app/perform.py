@@ -1,0 +1,206 @@
+"""Performs Asks: what a flow wants to know of the world, answered as data, whatever goes wrong."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from sqlalchemy import text
+
+from app.credentials import Credential, CredentialRefused, apply, secrets_of
+from app.db import Database
+from app.directory import Directory
+from app.outgoing import (
+    IDEMPOTENT,
+    AnswerCache,
+    CircuitBreaker,
+    Guarded,
+    OutgoingAnswer,
+    OutgoingError,
+    OutgoingRequest,
+    cache_key,
+)
+from app.scrubbing import scrub
+from flows.ask import (
+    Answer,
+    FlowVersion,
+    FlowVersionAnswer,
+    HttpAnswer,
+    HttpRequest,
+    QueueState,
+    QueueStateAnswer,
+    Request,
+)
+from flows.values import clean_text
+
+
+class Performer:
+    """Answers requests of one process: guarded client, breaker and cache are shared by all its threads."""
+
+    def __init__(self, database: Database, directory: Directory, http: Guarded) -> None:
+        """Everything is held open as long as the process lives."""
+        self._database, self._directory, self._http = database, directory, http
+        self.breaker = CircuitBreaker()
+        self.cache = AnswerCache()
+
+    def perform(self, request: Request, key: str) -> Answer:
+        """The answer, never an exception for what the world does. `key` becomes the Idempotency-Key of unsafe methods."""
+        match request:
+            case HttpRequest():
+                return self._http_answer(request, key)
+            case QueueState():
+                return self._queue_state(request)
+            case FlowVersion():
+                return FlowVersionAnswer("", f"The flow {request.flow} cannot be entered from here yet.")
+
+    def _http_answer(self, request: HttpRequest, key: str) -> HttpAnswer:
+        started = time.monotonic()
+        credential: Credential | None = None
+        if request.credential:
+            with self._database.reading() as session:
+                credential = self._directory.credential(session, request.credential)
+            if credential is None:
+                return HttpAnswer(error="secret_missing", message=f"There is no credential “{request.credential}”.")
+        try:
+            secret_headers = apply(credential, request.url) if credential else {}
+        except CredentialRefused as refused:
+            return HttpAnswer(error="secret_missing", message=str(refused))
+        secrets = secrets_of(credential) if credential else ()
+        cached = cache_key(request.method, request.url, request.headers, request.credential or None)
+        if request.cache_seconds and (kept := self.cache.get(cached)) is not None:
+            return _answer(kept, started, 0, secrets, from_cache=True)
+        headers = dict(request.headers)
+        if request.method not in IDEMPOTENT:
+            headers["Idempotency-Key"] = key
+        return self._attempts(request, headers, secret_headers, secrets, cached, started)
+
+    def _attempts(
+        self,
+        request: HttpRequest,
+        headers: dict[str, str],
+        secret_headers: Mapping[str, str],
+        secrets: tuple[str, ...],
+        cached: str,
+        started: float,
+    ) -> HttpAnswer:
+        """The request and its repeats, all inside one time limit."""
+        origin = "{0.scheme}://{0.netloc}".format(urlsplit(request.url))
+        repeatable = request.method in IDEMPOTENT or request.may_be_repeated
+        back_off, attempt = request.retries.back_off_seconds, 0
+        while True:
+            attempt += 1
+            left = request.timeout_seconds - (time.monotonic() - started)
+            if not self.breaker.allows(origin):
+                return HttpAnswer(
+                    error="circuit_open",
+                    message=f"{origin} has failed several times in a row and is spared for a moment.",
+                    retryable=True,
+                    attempts=attempt - 1,
+                )
+            answer = self._once(request, headers, secret_headers, left, origin)
+            again = attempt <= request.retries.count and left - back_off > 0.05
+            if isinstance(answer, OutgoingAnswer):
+                if again and repeatable and answer.status in request.retries.statuses:
+                    time.sleep(back_off)
+                    back_off *= 2
+                    continue
+                if request.cache_seconds and answer.status < 400:
+                    self.cache.put(cached, answer, request.cache_seconds)
+                return _answer(answer, started, attempt, secrets)
+            if again and answer.retryable and (repeatable or not answer.may_have_arrived):
+                time.sleep(back_off)
+                back_off *= 2
+                continue
+            return _error(answer, request, started, attempt, secrets, repeatable)
+
+    def _once(
+        self, request: HttpRequest, headers: dict[str, str], secret_headers: Mapping[str, str], left: float, origin: str
+    ) -> OutgoingAnswer | OutgoingError:
+        try:
+            answer = self._http.send(
+                OutgoingRequest(
+                    method=request.method,
+                    url=request.url,
+                    headers=headers,
+                    body=None if request.body is None else request.body.encode(),
+                    timeout_seconds=max(left, 0.05),
+                    maximum_bytes=request.maximum_bytes,
+                    secret_headers=secret_headers,
+                )
+            )
+        except OutgoingError as error:
+            if error.retryable:
+                self.breaker.failed(origin)
+            return error
+        (self.breaker.failed if answer.status >= 500 else self.breaker.succeeded)(origin)
+        return answer
+
+    def _queue_state(self, request: QueueState) -> QueueStateAnswer:
+        with self._database.reading() as session:
+            row = session.execute(
+                text(
+                    "SELECT q.maximum_length, q.maximum_wait_seconds, q.waiting_text, (SELECT count(*) FROM queue_entries e"
+                    " WHERE e.queue_id = q.id AND e.state = 'waiting') AS waiting FROM queues q WHERE q.name = :name"
+                ),
+                {"name": request.queue},
+            ).first()
+        if row is None:
+            return QueueStateAnswer(exists=False)
+        return QueueStateAnswer(
+            exists=True,
+            waiting=row.waiting,
+            maximum_length=row.maximum_length,
+            maximum_wait_seconds=row.maximum_wait_seconds,
+            waiting_text=json.loads(row.waiting_text),
+        )
+
+
+def _answer(
+    answer: OutgoingAnswer, started: float, attempts: int, secrets: tuple[str, ...], from_cache: bool = False
+) -> HttpAnswer:
+    # An API that echoes the request must not carry a secret into the journal, a variable or the trace.
+    clean = _scrubber(secrets)
+    return HttpAnswer(
+        status=answer.status,
+        headers={name: clean(value) for name, value in answer.headers.items()},
+        body=clean(answer.body.decode(_charset(answer), "replace")),
+        size_bytes=len(answer.body),
+        seconds=round(time.monotonic() - started, 4),
+        attempts=attempts,
+        from_cache=from_cache,
+    )
+
+
+def _scrubber(secrets: tuple[str, ...]) -> Callable[[str], str]:
+    return lambda value: clean_text(scrub(value, secrets) if secrets else value)
+
+
+def _charset(answer: OutgoingAnswer) -> str:
+    content_type = answer.headers.get("content-type", "").lower()
+    charset = content_type.partition("charset=")[2].split(";")[0].strip(" \"'")
+    try:
+        "".encode(charset or "utf-8")
+    except LookupError:
+        return "utf-8"
+    return charset or "utf-8"
+
+
+_KINDS = {"connection_lost": "connect", "bad_address": "blocked_address", "bad_request": "blocked_address"}
+
+
+def _error(
+    error: OutgoingError,
+    request: HttpRequest,
+    started: float,
+    attempts: int,
+    secrets: tuple[str, ...],
+    repeatable: bool,
+) -> HttpAnswer:
+    unknown = error.may_have_arrived and not repeatable
+    return HttpAnswer(
+        seconds=round(time.monotonic() - started, 4),
+        attempts=attempts,
+        error="outcome_unknown" if unknown else _KINDS.get(error.kind, error.kind),
+        message=scrub(str(error), secrets) if secrets else str(error),
+        retryable=error.retryable and not unknown,
+    )

@@ -1,0 +1,49 @@
+"""Reception: which live trigger a message or call starts, keyword triggers before any (DESIGN §4, rules 2 and 5)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row
+
+from app.scene import Scene
+from flows.context import Context
+from flows.event import Event
+from flows.interpreter import begin
+from flows.limits import Limits
+from flows.registry import Registry
+from flows.run import Run
+from flows.step import Trigger
+
+
+@dataclass(frozen=True)
+class Start:
+    """A run that may begin: its version, and the run standing on its trigger."""
+
+    version_id: int
+    run: Run
+
+
+def starts(
+    scene: Scene, event: Event, kind: str, steps: Registry, limits: Limits, *, interrupting: bool
+) -> Start | None:
+    """The best live trigger of this number for the event; with `interrupting`, only keyword triggers that interrupt."""
+    found: list[tuple[bool, int, int, int, Start]] = []
+    for row in scene.held.triggers:
+        by_keyword = row.slot.startswith("keywords")
+        if row.kind != kind or (interrupting and not (by_keyword and row.interrupts)):
+            continue
+        score, start = _try(scene, event, row, steps, limits)
+        if score is not None and start is not None:
+            found.append((by_keyword, row.priority, score, -len(found), start))
+    return max(found, key=lambda one: one[:4])[4] if found else None
+
+
+def _try(scene: Scene, event: Event, row: Row[Any], steps: Registry, limits: Limits) -> tuple[int | None, Start | None]:
+    flow = scene.flows[str(row.version_id)]
+    placed = flow.steps.get(row.step)
+    step = steps.get(placed.type) if placed else None
+    if placed is None or not isinstance(step, Trigger):
+        return None, None
+    run = begin(str(row.version_id), flow, row.step, event, event.id)
+    context = Context(flow=flow, step=row.step, config=placed.config, run=run, event=event, limits=limits)
+    return step.matches(placed.config, context), Start(row.version_id, run)

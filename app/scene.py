@@ -1,0 +1,93 @@
+"""The scene of a turn: the conversation as it was read, and all that facts and flows need, gathered before the engine runs."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy.orm import Session
+
+from app.channels.contract import Channel, ConnectionInfo
+from app.channels.registry import channel_of
+from app.db import from_microseconds
+from app.directory import Directory, House, NumberInfo
+from app.models.conversation import reference
+from app.store.loading import Held
+from flows.document import Flow
+from flows.event import Event, Happening
+from flows.facts import Facts
+from flows.values import Value, decode
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything a turn may look at besides the event itself."""
+
+    held: Held
+    number: NumberInfo
+    connection: ConnectionInfo
+    channel: Channel
+    house: House
+    constants: Mapping[str, Value]
+    flows: Mapping[str, Flow]  # by version id as text: the run's and those of the number's live triggers
+
+    def event(self, happened: Happening) -> Event:
+        """The happening of the first event, with its instants and the facts."""
+        first = self.held.events[0]
+        return Event(
+            happened=happened,
+            at=from_microseconds(first.at),
+            now=from_microseconds(self.held.event_now),
+            facts=self.facts(),
+            id=str(first.id),
+        )
+
+    def facts(self) -> Facts:
+        """What steps may know."""
+        row = self.held.row
+        attributes = {name: decode(value) for name, value in json.loads(row.attributes).items()}
+        contact: dict[str, Value] = {
+            "name": row.contact_name or None,
+            "phone": row.phone,
+            "email": row.email,
+            "language": row.contact_language or None,
+            "attributes": attributes,
+            "segments": [],
+            "account_manager": row.account_manager or None,
+            "first_seen_at": from_microseconds(row.first_seen_at),
+            "is_new": row.conversation_count == 1,
+        }
+        conversation: dict[str, Value] = {
+            "reference": reference(row.id),
+            "channel": self.connection.kind,
+            "number": self.number.name,
+            "kind": "call" if row.kind == "call" else "messages",
+            "started_at": from_microseconds(row.created_at),
+            "count": Decimal(row.conversation_count),
+        }
+        return Facts(
+            contact=contact,
+            conversation=conversation,
+            constants=self.constants,
+            language=row.contact_language or self.number.language or self.house.language,
+            apology=self.house.apology,
+            fallback_queue=self.house.fallback_queue,
+            fallback_number=self.number.fallback_number,
+        )
+
+
+def set_scene(session: Session, held: Held, directory: Directory) -> Scene:
+    """The scene of a held conversation, read with the session that read it."""
+    number = directory.number(session, held.row.number_id)
+    connection = directory.connection(session, held.row.connection_id)
+    versions = {int(frame.version) for frame in held.run.stack} if held.run else set()
+    versions |= {row.version_id for row in held.triggers}
+    return Scene(
+        held=held,
+        number=number,
+        connection=connection,
+        channel=channel_of(connection.kind),
+        house=directory.house(session),
+        constants=directory.constants(session),
+        flows={str(version): directory.flow(session, version) for version in versions},
+    )

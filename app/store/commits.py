@@ -1,0 +1,330 @@
+"""Commit: a group of handled events in one transaction; whoever lost the fence leaves no trace.
+
+Keeps the promises "re-run, committed once" and "two executions, one commit" of RELIABILITY §3: the first statement raises
+each conversation's fence where it still is what was read, and only those survive into the others.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.db import now_sql
+from app.handled import Handled, Unsent, unsent_of
+from app.points import point
+from app.store import consequences, reports
+from app.store.rows import ids, over
+
+_QUARTER = 15 * 60 * 1_000_000  # microseconds in a quarter of an hour
+_SHARDS = 16
+
+
+def commit(session: Session, group: Sequence[Handled]) -> tuple[set[int], list[Unsent]]:
+    """Writes the group. Returns the conversations that kept their fence, and their messages that are to be sent."""
+    now = int(session.execute(text(f"SELECT {now_sql(session)}")).scalar_one())
+    survivors = _raise_fences(session, group, now)
+    kept = [one for one in group if one.conversation_id in survivors]
+    point("commit:fenced")
+    _finish_events(session, kept, now)
+    _store_runs(session, kept, now)
+    _count(session, kept, now)
+    point("commit:runs")
+    consequences.cancel(session, kept, now)
+    unsent = _store_messages(session, kept, now)
+    _store_timers(session, kept, now)
+    consequences.write(session, kept, now)
+    reports.write(session, kept, now)
+    point("commit:written")
+    return survivors, unsent
+
+
+def _raise_fences(session: Session, group: Sequence[Handled], now: int) -> set[int]:
+    rows = [
+        {
+            "id": one.conversation_id,
+            "fence": one.fence,
+            "owner": one.owner,
+            "state": one.state,
+            "run_id": one.run_id,
+            "call_turn": one.call_turn,
+            "pending_verbs": one.pending_verbs,
+            "call_ended": int(one.call_ended),
+            "not_before": one.not_before,
+        }
+        for one in sorted(group, key=lambda one: one.conversation_id)
+    ]
+    result = over(
+        session,
+        """
+        UPDATE conversations SET fence = conversations.fence + 1, owner = r.owner, run_id = r.run_id,
+            closed_at = CASE WHEN r.state = 'closed' AND conversations.state <> 'closed' THEN :now
+                             WHEN r.state = 'open' THEN NULL ELSE conversations.closed_at END,
+            state = r.state, call_turn = r.call_turn, pending_verbs = r.pending_verbs, not_before_at = r.not_before,
+            call_ended_at = CASE WHEN r.call_ended = 1 THEN coalesce(conversations.call_ended_at, :now)
+                                 ELSE conversations.call_ended_at END
+        FROM {rows} WHERE conversations.id = r.id AND conversations.fence = r.fence RETURNING conversations.id
+        """,
+        {
+            "id": "bigint",
+            "fence": "bigint",
+            "owner": "text",
+            "state": "text",
+            "run_id": "bigint",
+            "call_turn": "bigint",
+            "pending_verbs": "text",
+            "call_ended": "bigint",
+            "not_before": "bigint",
+        },
+        rows,
+        now=now,
+    )
+    return {int(row.id) for row in result}
+
+
+def _finish_events(session: Session, group: Sequence[Handled], now: int) -> None:
+    rows: list[dict[str, Any]] = []
+    for one in group:
+        rows += [{"id": id_, "state": "done", "error": ""} for id_ in one.done]
+        rows += [{"id": id_, "state": "kept", "error": ""} for id_ in one.kept]
+        rows += [{"id": id_, "state": "dropped", "error": ""} for id_ in one.dropped]
+        rows += [{"id": id_, "state": "set_aside", "error": why} for id_, why in one.set_aside]
+    if rows:
+        over(
+            session,
+            "UPDATE inbound_events SET state = r.state, error = r.error, handled_at = :now"
+            " FROM {rows} WHERE inbound_events.id = r.id",
+            {"id": "bigint", "state": "text", "error": "text"},
+            rows,
+            now=now,
+        )
+    # A committed turn ends the wait before it: the run's older timers are not ours any more.
+    runs = {run.id for one in group for run in one.runs}
+    if runs:
+        ids(
+            session,
+            "UPDATE inbound_events SET state = 'dropped', handled_at = :now WHERE run_id IN ({ids})"
+            " AND kind = 'timer_fired' AND state = 'waiting'",
+            runs,
+            now=now,
+        )
+    released = [one.conversation_id for one in group if one.releases_kept]
+    if released:
+        statement = "UPDATE inbound_events SET state = 'waiting' WHERE conversation_id IN ({ids}) AND state = 'kept'"
+        ids(session, statement, released)
+
+
+def _store_runs(session: Session, group: Sequence[Handled], now: int) -> None:
+    rows = [
+        {
+            "id": run.id,
+            "conversation_id": one.conversation_id,
+            "version_id": run.version_id,
+            "state": run.state,
+            "status": run.status,
+            "outcome": run.outcome,
+            "turn": run.turn,
+            "started_at": run.started_at,
+            "ended_at": now if run.status == "ended" else None,
+        }
+        for one in group
+        for run in one.runs
+    ]
+    if rows:
+        over(
+            session,
+            """
+            INSERT INTO runs (id, conversation_id, version_id, state, status, outcome, turn, started_at, ended_at)
+            SELECT r.id, r.conversation_id, r.version_id, r.state, r.status, r.outcome, r.turn, r.started_at, r.ended_at
+            FROM {rows} WHERE true ON CONFLICT (id) DO UPDATE SET state = excluded.state, status = excluded.status,
+                outcome = excluded.outcome, turn = excluded.turn, version_id = excluded.version_id, ended_at = excluded.ended_at
+            """,
+            {
+                "id": "bigint",
+                "conversation_id": "bigint",
+                "version_id": "bigint",
+                "state": "text",
+                "status": "text",
+                "outcome": "text",
+                "turn": "bigint",
+                "started_at": "bigint",
+                "ended_at": "bigint",
+            },
+            rows,
+        )
+    turns = [vars(turn) for one in group for turn in one.turns]
+    if turns:
+        over(
+            session,
+            "INSERT INTO turns (run_id, number, event_id, record, trace, created_at)"
+            " SELECT r.run_id, r.number, r.event_id, r.record, r.trace, :now FROM {rows}",
+            {"run_id": "bigint", "number": "bigint", "event_id": "bigint", "record": "text", "trace": "text"},
+            turns,
+            now=now,
+        )
+
+
+def _count(session: Session, group: Sequence[Handled], now: int) -> None:
+    """Upserts in the order of the keys, so that two groups never wait for each other in a circle."""
+    taken: Counter[tuple[int, str, str, int]] = Counter()
+    failed: Counter[tuple[int, str, str, int]] = Counter()
+    for one in group:
+        for version_id, step, exit_, was_failure in one.counts:
+            key = (version_id, step, exit_, one.conversation_id % _SHARDS)
+            taken[key] += 1
+            failed[key] += was_failure
+    if taken:
+        over(
+            session,
+            """
+            INSERT INTO step_counts (version_id, step, exit, quarter_at, shard, taken, failed)
+            SELECT r.version_id, r.step, r.exit, :quarter, r.shard, r.taken, r.failed FROM {rows} WHERE true
+            ORDER BY r.version_id, r.step, r.exit, r.shard
+            ON CONFLICT (version_id, step, exit, quarter_at, shard)
+            DO UPDATE SET taken = step_counts.taken + excluded.taken, failed = step_counts.failed + excluded.failed
+            """,
+            {
+                "version_id": "bigint",
+                "step": "text",
+                "exit": "text",
+                "shard": "bigint",
+                "taken": "bigint",
+                "failed": "bigint",
+            },
+            [
+                {
+                    "version_id": v,
+                    "step": s,
+                    "exit": e,
+                    "shard": d,
+                    "taken": taken[v, s, e, d],
+                    "failed": failed[v, s, e, d],
+                }
+                for v, s, e, d in sorted(taken)
+            ],
+            quarter=now - now % _QUARTER,
+        )
+
+
+def _store_messages(session: Session, group: Sequence[Handled], now: int) -> list[Unsent]:
+    rows = [
+        {
+            "n": n,
+            "key": message.key,
+            "conversation_id": one.conversation_id,
+            "connection_id": message.connection_id,
+            "number_id": message.number_id,
+            "run_id": int(message.key.split("/")[0]) if message.author == "flow" else None,
+            "payload": message.payload,
+            "to": message.to,
+            "state": "dead" if message.error_kind else "sent" if message.local else "queued",
+            "rank": 5 if message.error_kind else 4 if message.local else 1,
+            "error": message.error,
+            "settled_at": now if message.error_kind or message.local else None,
+            "author": message.author,
+            "text": message.text,
+            "media": message.media,
+            "choices": message.choices,
+        }
+        for n, (one, message) in enumerate((one, message) for one in group for message in one.messages)
+    ]
+    if not rows:
+        return []
+    inserted = _insert_effects(session, rows, now)
+    over(
+        session,
+        """
+        INSERT INTO messages (conversation_id, direction, author, text, media, choices, rank, error, provider_id,
+                              client_key, effect_key, created_at, changed_at)
+        SELECT r.conversation_id, 'out', r.author, r.text, r.media, r.choices, r.rank, r.error, '', '', r.key, :now, :now
+        FROM {rows} WHERE true ORDER BY r.n ON CONFLICT (effect_key) DO NOTHING
+        """,
+        {
+            "n": "bigint",
+            "key": "text",
+            "conversation_id": "bigint",
+            "rank": "bigint",
+            "error": "text",
+            "author": "text",
+            "text": "text",
+            "media": "text",
+            "choices": "text",
+        },
+        rows,
+        now=now,
+    )
+    return sorted((one for one in inserted if one.state == "queued"), key=lambda one: one.id)
+
+
+def _insert_effects(session: Session, rows: Sequence[dict[str, Any]], now: int) -> list[Unsent]:
+    return unsent_of(
+        over(
+            session,
+            """
+            INSERT INTO effects (key, kind, conversation_id, connection_id, number_id, run_id, payload, "to", state,
+                                 attempts, next_attempt_at, provider_id, error, settled_at, created_at)
+            SELECT r.key, 'send_message', r.conversation_id, r.connection_id, r.number_id, r.run_id, r.payload, r."to",
+                   r.state, 0, :now, '', r.error, r.settled_at, :now FROM {rows} WHERE true ORDER BY r.n
+            ON CONFLICT (key) DO NOTHING
+            RETURNING id, key, kind, conversation_id, connection_id, number_id, run_id, payload, "to", state, attempts,
+                      sending_at, next_attempt_at, created_at
+            """,
+            {
+                "n": "bigint",
+                "key": "text",
+                "conversation_id": "bigint",
+                "connection_id": "bigint",
+                "number_id": "bigint",
+                "run_id": "bigint",
+                "payload": "text",
+                "to": "text",
+                "state": "text",
+                "error": "text",
+                "settled_at": "bigint",
+            },
+            rows,
+            now=now,
+        ).all()
+    )
+
+
+def _store_timers(session: Session, group: Sequence[Handled], now: int) -> None:
+    """A timer is an inbox event with a due instant; its `at` is that instant, so that earlier events go before it."""
+    rows = [
+        {
+            "connection_id": one.connection_id,
+            "provider_id": f"timer/{one.timer.run_id}/{one.timer.turn}",
+            "conversation_id": one.conversation_id,
+            "due_at": one.timer.due_at,
+            "run_id": one.timer.run_id,
+            "turn": one.timer.turn,
+            "armed_by": one.timer.armed_by,
+            "limit_seconds": one.timer.limit_seconds,
+        }
+        for one in group
+        if one.timer
+    ]
+    if rows:
+        over(
+            session,
+            """
+            INSERT INTO inbound_events (connection_id, provider_id, conversation_id, kind, happened, seq, at, due_at, state,
+                                        run_id, turn, armed_by, limit_seconds, attempts, charged, error, created_at)
+            SELECT r.connection_id, r.provider_id, r.conversation_id, 'timer_fired', '{"kind":"timer_fired"}', 0, r.due_at,
+                   r.due_at, 'waiting', r.run_id, r.turn, r.armed_by, r.limit_seconds, 0, 0, '', :now
+            FROM {rows} WHERE true ON CONFLICT (connection_id, provider_id) DO NOTHING
+            """,
+            {
+                "connection_id": "bigint",
+                "provider_id": "text",
+                "conversation_id": "bigint",
+                "due_at": "bigint",
+                "run_id": "bigint",
+                "turn": "bigint",
+                "armed_by": "text",
+                "limit_seconds": "double",
+            },
+            rows,
+            now=now,
+        )

@@ -1,0 +1,183 @@
+"""The rarer halves of a commit: cancelled messages, queues, contacts, problems, documents, follow-ups, reports."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.handled import Handled
+from app.store.rows import ids, over
+from flows.values import canonical_json
+
+_CANCEL = "UPDATE effects SET state = 'cancelled', settled_at = :now WHERE state = 'queued' AND "
+_SHOW_CANCELLED = (
+    "UPDATE messages SET rank = 5, error = 'cancelled', changed_at = :now WHERE rank < 3 AND effect_key IN"
+    " (SELECT key FROM effects WHERE state = 'cancelled' AND "
+)
+
+
+def cancel(session: Session, group: Sequence[Handled], now: int) -> None:
+    """Messages that must not leave any more; one that is on its way already cannot be called back."""
+    keys = [{"key": key} for one in group for key in one.cancelled]
+    if keys:
+        for statement in (
+            _CANCEL + "key IN (SELECT r.key FROM {rows})",
+            _SHOW_CANCELLED + "key IN (SELECT r.key FROM {rows}))",
+        ):
+            over(session, statement, {"key": "text"}, keys, now=now)
+    runs = [run_id for one in group for run_id in one.cancels_runs]
+    conversations = [one.conversation_id for one in group if one.cancels_all]
+    for wanted, column in ((runs, "run_id"), (conversations, "conversation_id")):
+        if wanted:
+            ids(session, f"{_CANCEL}{column} IN ({{ids}})", wanted, now=now)
+            ids(session, f"{_SHOW_CANCELLED}{column} IN ({{ids}}))", wanted, now=now)
+
+
+def write(session: Session, group: Sequence[Handled], now: int) -> None:
+    """Everything that few turns have. The entries come first: they take the domain's rows before any other."""
+    for one in group:
+        if one.leaves or one.activates or one.entry:
+            _queue(session, one, now)
+        if one.attributes is not None:
+            _merge_attributes(session, one)
+        if one.opted_out is not None:
+            _opt(session, one, now)
+    _follow_ups(session, group, now)
+    _problems(session, group, now)
+    _documents(session, group, now)
+
+
+def _queue(session: Session, one: Handled, now: int) -> None:
+    values: dict[str, Any] = {"conversation": one.conversation_id, "now": now, "state": one.leaves}
+    if one.leaves:
+        session.execute(
+            text(
+                "UPDATE queue_entries SET state = :state, ended_at = :now, row_version = row_version + 1"
+                " WHERE conversation_id = :conversation AND state IN ('waiting', 'active')"
+            ),
+            values,
+        )
+    if one.activates:
+        session.execute(
+            text(
+                "UPDATE queue_entries SET state = 'active', row_version = row_version + 1"
+                " WHERE conversation_id = :conversation AND state = 'waiting'"
+            ),
+            values,
+        )
+    if one.entry:
+        session.execute(
+            text(
+                "INSERT INTO queue_entries (queue_id, conversation_id, run_id, state, priority, reason,"
+                " original_enqueued_at, row_version, created_at)"
+                " SELECT q.id, :conversation, :run, 'waiting', :priority, :reason, :now, 0, :now FROM queues q"
+                " WHERE q.name = coalesce((SELECT name FROM queues WHERE name = :queue),"
+                "                         (SELECT fallback_queue FROM installation WHERE id = 1))"
+                " ON CONFLICT DO NOTHING"
+            ),
+            {
+                **values,
+                "run": one.entry.run_id,
+                "priority": one.entry.priority,
+                "reason": one.entry.reason,
+                "queue": one.entry.queue,
+            },
+        )
+
+
+def _merge_attributes(session: Session, one: Handled) -> None:
+    where = "WHERE id = (SELECT contact_id FROM conversations WHERE id = :conversation)"
+    locking = "" if session.get_bind().dialect.name == "sqlite" else " FOR UPDATE"
+    values = {"conversation": one.conversation_id}
+    stored = session.execute(text(f"SELECT attributes FROM contacts {where}{locking}"), values).scalar_one()  # noqa: S608
+    merged = {**json.loads(stored), **(one.attributes or {})}
+    kept = canonical_json({name: value for name, value in merged.items() if value is not None})
+    session.execute(text(f"UPDATE contacts SET attributes = :kept {where}"), {**values, "kept": kept})  # noqa: S608
+
+
+def _opt(session: Session, one: Handled, now: int) -> None:
+    session.execute(
+        text(
+            "UPDATE addresses SET opted_out_at = :at"
+            " WHERE id = (SELECT address_id FROM conversations WHERE id = :conversation)"
+        ),
+        {"at": now if one.opted_out else None, "conversation": one.conversation_id},
+    )
+
+
+def _follow_ups(session: Session, group: Sequence[Handled], now: int) -> None:
+    for one in group:
+        for follow_up in one.follow_ups:
+            put_follow_up(session, one.conversation_id, follow_up.provider_id, follow_up.kind, follow_up.happened, now)
+
+
+def put_follow_up(session: Session, conversation_id: int, provider_id: str, kind: str, happened: str, now: int) -> None:
+    """An event of the house's own making, with its place in the conversation's order, exactly once."""
+    row = session.execute(
+        text(
+            "UPDATE conversations SET next_seq = next_seq + 1, last_at = CASE WHEN last_at > :now THEN last_at ELSE :now END"
+            " WHERE id = :id RETURNING next_seq - 1 AS seq, last_at, connection_id"
+        ),
+        {"id": conversation_id, "now": now},
+    ).one()
+    session.execute(
+        text(
+            "INSERT INTO inbound_events (connection_id, provider_id, conversation_id, kind, happened, seq, at, due_at,"
+            " state, attempts, charged, error, created_at) VALUES (:connection, :provider, :conversation, :kind,"
+            " :happened, :seq, :at, :at, 'waiting', 0, 0, '', :at) ON CONFLICT (connection_id, provider_id) DO NOTHING"
+        ),
+        {
+            "connection": row.connection_id,
+            "provider": provider_id,
+            "conversation": conversation_id,
+            "kind": kind,
+            "happened": happened,
+            "seq": row.seq,
+            "at": row.last_at,
+        },
+    )
+
+
+def _problems(session: Session, group: Sequence[Handled], now: int) -> None:
+    rows = [
+        {"conversation_id": one.conversation_id, "run_id": one.run_id or (one.runs[-1].id if one.runs else None),
+         "step": step, "kind": kind, "message": message}
+        for one in group
+        for step, kind, message in one.problems
+    ]  # fmt: skip
+    if rows:
+        over(
+            session,
+            "INSERT INTO problems (conversation_id, run_id, step, kind, message, created_at)"
+            " SELECT r.conversation_id, r.run_id, r.step, r.kind, r.message, :now FROM {rows}",
+            {"conversation_id": "bigint", "run_id": "bigint", "step": "text", "kind": "text", "message": "text"},
+            rows,
+            now=now,
+        )
+
+
+def _documents(session: Session, group: Sequence[Handled], now: int) -> None:
+    rows = [
+        {"connection_id": one.connection_id, "provider_id": one.document[0], "conversation_id": one.conversation_id,
+         "document": one.document[1], "media_type": one.document[2]}
+        for one in group
+        if one.document
+    ]  # fmt: skip
+    if rows:
+        over(
+            session,
+            "INSERT INTO call_documents (connection_id, provider_id, conversation_id, document, media_type, created_at)"
+            " SELECT r.connection_id, r.provider_id, r.conversation_id, r.document, r.media_type, :now FROM {rows}"
+            " WHERE true ON CONFLICT (connection_id, provider_id) DO NOTHING",
+            {
+                "connection_id": "bigint",
+                "provider_id": "text",
+                "conversation_id": "bigint",
+                "document": "text",
+                "media_type": "text",
+            },
+            rows,
+            now=now,
+        )

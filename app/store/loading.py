@@ -1,0 +1,134 @@
+"""Begin: read locked conversations again, choose each one's next event, and count the attempt."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from app.db import now_sql
+from app.store.rows import ids, over
+from flows import wire
+from flows.run import Run
+
+
+@dataclass
+class Held:
+    """A conversation whose lock this process has, as it stood when it was read under the lock. Instants in microseconds."""
+
+    row: Row[Any]
+    events: Sequence[Row[Any]]  # unhandled, in order; the first is handled next
+    now: int
+    run: Run | None = None
+    version_id: int = 0
+    unsent: Sequence[Row[Any]] = ()  # queued or sending messages, oldest first
+    triggers: Sequence[Row[Any]] = ()  # live triggers of the conversation's number
+    journal: Mapping[tuple[int, int, int], Row[Any]] = field(default_factory=dict)  # by run, turn, n
+    attempts: int = 0  # of the first event, this one included
+    charged: int = 0
+    event_now: int = 0  # the engine's instant of the first event
+
+    @property
+    def id(self) -> int:
+        """The conversation's id."""
+        return int(self.row.id)
+
+
+_CONVERSATIONS = """
+    SELECT c.id, c.contact_id, c.address_id, c.connection_id, c.number_id, c.kind, c.call_id, c.state, c.owner, c.run_id,
+           c.fence, c.call_turn, c.pending_verbs, c.call_ended_at, c.opened_at, c.created_at, c.not_before_at,
+           k.name AS contact_name, k.language AS contact_language, k.attributes, k.account_manager, k.first_seen_at,
+           a.kind AS address_kind, a.value AS address, a.opted_out_at,
+           (SELECT p.value FROM addresses p WHERE p.contact_id = c.contact_id AND p.kind = 'phone' ORDER BY p.id LIMIT 1)
+               AS phone,
+           (SELECT p.value FROM addresses p WHERE p.contact_id = c.contact_id AND p.kind = 'email' ORDER BY p.id LIMIT 1)
+               AS email,
+           (SELECT count(*) FROM conversations o WHERE o.contact_id = c.contact_id) AS conversation_count
+    FROM conversations c JOIN contacts k ON k.id = c.contact_id JOIN addresses a ON a.id = c.address_id
+    WHERE c.id IN ({ids})
+"""
+# Only what has happened by now: a timer's `at` is its due instant, so future timers stay out, while an event that waits
+# for another attempt stays in front of the later ones.
+_EVENTS = """
+    SELECT e.id, e.conversation_id, e.connection_id, e.provider_id, e.kind, e.happened, e.seq, e.at, e.due_at, e.run_id,
+           e.turn, e.attempts, e.charged, e.now
+    FROM inbound_events e WHERE e.conversation_id IN ({ids}) AND e.state = 'waiting' AND e.at <= :now
+    ORDER BY e.conversation_id, e.at, e.seq
+"""
+_RUNS = "SELECT id, conversation_id, version_id, state FROM runs WHERE id IN ({ids}) AND status <> 'ended'"
+_UNSENT = """
+    SELECT id, key, kind, conversation_id, connection_id, number_id, run_id, payload, "to", state, attempts, sending_at,
+           next_attempt_at, created_at
+    FROM effects WHERE conversation_id IN ({ids}) AND state IN ('queued', 'sending') ORDER BY conversation_id, id
+"""
+_TRIGGERS = """
+    SELECT number_id, slot, kind, flow_id, version_id, step, priority, interrupts FROM live_numbers
+    WHERE number_id IN ({ids}) ORDER BY number_id, id
+"""
+_JOURNAL = """
+    SELECT j.run_id, j.turn, j.n, j.fingerprint, j.state, j.answer FROM journal j WHERE j.run_id IN ({ids})
+"""
+
+
+def load(session: Session, conversation_ids: Sequence[int]) -> list[Held]:
+    """The conversations as they stand now. Reads only; the caller holds their locks."""
+    now = int(session.execute(text(f"SELECT {now_sql(session)}")).scalar_one())
+    rows = ids(session, _CONVERSATIONS, conversation_ids).all()
+    events = _grouped(ids(session, _EVENTS, conversation_ids, now=now).all(), "conversation_id")
+    unsent = _grouped(ids(session, _UNSENT, conversation_ids).all(), "conversation_id")
+    runs = {row.id: row for row in ids(session, _RUNS, [row.run_id for row in rows if row.run_id])}
+    starting = [row.number_id for row in rows if events.get(row.id)]
+    triggers = _grouped(ids(session, _TRIGGERS, set(starting)).all(), "number_id") if starting else {}
+    held = []
+    for row in rows:
+        one = Held(
+            row, events.get(row.id, ()), now, unsent=unsent.get(row.id, ()), triggers=triggers.get(row.number_id, ())
+        )
+        run = runs.get(row.run_id)
+        if run is not None:
+            one.run, one.version_id = wire.read(Run, run.state), run.version_id
+        held.append(one)
+    return held
+
+
+def begin(session: Session, held: Sequence[Held], alone: bool) -> None:
+    """Counts an attempt of each one's first event and fixes its `now`; reads the journal of repeated ones.
+
+    `alone` says that nothing else is under way in this process: only then may a repeated attempt be charged, since a
+    killed process has charged innocents too.
+    """
+    rows = [{"id": one.events[0].id, "charge": int(alone and one.events[0].attempts >= 2)} for one in held]
+    begun = over(
+        session,
+        f"""
+        UPDATE inbound_events SET attempts = attempts + 1, charged = charged + r.charge, now = coalesce(now, {now_sql(session)})
+        FROM {{rows}} WHERE inbound_events.id = r.id RETURNING inbound_events.id, attempts, charged, now
+        """,  # noqa: S608 - built from constants
+        {"id": "bigint", "charge": "bigint"},
+        rows,
+    )
+    by_id = {row.id: row for row in begun}
+    for one in held:
+        row = by_id[one.events[0].id]
+        one.attempts, one.charged, one.event_now = row.attempts, row.charged, row.now
+    _read_journal(session, [one for one in held if one.attempts > 1])
+
+
+def _read_journal(session: Session, repeated: Sequence[Held]) -> None:
+    """A repeated turn takes its answers from the journal; the run it belongs to is the present one or the event's own."""
+    if not repeated:
+        return
+    run_ids = {one.events[0].id for one in repeated} | {int(one.run.id) for one in repeated if one.run}
+    entries = {(row.run_id, row.turn, row.n): row for row in ids(session, _JOURNAL, run_ids)}
+    for one in repeated:
+        mine = {one.events[0].id, int(one.run.id) if one.run else 0}
+        one.journal = {key: row for key, row in entries.items() if key[0] in mine}
+
+
+def _grouped(rows: Iterable[Row[Any]], column: str) -> dict[int, list[Row[Any]]]:
+    groups: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        groups[getattr(row, column)].append(row)
+    return groups

@@ -1,0 +1,47 @@
+"""Statuses that providers report: a message's rank only rises, and a callback settles an unknown outcome."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.handled import Handled, unsent_of
+from app.store import sends
+
+
+def write(session: Session, group: Sequence[Handled], now: int) -> None:
+    """Stores all reports of the group."""
+    for one in group:
+        for report in one.reports:
+            _write_one(session, dict(report), now)
+
+
+def _write_one(session: Session, report: dict[str, Any], now: int) -> None:
+    values = {**report, "now": now}
+    row = session.execute(
+        text(
+            "UPDATE effects SET state = CASE WHEN :rank = 5 THEN 'dead' ELSE 'sent' END, settled_at = :now,"
+            " provider_id = CASE WHEN provider_id = '' THEN :provider_id ELSE provider_id END"
+            " WHERE id = :effect_id AND state IN ('sending', 'unknown') AND :rank >= 4"
+            ' RETURNING id, key, kind, conversation_id, connection_id, number_id, run_id, payload, "to", state, attempts,'
+            " sending_at, next_attempt_at, created_at"
+        ),
+        values,
+    ).all()
+    session.execute(
+        text(
+            "UPDATE messages SET rank = :rank, changed_at = :now,"
+            " error = CASE WHEN :error = '' THEN error ELSE :error END,"
+            " provider_id = CASE WHEN provider_id = '' THEN :provider_id ELSE provider_id END"
+            " WHERE effect_key = (SELECT key FROM effects WHERE id = :effect_id) AND rank < :rank"
+        ),
+        values,
+    )
+    settled = [
+        sends.Settled(
+            one, "dead" if one.state == "dead" else "sent", error_kind=report["error_kind"], error=report["error"]
+        )
+        for one in unsent_of(row)
+    ]
+    sends.follow(session, settled, now)

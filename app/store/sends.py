@@ -1,0 +1,224 @@
+"""The outbox against the database: mark what is about to leave, settle what came of it.
+
+Keeps the promise "kill between sending and the answer" of RELIABILITY §3: `sending` is committed before the request
+leaves, by a compare-and-set on the attempts, so of two processes only one sends.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.db import now_sql
+from app.handled import Unsent
+from app.store.consequences import put_follow_up
+from app.store.rows import ids, over
+from flows import wire
+from flows.event import MessageAccepted, MessageFailed
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What came of one attempt.
+
+    outcome: sent, retry (try again after `again_seconds`), later (look or try again, still sending), unknown, dead.
+    """
+
+    unsent: Unsent
+    outcome: Literal["sent", "retry", "later", "unknown", "dead"]
+    provider_id: str = ""
+    rank: int = 4
+    error_kind: str = ""
+    error: str = ""
+    again_seconds: float = 0
+    blocks_number_seconds: float = 0
+
+
+_RANKS = {"sent": 4, "retry": 1, "later": 2, "unknown": 3, "dead": 5}
+_STATES = {"sent": "sent", "retry": "queued", "later": "sending", "unknown": "unknown", "dead": "dead"}
+
+
+def mark_sending(session: Session, unsent: Sequence[Unsent], recheck_seconds: float) -> dict[int, Unsent]:
+    """Marks messages as on their way, each unless somebody else did, its number is paced, or it was cancelled.
+
+    Returns those that may leave now, as they are stored now. `recheck_seconds`: when a crashed attempt is looked at.
+    """
+    now = int(session.execute(text(f"SELECT {now_sql(session)}")).scalar_one())
+    free = [one for one in sorted(unsent, key=lambda one: one.number_id) if _takes_turn(session, one, now)]
+    rows = [{"id": one.id, "attempts": one.attempts} for one in sorted(free, key=lambda one: one.id)]
+    if not rows:
+        return {}
+    marked = over(
+        session,
+        """
+        UPDATE effects SET state = 'sending', attempts = effects.attempts + 1, sending_at = :now, next_attempt_at = :again
+        FROM {rows} WHERE effects.id = r.id AND effects.attempts = r.attempts AND effects.state IN ('queued', 'sending')
+        RETURNING effects.id, effects.attempts
+        """,
+        {"id": "bigint", "attempts": "bigint"},
+        rows,
+        now=now,
+        again=now + int(recheck_seconds * 1_000_000),
+    ).all()
+    ids(
+        session,
+        "UPDATE messages SET rank = 2, changed_at = :now WHERE rank < 2 AND effect_key IN"
+        " (SELECT key FROM effects WHERE id IN ({ids}))",
+        [row.id for row in marked],
+        now=now,
+    )
+    attempts = {row.id: row.attempts for row in marked}
+    return {
+        one.id: Unsent(**{**vars(one), "state": "sending", "attempts": attempts[one.id], "sending_at": now})
+        for one in free
+        if one.id in attempts
+    }
+
+
+def _takes_turn(session: Session, one: Unsent, now: int) -> bool:
+    """Paces a number: each send moves its next instant on by one interval, and a burst may run ahead of it.
+
+    A number that may not send now leaves the message queued until it may. Whoever reads also locks, so two processes
+    never take the same place.
+    """
+    locking = "" if session.get_bind().dialect.name == "sqlite" else " FOR UPDATE"
+    number = session.execute(
+        text(
+            "SELECT rate_per_second, burst, paced_until_at, blocked_until_at FROM numbers WHERE id = :id"  # noqa: S608
+            f" AND (rate_per_second > 0 OR blocked_until_at > :now){locking}"
+        ),
+        {"id": one.number_id, "now": now},
+    ).first()
+    if number is None:
+        return True
+    interval = int(1_000_000 / number.rate_per_second) if number.rate_per_second > 0 else 0
+    paced = number.paced_until_at or 0
+    may_at = max(number.blocked_until_at or 0, paced - (number.burst - 1) * interval)
+    if may_at > now:
+        statement = "UPDATE effects SET next_attempt_at = :again WHERE id = :id AND state = 'queued'"
+        session.execute(text(statement), {"again": may_at, "id": one.id})
+        return False
+    statement = "UPDATE numbers SET paced_until_at = :until WHERE id = :id"
+    session.execute(text(statement), {"until": max(paced, now) + interval, "id": one.number_id})
+    return True
+
+
+def settle(session: Session, settled: Sequence[Settled]) -> set[int]:
+    """Stores what came of attempts. Returns the conversations that have a new event because of it."""
+    now = int(session.execute(text(f"SELECT {now_sql(session)}")).scalar_one())
+    rows = [
+        {
+            "id": one.unsent.id,
+            "attempts": one.unsent.attempts,
+            "state": _STATES[one.outcome],
+            "provider_id": one.provider_id,
+            "error": one.error,
+            "settled": int(one.outcome in ("sent", "unknown", "dead")),
+            "again": now + int(one.again_seconds * 1_000_000),
+            "rank": one.rank if one.outcome == "sent" else _RANKS[one.outcome],
+        }
+        for one in sorted(settled, key=lambda one: one.unsent.id)
+    ]
+    # Only the attempt that is still the latest may settle; a status callback may have settled it already.
+    changed = over(
+        session,
+        """
+        UPDATE effects SET state = r.state, error = r.error, next_attempt_at = r.again,
+            provider_id = CASE WHEN r.provider_id = '' THEN effects.provider_id ELSE r.provider_id END,
+            settled_at = CASE WHEN r.settled = 1 THEN :now ELSE NULL END
+        FROM {rows} WHERE effects.id = r.id AND effects.attempts = r.attempts AND effects.state = 'sending'
+        RETURNING effects.id, effects.key
+        """,
+        {
+            "id": "bigint",
+            "attempts": "bigint",
+            "state": "text",
+            "provider_id": "text",
+            "error": "text",
+            "settled": "bigint",
+            "again": "bigint",
+        },
+        rows,
+        now=now,
+    ).all()
+    over(
+        session,
+        """
+        UPDATE messages SET rank = r.rank, error = r.error, changed_at = :now,
+            provider_id = CASE WHEN r.provider_id = '' THEN messages.provider_id ELSE r.provider_id END
+        FROM {rows} WHERE messages.effect_key = (SELECT key FROM effects WHERE effects.id = r.id)
+            AND (messages.rank < r.rank OR (r.rank = 1 AND messages.rank = 2))
+        """,
+        {"id": "bigint", "rank": "bigint", "error": "text", "provider_id": "text"},
+        rows,
+        now=now,
+    )
+    _block_numbers(session, settled, now)
+    mine = {row.id for row in changed}
+    final = [one for one in settled if one.unsent.id in mine and one.outcome in ("sent", "unknown", "dead")]
+    return follow(session, final, now)
+
+
+def follow(session: Session, final: Sequence[Settled], now: int) -> set[int]:
+    """What hangs on a settled message: the question's limit begins, and the run that waits for it hears of it."""
+    if not final:
+        return set()
+    over(
+        session,
+        """
+        UPDATE inbound_events SET due_at = :now + CAST(limit_seconds * 1000000 AS bigint),
+            at = :now + CAST(limit_seconds * 1000000 AS bigint), armed_by = NULL
+        FROM {rows} WHERE inbound_events.armed_by = r.key AND inbound_events.state = 'waiting'
+        """,
+        {"key": "text"},
+        [{"key": one.unsent.key} for one in final],
+        now=now,
+    )
+    waiting = _waiting_runs(session, [one for one in final if one.outcome != "unknown"])
+    woken = set()
+    for one in final:
+        conversation_id = one.unsent.conversation_id
+        if one.outcome == "unknown" or conversation_id is None:
+            continue
+        if one.outcome == "sent" and one.unsent.run_id not in waiting:
+            continue
+        happened = (
+            MessageAccepted(one.unsent.key)
+            if one.outcome == "sent"
+            else MessageFailed(one.unsent.key, one.error_kind or "provider_code", one.error)
+        )
+        data = wire.write(happened)
+        put_follow_up(session, conversation_id, f"settled/{one.unsent.key}", wire.kind_of(type(happened)), data, now)
+        woken.add(conversation_id)
+    return woken
+
+
+def _waiting_runs(session: Session, final: Sequence[Settled]) -> set[int]:
+    """The runs that wait just now for the acceptance of a message; the others need not be told."""
+    run_ids = {one.unsent.run_id for one in final if one.unsent.run_id}
+    if not run_ids:
+        return set()
+    rows = ids(session, "SELECT id, state FROM runs WHERE id IN ({ids}) AND status = 'waiting'", run_ids)
+    return {row.id for row in rows if '"accepted"' in row.state}
+
+
+def _block_numbers(session: Session, settled: Sequence[Settled], now: int) -> None:
+    for one in settled:
+        if one.blocks_number_seconds > 0:
+            session.execute(
+                text("UPDATE numbers SET blocked_until_at = :until WHERE id = :id"),
+                {"until": now + int(one.blocks_number_seconds * 1_000_000), "id": one.unsent.number_id},
+            )
+
+
+def row_of(session: Session, effect_id: int) -> Any:
+    """The outbox row of a status report."""
+    return session.execute(
+        text(
+            'SELECT id, key, kind, conversation_id, connection_id, number_id, run_id, payload, "to", state, attempts,'
+            " sending_at, next_attempt_at, created_at FROM effects WHERE id = :id"
+        ),
+        {"id": effect_id},
+    ).first()

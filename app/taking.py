@@ -1,0 +1,117 @@
+"""Taking a call's turn in the web process itself, when no worker is quick enough: the same code, one conversation."""
+
+import logging
+import threading
+from functools import lru_cache
+
+from app.asking import Asking, idempotency_key
+from app.directory import Directory
+from app.house import House
+from app.locks import Locks, LocksLost, open_locks
+from app.perform import Performer
+from app.roster import Member
+from app.scene import set_scene
+from app.store import journal, setbacks
+from app.store.commits import commit
+from app.store.loading import Held, begin, load
+from app.turns import TurnUnderWay
+from flows.ask import Answer, Request
+
+logger = logging.getLogger("patchbay.taking")
+
+
+class Taker:
+    """One web process's way to take turns. Its lock connection is made when first needed."""
+
+    def __init__(self, house: House) -> None:
+        """Nothing is opened yet."""
+        self._house = house
+        self._directory = Directory(house.key, house.settings.effective_public_url)
+        self._performer = Performer(house.database, self._directory, house.http)
+        self._opening = threading.Lock()
+        self._locks: Locks | None = None
+        self._member: Member | None = None
+
+    def take(self, conversation_id: int) -> bool:
+        """Handles the conversation's due events now; False when somebody else has its lock."""
+        try:
+            locks = self._open()
+            if not locks.try_lock(conversation_id):
+                return False
+            try:
+                while self._take_one(conversation_id):
+                    pass
+            finally:
+                locks.unlock(conversation_id)
+        except LocksLost:
+            with self._opening:
+                self._locks = None
+            return False
+        self._house.lanes.wake("turns")
+        return True
+
+    def _open(self) -> Locks:
+        with self._opening:
+            if self._locks is None:
+                self._locks = open_locks(self._house.settings)
+                self._member = Member("web", self._locks.server_pid())
+            locks, member = self._locks, self._member
+        if member is not None:
+            with self._house.database.transaction() as session:
+                member.beat(session)  # so that a web process frozen in a turn loses its locks like any other
+        return locks
+
+    def _take_one(self, conversation_id: int) -> bool:
+        """One event; False when none is due."""
+        with self._house.database.transaction() as session:
+            held = next(iter(load(session, [conversation_id])), None)
+            if held is None or not held.events or (held.row.not_before_at or 0) > held.now:
+                return False
+            begin(session, [held], alone=False)
+            turn = TurnUnderWay(set_scene(session, held, self._directory), self._house.steps, self._house.limits)
+        try:
+            self._walk(turn, held)
+        except Exception as error:  # a door: the caller gets the pause document, the event its back-off
+            logger.exception("The turn of conversation %s failed.", conversation_id)
+            with self._house.database.transaction() as session:
+                setbacks.charge(session, held, f"{type(error).__name__}: {error}"[:500])
+            return False
+        with self._house.database.transaction() as session:
+            survivors, _ = commit(session, [turn.handled])
+        if turn.handled.messages_changed:
+            self._house.lanes.announce(conversation_id)
+        return conversation_id in survivors
+
+    def _walk(self, turn: TurnUnderWay, held: Held) -> None:
+        asking = Asking(held.journal)
+        request = turn.start()
+        while request is not None:
+            answer = self._answer(asking, turn.asks_as, request)
+            request = turn.answer(turn.asks_as[2], answer)
+
+    def _answer(self, asking: Asking, key: tuple[int, int, int], request: Request) -> Answer:
+        decision = asking.decide(key, request)
+        if decision.answer is not None:
+            return decision.answer
+        if decision.forgets or decision.first:
+            with self._house.database.transaction() as session:
+                if decision.forgets:
+                    journal.forget_from(session, *key)
+                if decision.first:
+                    journal.write(session, decision.first)
+        answer = self._performer.perform(request, idempotency_key(key))
+        entries = asking.answered(key, request, answer)
+        if entries:
+            with self._house.database.transaction() as session:
+                journal.write(session, entries)
+        return answer
+
+
+@lru_cache(maxsize=4)
+def _taker(house: House) -> Taker:
+    return Taker(house)
+
+
+def take_one(house: House, conversation_id: int) -> bool:
+    """Takes this conversation's due events now, if nobody else has its lock; whether it did."""
+    return _taker(house).take(conversation_id)

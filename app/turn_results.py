@@ -1,0 +1,255 @@
+"""From a finished turn to what must be committed: run, record, counts, messages, timer, queues and the voice document."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from app.channels.contract import CallPlace
+from app.db import to_microseconds
+from app.handled import Entry, FollowUp, Handled, Outgoing, RecordedTurn, RunState, Timer
+from app.scene import Scene
+from app.store.loading import Held
+from flows import wire
+from flows.effect import (
+    VERBS,
+    CancelMessage,
+    Dial,
+    EnterQueue,
+    HangUp,
+    LeaveQueue,
+    NoteProblem,
+    Reject,
+    SendMessage,
+    UpdateContact,
+    Verb,
+)
+from flows.event import Event, MessageAccepted, MessageFailed
+from flows.limits import Limits
+from flows.record import TurnRecord
+from flows.run import Given, Run, Turn
+from flows.values import canonical_json, encode
+
+_CALL_REQUESTS = ("call_started", "keys_pressed", "call_polled", "dial_ended")
+
+
+@dataclass(frozen=True)
+class TurnResult:
+    """What a finished turn was made of."""
+
+    scene: Scene
+    version_id: int
+    run_before: Run
+    event: Event
+    answers: tuple[Given, ...]
+    limits: Limits
+
+
+def unchanged(held: Held) -> Handled:
+    """A handling that changes nothing yet."""
+    row = held.row
+    return Handled(
+        conversation_id=row.id,
+        connection_id=row.connection_id,
+        number_id=row.number_id,
+        fence=row.fence,
+        owner=row.owner,
+        state=row.state,
+        run_id=row.run_id,
+        call_turn=row.call_turn,
+        pending_verbs=row.pending_verbs,
+        call_ended=row.call_ended_at is not None,
+    )
+
+
+def ended(run: Run, version_id: int, outcome: str) -> RunState:
+    """A run that somebody else ended."""
+    stopped = replace(run, status="ended", outcome=outcome, waiting=None, open_turn=None, in_queue=False)
+    return _state(stopped, version_id)
+
+
+def write(handled: Handled, result: TurnResult, turn: Turn, outgoing: Callable[[str, SendMessage], Outgoing]) -> None:
+    """Adds a finished turn to what is committed."""
+    run, before = turn.run, result.run_before
+    if run.turn == before.turn:  # the run did not accept the event: that is no turn
+        return
+    handled.runs.append(_state(run, result.version_id))
+    handled.turns.append(_recorded(result, turn))
+    handled.counts += [
+        (int(entry["version"]), entry["step"], entry["exit"], bool(entry.get("failure")))
+        for entry in turn.trace
+        if entry.get("exit")
+    ]
+    verbs: list[Verb] = []
+    for n, effect in enumerate(turn.effects):
+        match effect:
+            case SendMessage():
+                handled.messages.append(outgoing(f"{run.id}/{before.turn}/{n}", effect))
+            case CancelMessage():
+                handled.cancelled.append(effect.effect)
+            case EnterQueue():
+                handled.entry = Entry(
+                    effect.queue, effect.priority, effect.reason, int(run.id) if effect.run_waits else None
+                )
+            case LeaveQueue():
+                handled.leaves = effect.outcome
+            case UpdateContact():
+                handled.attributes = {
+                    **(handled.attributes or {}),
+                    **{name: encode(value) for name, value in effect.attributes.items()},
+                }
+            case NoteProblem():
+                handled.problems.append((effect.step, effect.kind, effect.message))
+            case _ if isinstance(effect, VERBS):
+                verbs.append(effect)
+    _place(handled, run)
+    _follow_messages(handled, run)
+    handled.timer = _timer(handled, result, run)
+    render(handled, result.scene, verbs, run_goes_on=run.status == "waiting")
+
+
+def _place(handled: Handled, run: Run) -> None:
+    """Who has the conversation now."""
+    if run.status == "ended":
+        handled.run_id = None
+        handed_over = handled.entry is not None or (handled.owner == "people" and not handled.leaves)
+        handled.owner, handled.state = ("people", "open") if handed_over else ("none", "closed")
+        handled.releases_kept = True
+        return
+    handled.run_id, handled.state = int(run.id), "open"
+    handled.owner = "people" if run.in_queue else "flow"
+    handled.releases_kept = run.waiting is not None and (
+        "message" in run.waiting.accepts or run.waiting.leaves_by_message
+    )
+
+
+def _follow_messages(handled: Handled, run: Run) -> None:
+    """A message that needs no provider, or cannot be sent at all, is settled by the commit itself."""
+    waits_for = run.waiting.keep.get("effect") if run.waiting else None
+    for message in handled.messages:
+        if message.error_kind:
+            handled.follow_ups.append(follow_up(MessageFailed(message.key, message.error_kind, message.error)))
+        elif message.local and message.key == waits_for and run.waiting and "accepted" in run.waiting.accepts:
+            handled.follow_ups.append(follow_up(MessageAccepted(message.key)))
+
+
+def follow_up(happened: MessageAccepted | MessageFailed) -> FollowUp:
+    """The further event that tells of a settled message, once for each outcome."""
+    name = "settled" if isinstance(happened, MessageAccepted) else "failed"
+    return FollowUp(f"{name}/{happened.effect}", wire.kind_of(type(happened)), wire.write(happened))
+
+
+def _timer(handled: Handled, result: TurnResult, run: Run) -> Timer | None:
+    """Every wait ends: by its own instant, by its limit after the last message is settled, or by the longest wait."""
+    waiting = run.waiting
+    if waiting is None:
+        return None
+    now = to_microseconds(result.event.now)
+    if waiting.limit_seconds is not None:
+        limit = int(waiting.limit_seconds * 1_000_000)
+        open_messages = [one for one in handled.messages if not one.local and not one.error_kind]
+        if not open_messages:
+            return Timer(int(run.id), waiting.turn, now + limit)
+        # Counted from the settling of the last message, at the latest 24 hours after the commit (DESIGN §4).
+        latest = now + limit + timedelta(hours=24) // timedelta(microseconds=1)
+        return Timer(int(run.id), waiting.turn, latest, open_messages[-1].key, waiting.limit_seconds)
+    until = to_microseconds(waiting.until) if waiting.until else now + result.limits.wait_seconds * 1_000_000
+    return Timer(int(run.id), waiting.turn, until)
+
+
+def outgoing(scene: Scene, key: str, message: SendMessage) -> Outgoing:
+    """A message on its way into the outbox, or why it can never leave."""
+    row, channel = scene.held.row, scene.channel
+    is_confirmation = key.startswith("event/")
+    to, error_kind, error = row.address, "", ""
+    if row.opted_out_at is not None and not is_confirmation:
+        error_kind, error = "opted_out", "The contact has opted out of messages."
+    elif message.channel not in ("same", scene.connection.name):
+        error_kind, error = "channel_disconnected", f"There is no way to send through “{message.channel}” here yet."
+    elif not scene.number.answers_messages:
+        error_kind, error = "channel_disconnected", f"The number {scene.number.name} sends no messages."
+    return Outgoing(
+        key=key,
+        payload=wire.write(message),
+        text=message.text,
+        media=canonical_json([wire.to_data(item) for item in message.media]),
+        choices=canonical_json([wire.to_data(choice) for choice in message.choices]),
+        author="flow",
+        connection_id=scene.connection.id,
+        number_id=scene.number.id,
+        to=to,
+        local=channel.policy_of(scene.connection).local,
+        error_kind=error_kind,
+        error=error,
+    )
+
+
+def render(handled: Handled, scene: Scene, verbs: Sequence[Verb], *, run_goes_on: bool) -> None:
+    """The voice document when the carrier waits for one; else the verbs wait for its next request."""
+    held = scene.held
+    if held.row.kind != "call":
+        return
+    asked = held.events[0].kind in _CALL_REQUESTS
+    if not asked:
+        if verbs and not handled.call_ended:
+            handled.pending_verbs = canonical_json([*json.loads(handled.pending_verbs), *map(wire.to_data, verbs)])
+        return
+    said = [*(wire.from_data(Verb, data) for data in json.loads(handled.pending_verbs)), *verbs]
+    if not run_goes_on and not (said and isinstance(said[-1], HangUp | Reject | Dial)):
+        said.append(HangUp())
+    handled.pending_verbs = "[]"
+    handled.call_turn += 1
+    place = CallPlace(
+        call_id=held.row.call_id,
+        next_turn=handled.call_turn,
+        number=scene.number.value,
+        caller=held.row.address,
+        language=scene.facts().language,
+    )
+    document = scene.channel.render(scene.connection, said, place)
+    handled.document = (held.events[0].provider_id, document.text, document.media_type)
+
+
+def set_aside(handled: Handled, scene: Scene, why: str) -> None:
+    """An event that always fails: people get the conversation, and what comes later goes on."""
+    first = scene.held.events[0]
+    handled.done.remove(first.id)
+    handled.set_aside.append((first.id, why))
+    handled.problems.append(("", "set_aside", f"An event was set aside: {why}."))
+    if scene.held.run is not None:
+        handled.runs.append(ended(scene.held.run, scene.held.version_id, "failed"))
+        handled.cancels_runs.append(int(scene.held.run.id))
+        handled.run_id = None
+    if handled.owner != "people":
+        handled.leaves = ""
+        handled.entry = Entry(scene.house.fallback_queue, 0, why, None)
+    handled.owner, handled.state = "people", "open"
+
+
+def _state(run: Run, version_id: int) -> RunState:
+    return RunState(
+        id=int(run.id),
+        version_id=version_id,
+        state=wire.write(run),
+        status="ended" if run.status == "ended" else "waiting",
+        outcome=run.outcome,
+        turn=run.turn,
+        started_at=to_microseconds(run.started_at),
+    )
+
+
+def _recorded(result: TurnResult, turn: Turn) -> RecordedTurn:
+    record = TurnRecord(
+        versions=tuple(dict.fromkeys(frame.version for frame in result.run_before.stack)),
+        run_before=result.run_before,
+        event=result.event,
+        answers=result.answers,
+        limits=result.limits,
+    )
+    return RecordedTurn(
+        run_id=int(turn.run.id),
+        number=result.run_before.turn,
+        event_id=int(result.event.id),
+        record=wire.write(record),
+        trace=canonical_json(list(turn.trace)),
+    )

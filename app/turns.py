@@ -1,0 +1,242 @@
+"""A turn under way: one event of one held conversation, from its reading to what must be committed."""
+
+import json
+from dataclasses import replace
+
+from app import actions, turn_results
+from app.handled import Entry, Outgoing
+from app.opting import CONFIRMATION, is_opt_in, is_opt_out
+from app.reception import starts
+from app.scene import Scene
+from app.turn_results import TurnResult, ended
+from flows import wire
+from flows.ask import Answer, Request
+from flows.effect import Dial, HangUp, Say, SendMessage
+from flows.event import (
+    Answered,
+    CallerHungUp,
+    Happening,
+    MessageDelivered,
+    MessageFailed,
+    MessageReceived,
+    QueueLeft,
+)
+from flows.interpreter import accepts, advance
+from flows.limits import Limits
+from flows.registry import Registry
+from flows.run import Given, Run, Turn
+from flows.values import canonical_json
+
+MOST_CHARGES = 3  # attempts made alone before an event is set aside
+CALL_REQUESTS = ("call_started", "keys_pressed", "call_polled", "dial_ended")
+
+
+class TurnUnderWay:
+    """Feeds the first event of a held conversation to whoever it belongs to.
+
+    `start()` and `answer()` return the request that must be answered next, or None when `handled` is complete.
+    """
+
+    def __init__(self, scene: Scene, steps: Registry, limits: Limits) -> None:
+        """Nothing happens before `start`."""
+        self.scene, self.steps, self.limits = scene, steps, limits
+        self.held = scene.held
+        self.handled = turn_results.unchanged(scene.held)
+        self.run_before: Run | None = None
+        self.turn: Turn | None = None
+        self.answers: list[Given] = []
+        self.version_id = scene.held.version_id
+        self.joined: list[int] = []  # further events that are handled with the first
+
+    def start(self) -> Request | None:
+        """Handles the event as far as the first Ask."""
+        first = self.held.events[0]
+        self.handled.done.append(first.id)
+        if self.held.charged >= MOST_CHARGES:
+            turn_results.set_aside(self.handled, self.scene, f"{first.kind} failed {MOST_CHARGES} times")
+            self._document_if_asked()
+            return None
+        data = json.loads(first.happened)
+        if first.kind.startswith("agent_"):
+            return self._agent(first.kind, data)
+        if first.kind == "message_status":
+            return self._status(data)
+        happened: Happening = wire.from_data(Happening, data)
+        match happened:
+            case MessageReceived():
+                return self._message(happened)
+            case CallerHungUp():
+                self.handled.call_ended = True
+        if first.kind == "timer_fired" and not self._is_our_timer():
+            self.handled.done.remove(first.id)
+            self.handled.dropped.append(first.id)
+            return None
+        if first.kind == "call_started":
+            return self._begin("calls", happened)
+        run = self.held.run
+        if isinstance(happened, MessageFailed) and not (run and self._accepts(run, happened)):
+            actions.note_failed_message(self.handled, self.scene, happened)
+            return None
+        if run is not None and self._accepts(run, happened):
+            return self._advance(run, happened)
+        self._document_if_asked()
+        return None
+
+    def answer(self, n: int, answer: Answer) -> Request | None:
+        """Goes on with the answer to the n-th Ask."""
+        if self.turn is None or self.run_before is None:
+            raise ValueError("No Ask is open.")
+        self.answers.append(Given(n, answer))
+        event = replace(self.event, happened=Answered(n, answer))
+        return self._took(advance(self.scene.flows, self.turn.run, event, self.limits, self.steps))
+
+    @property
+    def asks_as(self) -> tuple[int, int, int]:
+        """The journal's key of the open Ask: run, turn, n."""
+        if self.turn is None or self.turn.run.open_turn is None:
+            raise ValueError("No Ask is open.")
+        return int(self.turn.run.id), self.turn.run.turn, self.turn.run.open_turn.n
+
+    def join(self, event_ids: list[int], texts: list[str], media: list[object]) -> None:
+        """Takes further messages into the first event."""
+        self.joined = event_ids
+        first = self.held.events[0]
+        data = {**json.loads(first.happened), "text": "\n".join(texts), "media": media}
+        self._joined_happened = canonical_json(data)
+
+    # which run gets it: rules (0) to (5) of DESIGN §4
+
+    def _message(self, happened: MessageReceived) -> Request | None:
+        if self.joined:
+            happened = wire.read(MessageReceived, self._joined_happened)
+            self.handled.done += self.joined
+        run = self.held.run
+        if self.scene.channel.opts_out and is_opt_out(happened.text):
+            self._opt_out(run)
+            return None
+        if self.held.row.opted_out_at is not None and is_opt_in(happened.text):
+            self.handled.opted_out = False
+        if self.held.row.owner == "people":
+            return None
+        self.event = self.scene.event(happened)
+        interrupting = starts(self.scene, self.event, "messages", self.steps, self.limits, interrupting=run is not None)
+        if run is not None and interrupting is None:
+            if self._accepts(run, happened):
+                return self._advance(run, happened)
+            self.handled.kept = [self.handled.done.pop(0), *self.handled.done]
+            self.handled.done = []
+            return None
+        if run is not None:
+            self.handled.runs.append(ended(run, self.held.version_id, "interrupted"))
+            self.handled.cancels_runs.append(int(run.id))
+        if interrupting is None:
+            self.handled.owner, self.handled.entry = (
+                "people",
+                Entry(self.scene.house.fallback_queue, 0, "no flow answers", None),
+            )
+            return None
+        self.version_id = interrupting.version_id
+        return self._advance(interrupting.run, happened)
+
+    def _opt_out(self, run: Run | None) -> None:
+        handled, first = self.handled, self.held.events[0]
+        already = self.held.row.opted_out_at is not None
+        handled.opted_out, handled.cancels_all = True, True
+        if run is not None:
+            handled.runs.append(ended(run, self.held.version_id, "opted_out"))
+            handled.run_id = None
+        if not already:
+            handled.leaves = "" if handled.owner == "people" else "cancelled"
+            if handled.owner != "people":
+                handled.entry = Entry(self.scene.house.fallback_queue, 0, "opted out of messages", None)
+            handled.owner = "people"
+            if not self.scene.channel.confirms_opt_out:
+                language = self.scene.facts().language
+                words = CONFIRMATION.get(language, CONFIRMATION["en"])
+                handled.messages.append(self._outgoing(f"event/{first.id}", SendMessage(words, language=language)))
+        elif handled.owner != "people":
+            handled.owner, handled.state = "none", "closed"
+
+    def _begin(self, kind: str, happened: Happening) -> Request | None:
+        self.event = self.scene.event(happened)
+        start = starts(self.scene, self.event, kind, self.steps, self.limits, interrupting=False)
+        if start is None:
+            self._refuse_call()
+            return None
+        self.version_id = start.version_id
+        return self._advance(start.run, happened)
+
+    def _refuse_call(self) -> None:
+        """No live flow answers calls on this number: apologise, ring the number's way out, show it to people."""
+        house, facts = self.scene.house, self.scene.facts()
+        words = house.apology.get(facts.language) or next(iter(house.apology.values()), "")
+        verbs = [Say(words, language=facts.language)] if words else []
+        way_out = Dial(number=facts.fallback_number) if facts.fallback_number else HangUp()
+        self.handled.owner, self.handled.entry = (
+            "people",
+            Entry(house.fallback_queue, 0, "no flow answers this call", None),
+        )
+        turn_results.render(self.handled, self.scene, [*verbs, way_out], run_goes_on=False)
+
+    def _agent(self, kind: str, data: dict[str, object]) -> Request | None:
+        """Agents act by the same inbox: a reply while the flow has the conversation takes it over."""
+        run = self.held.run
+        if kind == "agent_closed":
+            self.handled.leaves = "done"
+            if run is not None and run.in_queue:
+                return self._advance(run, QueueLeft("closed", str(data.get("result", ""))))
+            actions.close(self.handled, run)
+            return None
+        actions.take_over(self.handled, self.scene, run)
+        if kind == "agent_replied":
+            message = SendMessage(str(data.get("text", "")))
+            outgoing = self._outgoing(f"event/{self.held.events[0].id}", message)
+            self.handled.messages.append(replace(outgoing, author="agent"))
+        return None
+
+    def _status(self, data: dict[str, object]) -> Request | None:
+        self.handled.reports.append(data)
+        key, run = str(data.get("effect_key", "")), self.held.run
+        if data.get("rank") in (6, 7) and run is not None:
+            delivered = MessageDelivered(key)
+            if self._accepts(run, delivered):
+                return self._advance(run, delivered)
+        if data.get("rank") == 5:
+            failed = MessageFailed(key, str(data.get("error_kind") or "provider_code"), str(data.get("error", "")))
+            self.handled.follow_ups.append(turn_results.follow_up(failed))
+        return None
+
+    def _is_our_timer(self) -> bool:
+        first, run = self.held.events[0], self.held.run
+        return bool(run and int(run.id) == first.run_id and run.waiting is not None and run.waiting.turn == first.turn)
+
+    def _accepts(self, run: Run, happened: Happening) -> bool:
+        """News of a message is for the run only while it waits for that very message."""
+        effect = getattr(happened, "effect", None)
+        if effect is not None and (run.waiting is None or run.waiting.keep.get("effect") != effect):
+            return False
+        return accepts(run, happened)
+
+    def _advance(self, run: Run, happened: Happening) -> Request | None:
+        self.event = self.scene.event(happened)
+        self.run_before = run
+        return self._took(advance(self.scene.flows, run, self.event, self.limits, self.steps))
+
+    def _took(self, turn: Turn) -> Request | None:
+        self.turn = turn
+        if turn.ask is not None:
+            return turn.ask
+        if self.run_before is not None:
+            result = TurnResult(
+                self.scene, self.version_id, self.run_before, self.event, tuple(self.answers), self.limits
+            )
+            turn_results.write(self.handled, result, turn, self._outgoing)
+        return None
+
+    def _document_if_asked(self) -> None:
+        """The carrier waits for a document even where no run has anything to say."""
+        if self.held.events[0].kind in CALL_REQUESTS and self.handled.document is None and self.turn is None:
+            turn_results.render(self.handled, self.scene, [], run_goes_on=self.handled.run_id is not None)
+
+    def _outgoing(self, key: str, message: SendMessage) -> Outgoing:
+        return turn_results.outgoing(self.scene, key, message)

@@ -1,0 +1,159 @@
+"""The worker: a parent without anybody else's code, and a child that runs RQ beside the runner."""
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.board import Board
+from app.config import Settings
+from app.house import House
+from app.jobs import register_wake
+from app.locks import LocksLost, open_locks
+from app.points import crash_from_environment
+from app.roster import Member
+from app.runner import Runner
+from app.wiring import build_house
+
+logger = logging.getLogger("patchbay.worker")
+
+_LOOK_SECONDS = 0.25
+_MOST_COMPUTING_SECONDS = 10.0  # a built-in step's own code; Asks, sends and commits do not count
+_MOST_SILENT_SECONDS = 20.0
+_GRACE_SECONDS = 25.0  # for finishing what was begun when told to stop: longer than a send may take
+_BEAT_SECONDS = 2.0
+
+
+def main(settings: Settings) -> int:
+    """Keeps one child working until told to stop; the exit code."""
+    stopping = threading.Event()
+
+    def stop(_: int, __: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    pause = 0.0
+    while not stopping.is_set():
+        stopping.wait(pause)
+        started = time.monotonic()
+        board = Board()
+        child = _start(settings, board)
+        _watch(child, board, stopping)
+        # A child that dies at once is not started again at once, or a broken database would keep a core busy.
+        pause = 0.0 if time.monotonic() - started > 5 else min(pause * 2 or 0.1, 2.0)
+    return 0
+
+
+def _start(settings: Settings, board: Board) -> int:
+    parent = os.getpid()
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        _die_with(parent)
+        code = _work(settings, board)
+    except (SQLAlchemyError, LocksLost) as error:
+        logger.error("The worker ends because of its database and is started again: %s", error)
+    finally:
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(code)  # threads that wait for the network must not hold up the restart
+
+
+def _watch(child: int, board: Board, stopping: threading.Event) -> None:
+    """Until the child is gone. Kills one whose step computes too long, or that is silent, or does not stop."""
+    told_at = 0.0
+    while True:
+        ended, _ = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return
+        if stopping.is_set() and not told_at:
+            told_at = time.monotonic()
+            os.kill(child, signal.SIGTERM)
+        seconds, conversation_id = board.computing_seconds()
+        if seconds > _MOST_COMPUTING_SECONDS:
+            logger.error(
+                "A step of conversation %s computes for %.0f s; its process is killed.", conversation_id, seconds
+            )
+            os.kill(child, signal.SIGKILL)
+        elif board.silent_seconds() > _MOST_SILENT_SECONDS or (told_at and time.monotonic() - told_at > _GRACE_SECONDS):
+            logger.error("The worker's child does not answer; it is killed.")
+            os.kill(child, signal.SIGKILL)
+        time.sleep(_LOOK_SECONDS)
+
+
+def _work(settings: Settings, board: Board) -> int:
+    """The child: the runner in a thread, RQ in the main thread."""
+    crash_from_environment()
+    house = build_house(settings)
+    locks = open_locks(settings)
+    member = Member("worker", locks.server_pid())
+    runner = Runner(house, locks, board)
+    register_wake(runner.wake)
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            runner.run()
+        except BaseException as error:  # a door: whatever ends the runner ends the process
+            failed.append(error)
+            logger.error("The runner stopped: %s", error, exc_info=not isinstance(error, SQLAlchemyError | LocksLost))
+            os._exit(1)
+
+    thread = threading.Thread(target=run, name="runner")
+    beats = threading.Thread(target=_beat, args=(house, member), name="heartbeat", daemon=True)
+
+    def stop(_: int, __: FrameType | None) -> None:
+        runner.stop()
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent tells us
+    thread.start()
+    beats.start()
+    try:
+        _listen(house, member, thread)
+    except SystemExit:
+        logger.debug("Told to stop.")
+    runner.stop()
+    thread.join(_GRACE_SECONDS)
+    with house.database.transaction() as session:
+        member.leave(session)
+    return 0
+
+
+def _listen(house: House, member: Member, thread: threading.Thread) -> None:
+    """RQ's worker, entered again whenever it returns or raises: it leaves on errors of Redis that pass."""
+    while thread.is_alive():
+        if not house.settings.redis_url:
+            thread.join(1.0)
+        elif house.lanes.serve(member.id.replace(":", "-").replace(".", "-")):
+            return
+        else:
+            time.sleep(0.5)
+
+
+def _beat(house: House, member: Member) -> None:
+    while True:
+        try:
+            with house.database.transaction() as session:
+                member.beat(session)
+        except SQLAlchemyError as error:
+            logger.warning("The heartbeat could not be written: %s", error)
+        time.sleep(_BEAT_SECONDS)
+
+
+def _die_with(parent: int) -> None:
+    """A killed parent must not leave an orphan at work (Linux; elsewhere the fence still holds)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:
+            os._exit(1)
