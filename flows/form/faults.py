@@ -52,7 +52,7 @@ def validator(schema: Mapping[str, Any]) -> Draft202012Validator:
 def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[ValidationError]:
     exact = pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern
     try:
-        fits = not isinstance(instance, str) or regex.search(exact, instance, timeout=1)
+        fits = not isinstance(instance, str) or regex.search(exact, instance, timeout=1) is not None
     except TimeoutError:  # a plugin's pattern and a text that suits it badly: what cannot be checked is refused
         fits = False
     if not fits:

@@ -166,8 +166,8 @@ def test_defaults_are_filled_in_for_reading_only() -> None:
 
 
 def test_a_text_that_a_pattern_cannot_be_tried_on_in_time_is_a_fault() -> None:
-    schema = form.record({"code": form.text("Code", "Any.", pattern=r"^(\w|\w\w|\d)*!$", says="short")})
-    assert [fault.sentence for fault in form.validate(schema, {"code": "a1" * 40})] == ["Code needs to be short."]
+    schema = form.record({"code": form.text("Code", "Any.", pattern="^(a|a)*$", says="short")})
+    assert [fault.sentence for fault in form.validate(schema, {"code": "a" * 40 + "b"})] == ["Code needs to be short."]
 
 
 def test_what_the_constructors_make_can_be_drawn() -> None:
