@@ -8,12 +8,14 @@ from flows.effect import Choice, SendMessage
 from flows.event import Attachment, MessageFailed
 from flows.form import Schema, address, advanced, record, rows, template, text
 from flows.step import Take, fail
+from flows.whole_address import NotWhole, whole_address
 
 SEND_ERRORS: Mapping[str, str] = {
     "opted_out": "The contact asked not to be written to any more.",
     "outside_24h_window": "The provider wants one of its templates, because the contact has not written for 24 hours.",
     "invalid_recipient": "The contact has no address on this channel, or the provider knows no such recipient.",
     "media_too_large": "A file is larger than the provider takes.",
+    "media_unreachable": "A file's address is not a whole one beginning with http:// or https://.",
     "send_timeout": "The provider did not take the message in time; it was cancelled.",
     "provider_code": "The provider refused the message for a reason of its own, told in the error's message.",
     "empty_text": "Nothing is left of the text once its values are filled in, and no file goes with it.",
@@ -77,30 +79,31 @@ PROVIDER_TEMPLATE: Schema = advanced(
 
 def compose(
     context: Context, config: Mapping[str, Any], texts: Mapping[str, str], choices: Sequence[Choice]
-) -> SendMessage:
-    """The message that a config with the fields above describes, with `texts` in the contact's language.
+) -> SendMessage | Take:
+    """The message that a config with the fields above describes, with `texts` in the contact's language; or the failure
+    of one that cannot be sent.
 
     Raises: ExpressionError (a file's address or a template's value is missing), TooLarge.
     """
     approved = config.get("template", {})
-    return SendMessage(
-        text=context.localised(texts).strip() if texts else "",
-        media=tuple(
-            Attachment(file["media_type"], file.get("name", ""), url=context.address(file["url"]))
+    try:
+        media = tuple(
+            Attachment(file["media_type"], file.get("name", ""), url=whole_address(context, file["url"]))
             for file in config.get("media", ())
-        ),
+        )
+    except NotWhole as problem:
+        return fail("media_unreachable", str(problem))
+    message = SendMessage(
+        text=context.localised(texts).strip() if texts else "",
+        media=media,
         choices=tuple(choices),
         channel=config.get("channel", "same"),
         template=approved.get("name", ""),
         template_variables={row["name"]: context.strict_text(row["value"]) for row in approved.get("variables", ())},
         language=approved.get("language") or context.language,
     )
-
-
-def nothing_to_send(message: SendMessage) -> Take | None:
-    """The failure of a message that holds nothing; None when it holds something."""
     if message.text or message.media or message.template:
-        return None
+        return message
     return fail("empty_text", f"{SEND_ERRORS['empty_text']} Give the values a default or add fixed words.")
 
 

@@ -6,16 +6,18 @@ from urllib.parse import quote
 
 from flows.ask import HttpRequest, Retries
 from flows.context import Context
-from flows.expression import ExpressionError
 from flows.step import Json
 from flows.values import Value, from_plain, to_json
-from flows.whole_address import whole_address
+from flows.whole_address import NotWhole, whole_address
 
 
 def http_request(context: Context, config: Mapping[str, Any]) -> HttpRequest:
     """The request of a config with its defaults filled in, within the installation's limits.
 
-    Raises: ExpressionError, when a value for the address, a header or the content is missing; TooLarge.
+    Raises:
+        NotWhole: the address is none.
+        ExpressionError: a value for the address, a header or the content is missing.
+        TooLarge: a text or the content is longer than allowed.
     """
     headers = {row["name"]: context.header(row["value"]) for row in config.get("headers", ())}
     body, content_type = _body(context, config.get("body", {}))
@@ -51,7 +53,7 @@ def _address(context: Context, config: Mapping[str, Any]) -> str:
         origin = context.facts.constants.get(base)
         if not isinstance(origin, str) or not origin.startswith(("http://", "https://")):
             sentence = f"The constant {base} holds no address; set it to one such as https://crm.example.com."
-            raise ExpressionError("", sentence)
+            raise NotWhole(sentence)
         address = origin.rstrip("/") + context.address(config["url"])
     query = _pairs(context, config.get("query", ()))
     return address + ("&" if "?" in address else "?") + query if query else address

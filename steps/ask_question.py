@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import phonenumbers
 
 from flows.answer_kinds import ANSWER, ANSWER_TYPES, NotAccepted, read_answer
-from flows.composing import CHANNEL, MEDIA, PROVIDER_TEMPLATE, SEND_ERRORS, compose, nothing_to_send, refused
+from flows.composing import CHANNEL, MEDIA, PROVIDER_TEMPLATE, SEND_ERRORS, compose, refused
 from flows.context import Context
 from flows.effect import CancelMessage, Choice
 from flows.event import Event, MessageFailed, MessageReceived, TimerFired
@@ -194,8 +194,8 @@ class AskQuestionStep(Step):
         choices = [Choice(row["id"], context.localised(row["label"])) for row in config["answer"].get("choices", ())]
         retry = config.get("retry_text", {}) if attempt > 1 else {}
         message = compose(context, config, retry or config["text"], choices)
-        if failure := nothing_to_send(message):
-            return failure
+        if isinstance(message, Take):
+            return message
         waiting = self._wait(context, context.effect_key(), attempt)
         return replace(waiting, effects=[message], why=why or {"attempt": attempt})
 

@@ -16,6 +16,7 @@ from flows.mapping import NotMapped, mapped, row_type
 from flows.requesting import http_request
 from flows.step import Ask, Config, Example, Exit, Group, Json, Outcome, Problem, Step, Take, fail
 from flows.values import NotJson, TooLarge, Value, ValueType, from_json_text, from_plain
+from flows.whole_address import NotWhole
 
 _CRM: Mapping[str, Json] = {
     "url": "https://crm.example.com/customers/{{ contact.phone }}",
@@ -136,7 +137,10 @@ class FetchVariableStep(Step):
 
     def run(self, context: Context) -> Outcome:
         """Ask the other system."""
-        return Ask(http_request(context, filled(self.schema, context.config)))
+        try:
+            return Ask(http_request(context, filled(self.schema, context.config)))
+        except NotWhole as problem:
+            return fail("bad_address", str(problem))
 
     def answered(self, context: Context, answer: Answer) -> Outcome:
         """Map the answer, or say what is wrong with it."""
@@ -202,7 +206,8 @@ def _found(path: str, response: Value) -> Value:
     except jmespath.exceptions.ParseError as problem:
         raise NotMapped("type_mismatch", f"“{path[:60]}” is no JMESPath expression.") from problem
     except (jmespath.exceptions.JMESPathError, ArithmeticError, NotJson, RecursionError) as problem:
-        raise NotMapped("type_mismatch", f"{path[:60]} cannot be worked out of this answer: {problem}") from problem
+        sentence = f"{path[:60]} cannot be worked out of this answer; a function gets a kind of value it does not take."
+        raise NotMapped("type_mismatch", sentence) from problem
 
 
 def _with_numbers(data: Value) -> Any:

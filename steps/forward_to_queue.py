@@ -9,20 +9,15 @@ import phonenumbers
 
 from flows.ask import Answer, QueueState, QueueStateAnswer
 from flows.context import Context
+from flows.dialling import dial, dialled, longest_dial_seconds
 from flows.effect import Dial, Effect, EnterQueue, LeaveQueue, Pause, Say, SendMessage
 from flows.event import CallPolled, DialEnded, Event, QueueLeft, TimerFired
-from flows.expression import ExpressionError
 from flows.form import filled, record
 from flows.queueing import QUEUE_ERRORS, QUEUE_FIELDS
 from flows.step import Ask, Config, Example, Exit, Group, Json, Outcome, Problem, Step, Take, Wait, fail
 from flows.values import Value
-from flows.whole_address import whole_address
+from flows.whole_address import NotWhole, whole_address
 
-RING_SECONDS = 60  # how long somebody else's queue may ring where the author says nothing
-LONGEST_RING_SECONDS = 600  # carriers refuse more: https://www.twilio.com/docs/voice/twiml/dial#timeout
-LONGEST_BRIDGE_SECONDS = 14_400  # four hours, the carriers' own limit: the same page, #timelimit
-# The carrier tells how a forwarded call ended; one that it lost must not hold the run for ever.
-LOST_CALL_SECONDS = 120
 POLL_SECONDS = 10
 _DAYS_30 = 2_592_000.0
 
@@ -118,7 +113,7 @@ class ForwardToQueueStep(Step):
         """The longest wait for people, or for a forwarded call to end; a queue of ours may say less."""
         if "queue" in config.get("target", {"queue": ""}):
             return float(config.get("maximum_wait_seconds", _DAYS_30))
-        return float(_ring_seconds(config) + LONGEST_BRIDGE_SECONDS + LOST_CALL_SECONDS)
+        return longest_dial_seconds(config)
 
     def run(self, context: Context) -> Outcome:
         """Dial somebody else's queue, or look how ours stands."""
@@ -131,7 +126,7 @@ class ForwardToQueueStep(Step):
     def answered(self, context: Context, answer: Answer) -> Outcome:
         """Join the line, unless it is closed or full."""
         if not isinstance(answer, QueueStateAnswer):
-            raise TypeError(f"forward_to_queue asked for a queue and was answered with {type(answer).__name__}.")
+            raise TypeError(f"A queue's state was asked for, and {type(answer).__name__} came.")
         config, name = filled(self.schema, context.config), context.kept["queue"]
         why = {"queue": name, "waiting": answer.waiting, "maximum_length": answer.maximum_length}
         if not answer.exists:
@@ -159,12 +154,11 @@ class ForwardToQueueStep(Step):
         """Leave as the people or the other system did, or wait on."""
         happened = event.happened
         if isinstance(happened, DialEnded):
-            return _dialled(happened)
+            return dialled(happened)
         if isinstance(happened, TimerFired):
             ours = "queue" in context.config["target"]
-            return Take(
-                "timed_out", effects=[LeaveQueue("timed_out")] if ours else [], why={"reason": "The wait is over."}
-            )
+            leaves = [LeaveQueue("timed_out")] if ours else []
+            return Take("timed_out", effects=leaves, why={"reason": "The wait is over."})
         if isinstance(happened, CallPolled):
             return _wait(context, context.kept, [], {})
         outcome = happened.outcome if isinstance(happened, QueueLeft) else "closed"
@@ -204,45 +198,15 @@ def _dial(context: Context) -> Outcome:
         return fail(kind, QUEUE_ERRORS[kind])
     config = filled(ForwardToQueueStep.schema, context.config)
     target = config["target"]
-    number, sip = "", ""
     if "number" in target:
         written = context.strict_text(target["number"])
-        number = _e164(written) or ""
-        if not number:
+        if (number := _e164(written)) is None:
             return fail("invalid_target", f"“{written[:60]}” is no telephone number with + and country code.")
-    else:
-        try:
-            sip = whole_address(context, target["sip"], schemes=("sip:", "sips:"))
-        except ExpressionError as problem:
-            return fail("invalid_target", f"The queue on the other system cannot be reached: {problem}")
-    ring = _ring_seconds(config)
-    dial = Dial(
-        number=number,
-        sip=sip,
-        headers={row["name"]: context.header(row["value"]) for row in config.get("headers", ())} if sip else {},
-        caller_id=context.text(config["caller_id"]),
-        ring_seconds=ring,
-        limit_seconds=LONGEST_BRIDGE_SECONDS,
-    )
-    until = context.now + timedelta(seconds=ring + LONGEST_BRIDGE_SECONDS + LOST_CALL_SECONDS)
-    return Wait(("dial",), until=until, effects=[dial])
-
-
-def _dialled(ended: DialEnded) -> Outcome:
-    """The exit for the other system's outcome word."""
-    why = {"outcome": ended.outcome, "sip_status": ended.sip_status, "seconds": ended.seconds}
-    if ended.outcome == "completed":
-        return Take("closed", why=why)
-    if ended.outcome == "failed":
-        told = f"with the SIP status {ended.sip_status}" if ended.sip_status else "without telling a SIP status"
-        sentence = f"The other system refused the call {told}."
-        return fail("sip_status", sentence, retryable=ended.sip_status >= 500, why=why)
-    return Take("timed_out", why=why)
-
-
-def _ring_seconds(config: Mapping[str, Any]) -> int:
-    wanted: float = config.get("maximum_wait_seconds", RING_SECONDS)
-    return min(round(wanted), LONGEST_RING_SECONDS)
+        return dial(context, config, number=number)
+    try:
+        return dial(context, config, sip=whole_address(context, target["sip"], schemes=("sip:", "sips:")))
+    except NotWhole as problem:
+        return fail("invalid_target", str(problem))
 
 
 def _e164(written: str) -> str | None:
@@ -251,8 +215,6 @@ def _e164(written: str) -> str | None:
         number = phonenumbers.parse(written.strip())
     except phonenumbers.NumberParseException:
         return None
-    return (
-        phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-        if phonenumbers.is_possible_number(number)
-        else None
-    )
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

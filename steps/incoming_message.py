@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from flows.phrases import contains_phrase
-
 from flows.context import Context
 from flows.event import MessageReceived, message_values
 from flows.expression import ExpressionError
 from flows.form import advanced, choice, filled, length, named, record, rows, text, unique, value, whole, yes_no
+from flows.phrases import contains_phrase
 from flows.step import Claim, Config, Example, Json, Medium, Outcome, Problem, Take, Trigger
 from flows.values import TooLarge
 

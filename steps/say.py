@@ -8,6 +8,7 @@ from flows.effect import Play, Say
 from flows.form import address, advanced, filled, localised, record, text, whole
 from flows.step import Config, Example, Group, Json, Medium, Outcome, Problem, Step, Take, fail
 from flows.voice import VOICE_ERRORS, spoken
+from flows.whole_address import NotWhole, whole_address
 
 
 class SayStep(Step):
@@ -92,12 +93,11 @@ class SayStep(Step):
         """Speak or play, and go on."""
         config = filled(self.schema, context.config)
         if "audio" in config:
-            url = context.address(config["audio"])
-            if not url.startswith(("http://", "https://")):
-                return fail(
-                    "audio_unreachable", f"The sound's address “{url[:100]}” does not begin with http:// or https://."
-                )
-            return Take("next", effects=[Play(url, repeat=config["repeat"])])
+            try:
+                sound = Play(whole_address(context, config["audio"]), repeat=config["repeat"])
+            except NotWhole as problem:
+                return fail("audio_unreachable", str(problem))
+            return Take("next", effects=[sound])
         words = spoken(context, config["text"], voice=config["voice"], repeat=config["repeat"])
         if words is None:
             return fail("tts_failed", "Nothing is left to speak; give the text's values a default or add fixed words.")

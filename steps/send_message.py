@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from flows.composing import CHANNEL, MEDIA, PROVIDER_TEMPLATE, SEND_ERRORS, compose, nothing_to_send, refused
+from flows.composing import CHANNEL, MEDIA, PROVIDER_TEMPLATE, SEND_ERRORS, compose, refused
 from flows.context import Context
 from flows.effect import CancelMessage, Choice, Effect, Pause, SendMessage
 from flows.event import CallPolled, Event, MessageAccepted, MessageDelivered, MessageFailed, TimerFired
@@ -144,8 +144,8 @@ class SendMessageStep(Step):
         config = filled(self.schema, context.config)
         buttons = [Choice(row["id"], context.localised(row["label"])) for row in config.get("buttons", ())]
         message = compose(context, config, config.get("text", {}), buttons)
-        if failure := nothing_to_send(message):
-            return failure
+        if isinstance(message, Take):
+            return message
         if config["wait_for"] == "nothing":
             return Take("success", effects=[message])
         until = context.now + timedelta(seconds=config["send_timeout_seconds"])

@@ -1,0 +1,58 @@
+"""What every built-in step must be besides its contract: explained in a line, robust while it is being filled in."""
+
+import pytest
+
+from flows.failing import ENGINE_ERRORS
+from flows.step import Step
+from tests.steps.visits import STEPS
+
+KINDS = [
+    "ask_question",
+    "branch",
+    "end",
+    "fetch_variable",
+    "forward_to_queue",
+    "incoming_call",
+    "incoming_message",
+    "menu",
+    "say",
+    "send_message",
+    "set_variable",
+]
+ALL = [step for step in STEPS if not STEPS.is_plugin(step.type)]
+
+
+def test_the_eleven_steps_are_found() -> None:
+    assert [step.type for step in ALL] == KINDS
+
+
+@pytest.mark.parametrize("step", ALL, ids=KINDS)
+def test_every_example_error_is_one_the_step_explains(step: Step) -> None:
+    assert {example.error for example in step.examples if example.error} <= set(step.errors) | set(ENGINE_ERRORS)
+    assert all(sentence.endswith(".") for sentence in step.errors.values())
+
+
+@pytest.mark.parametrize("step", ALL, ids=KINDS)
+def test_help_is_one_paragraph_and_the_summary_one_line(step: Step) -> None:
+    assert step.__doc__
+    assert "\n\n" not in step.__doc__
+    assert step.title
+    assert step.icon
+    for example in step.examples:
+        summary = step.summary(example.config)
+        assert summary
+        assert "\n" not in summary
+
+
+@pytest.mark.parametrize("step", ALL, ids=KINDS)
+def test_an_unfinished_config_breaks_neither_exits_nor_summary(step: Step) -> None:
+    assert isinstance(step.summary({}), str)
+    assert [way.id for way in step.exits({})] == list(dict.fromkeys(way.id for way in step.exits({})))
+    limit = step.effective_limit({})
+    assert limit is None or limit > 0
+    assert list(step.variables({})) == []
+
+
+@pytest.mark.parametrize("step", ALL, ids=KINDS)
+def test_a_step_that_waits_says_for_how_long(step: Step) -> None:
+    assert step.waits == any(step.effective_limit(example.config) is not None for example in step.examples)
