@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.channels.arrival import Arrival
+from app.db import sql
 from flows.values import canonical_json, encode
 
 
@@ -21,8 +22,7 @@ class Reached:
 
 def reach(session: Session, arrival: Arrival, now: int) -> Reached:
     """Finds or creates the address and its contact; `now` in microseconds. Later arrivals of it wait for our commit."""
-    locking = "" if _is_sqlite(session) else " FOR UPDATE"
-    find = text(f"SELECT id, contact_id FROM addresses WHERE kind = :kind AND value = :value{locking}")  # noqa: S608 - a constant
+    find = sql(session, "SELECT id, contact_id FROM addresses WHERE kind = :kind AND value = :value {for update}")
     key = {"kind": arrival.address_kind, "value": arrival.address}
     row = session.execute(find, key).first()
     if row is None:
@@ -106,7 +106,3 @@ def attributes_of(stored: str) -> dict[str, Any]:
     """The stored attributes as encoded data."""
     data: dict[str, Any] = json.loads(stored)
     return data
-
-
-def _is_sqlite(session: Session) -> bool:
-    return session.get_bind().dialect.name == "sqlite"

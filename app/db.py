@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pysqlite3
-from sqlalchemy import BigInteger, Dialect, Engine, Integer, create_engine, event, text
+from sqlalchemy import BigInteger, Dialect, Engine, Integer, TextClause, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -127,7 +127,19 @@ def now_sql(session: Session) -> str:
 
 def now(session: Session) -> datetime:
     """The only source of the present: the database's clock."""
-    return from_microseconds(int(session.execute(text(f"SELECT {now_sql(session)}")).scalar_one()))
+    return from_microseconds(now_microseconds(session))
+
+
+def now_microseconds(session: Session) -> int:
+    """The same, as the tables store it."""
+    return int(session.execute(sql(session, "SELECT {now}")).scalar_one())
+
+
+def sql(session: Session, statement: str) -> TextClause:
+    """A statement with what differs between the databases: {now} is the present instant in microseconds, read by the
+    statement itself; {for update} locks the rows a SELECT reads, where the whole database is not locked already."""
+    locking = "" if session.get_bind().dialect.name == "sqlite" else "FOR UPDATE"
+    return text(statement.replace("{now}", now_sql(session)).replace("{for update}", locking))
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app.db import now_sql
+from app.db import sql
 from app.models.conversation import File
 
 LARGEST_FILE_BYTES: Final = 16 * 1024 * 1024  # larger ones belong into an object store
@@ -59,10 +59,10 @@ def store_file(session: Session, content: bytes, media_type: str = "", name: str
     found = session.execute(find, values).scalar()
     if found is None:
         session.execute(
-            text(
-                "INSERT INTO files (sha256, media_type, name, size_bytes, content, created_at)"  # noqa: S608 - constants
-                f" VALUES (:sha256, :media_type, :name, :size, :content, {now_sql(session)})"
-                " ON CONFLICT (sha256) DO NOTHING"
+            sql(
+                session,
+                "INSERT INTO files (sha256, media_type, name, size_bytes, content, created_at)"
+                " VALUES (:sha256, :media_type, :name, :size, :content, {now}) ON CONFLICT (sha256) DO NOTHING",
             ),
             values,
         )

@@ -13,13 +13,14 @@ from sqlalchemy.orm import Session
 
 from app.channels.arrival import Arrival, Report
 from app.contacts import Reached, reach
-from app.db import now_sql
+from app.db import now_microseconds, sql
 from app.files import store_file
 from flows import wire
 from flows.event import Attachment, CallStarted, Happening, MessageReceived
 from flows.limits import Limits
 from flows.values import canonical_json, clean_text
 
+_LIMITS = Limits()
 _REOPENS_WITHIN = timedelta(days=30) // timedelta(microseconds=1)
 
 
@@ -36,9 +37,9 @@ class Put:
     duplicate: bool = False
 
 
-def put(session: Session, connection_id: int, arrival: Arrival, limits: Limits = Limits()) -> Put:
+def put(session: Session, connection_id: int, arrival: Arrival, limits: Limits = _LIMITS) -> Put:
     """Finds or creates contact and conversation, takes `seq` and stores the event. Raises UnknownNumber."""
-    now = int(session.execute(text(f"SELECT {now_sql(session)}")).scalar_one())
+    now = now_microseconds(session)
     number_id = _number(session, connection_id, arrival.number)
     reached = reach(session, arrival, now)
     before = _duplicate(session, connection_id, arrival.provider_id)
@@ -157,20 +158,19 @@ def _store(
 ) -> Put:
     """Takes `seq` and `at` in one statement and inserts the event."""
     data = happened if isinstance(happened, dict) else wire.to_data(happened)
-    now = now_sql(session)
     reopen = (
-        ", state = 'open', closed_at = NULL, opened_at = CASE WHEN state = 'closed' THEN "
-        + now
-        + " ELSE opened_at END,"
-        " last_message_at = " + now
+        ", state = 'open', closed_at = NULL, last_message_at = {now},"
+        " opened_at = CASE WHEN state = 'closed' THEN {now} ELSE opened_at END"
         if opens
         else ""
     )
     row = session.execute(
-        text(
-            f"UPDATE conversations SET next_seq = next_seq + 1,"  # noqa: S608 - built from constants
-            f" last_at = CASE WHEN last_at > {now} THEN last_at ELSE {now} END{reopen}"
-            " WHERE id = :id RETURNING next_seq - 1 AS seq, last_at"
+        sql(
+            session,
+            "UPDATE conversations SET next_seq = next_seq + 1,"
+            " last_at = CASE WHEN last_at > {now} THEN last_at ELSE {now} END"
+            + reopen
+            + " WHERE id = :id RETURNING next_seq - 1 AS seq, last_at",
         ),
         {"id": conversation_id},
     ).one()
@@ -201,11 +201,11 @@ def _store(
 
 def _store_message(session: Session, put_: Put, happened: MessageReceived, arrival: Arrival) -> None:
     session.execute(
-        text(
+        sql(
+            session,
             "INSERT INTO messages (conversation_id, direction, author, text, media, choices, rank, error, provider_id,"
-            " client_key, event_id, created_at, changed_at)"
-            f" SELECT :conversation, 'in', 'contact', :text, :media, '[]', 0, '', :provider, :client, :event, {now_sql(session)},"
-            f" {now_sql(session)}"
+            " client_key, event_id, created_at, changed_at) SELECT :conversation, 'in', 'contact', :text, :media, '[]',"
+            " 0, '', :provider, :client, :event, {now}, {now}",
         ),
         {
             "conversation": put_.conversation_id,

@@ -24,12 +24,11 @@ _STALE_SECONDS = 5.0  # a mark must be young when the request leaves, else someb
 
 @dataclass(frozen=True)
 class Attempt:
-    """A message marked `sending` by this process, and whether an earlier attempt got no answer."""
+    """A message marked `sending` by this process."""
 
     unsent: Unsent
     connection: ConnectionInfo
     sender: str
-    resumed: bool = False
     owned: frozenset[str] = frozenset()  # provider ids other effects own, for a look-up
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.db import now_sql
+from app.db import sql
 
 _SILENT_SECONDS = 20  # a process silent for so long is taken to be frozen; its locks are taken away
 
@@ -24,10 +24,10 @@ class Member:
     def beat(self, session: Session) -> None:
         """Writes that this process is alive."""
         session.execute(
-            text(
-                "INSERT INTO workers (id, kind, server_pid, heartbeat_at, started_at)"  # noqa: S608 - constants
-                f" VALUES (:id, :kind, :pid, {now_sql(session)}, {now_sql(session)})"
-                f" ON CONFLICT (id) DO UPDATE SET heartbeat_at = {now_sql(session)}, server_pid = excluded.server_pid"
+            sql(
+                session,
+                "INSERT INTO workers (id, kind, server_pid, heartbeat_at, started_at) VALUES (:id, :kind, :pid, {now}, {now})"
+                " ON CONFLICT (id) DO UPDATE SET heartbeat_at = {now}, server_pid = excluded.server_pid",
             ),
             {"id": self.id, "kind": self.kind, "pid": self.server_pid},
         )
@@ -40,9 +40,7 @@ class Member:
 def take_away_locks(session: Session) -> int:
     """Ends the lock connections of silent processes, so that frozen ones can be taken over; how many."""
     silent = session.execute(
-        text(
-            f"DELETE FROM workers WHERE heartbeat_at < {now_sql(session)} - :silent RETURNING server_pid"  # noqa: S608
-        ),
+        sql(session, "DELETE FROM workers WHERE heartbeat_at < {now} - :silent RETURNING server_pid"),
         {"silent": _SILENT_SECONDS * 1_000_000},
     ).all()
     if session.get_bind().dialect.name == "postgresql":

@@ -8,12 +8,11 @@ import signal
 import threading
 from types import FrameType
 
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.config import Settings
-from app.db import DatabaseUnavailable, now_sql
+from app.db import DatabaseUnavailable, sql
 from app.house import House
 from app.roster import take_away_locks
 from app.store.claims import next_due_seconds
@@ -59,20 +58,15 @@ def sweep(house: House) -> None:
 
 def _show_kept(session: Session) -> None:
     """A kept message is noted for people after five minutes, once, and stays kept for the next step that accepts."""
-    now = now_sql(session)
+    kept = "state = 'kept' AND shown_at IS NULL AND at < {now} - :pause"
+    values = {"pause": _SHOW_KEPT_SECONDS * 1_000_000}
     session.execute(
-        text(
-            f"""
-            WITH shown AS (SELECT id, conversation_id, run_id FROM inbound_events
-                           WHERE state = 'kept' AND shown_at IS NULL AND at < {now} - {_SHOW_KEPT_SECONDS * 1_000_000})
-            INSERT INTO problems (conversation_id, run_id, step, kind, message, created_at)
-            SELECT conversation_id, run_id, '', 'message_waits', 'A message waits for a step that takes it.', {now} FROM shown
-            """  # noqa: S608 - built from constants
-        )
+        sql(
+            session,
+            "INSERT INTO problems (conversation_id, run_id, step, kind, message, created_at)"
+            " SELECT conversation_id, run_id, '', 'message_waits', 'A message waits for a step that takes it.', {now}"
+            f" FROM inbound_events WHERE {kept}",  # noqa: S608 - a constant
+        ),
+        values,
     )
-    session.execute(
-        text(
-            f"UPDATE inbound_events SET shown_at = {now} WHERE state = 'kept' AND shown_at IS NULL"  # noqa: S608
-            f" AND at < {now} - {_SHOW_KEPT_SECONDS * 1_000_000}"
-        )
-    )
+    session.execute(sql(session, f"UPDATE inbound_events SET shown_at = {{now}} WHERE {kept}"), values)  # noqa: S608 - as above

@@ -2,54 +2,52 @@
 
 from collections.abc import Collection, Sequence
 
-import orjson
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.db import now_sql
-from app.store.rows import source
+from app.db import sql
+from app.store.rows import ids
 
 # Two processes see the same oldest conversations, so far more are read than wanted; then the locks decide.
 _READ = 400
 
+# The instant is read once, in `present`, so that both halves and the index conditions see the same.
+_DUE = """
+    WITH present AS (SELECT {now} AS now),
+    due AS (
+        SELECT * FROM (
+            SELECT e.conversation_id, e.due_at, c.kind
+            FROM inbound_events e JOIN conversations c ON c.id = e.conversation_id
+            WHERE e.state = 'waiting' AND e.due_at <= (SELECT now FROM present)
+              AND coalesce(c.not_before_at, 0) <= (SELECT now FROM present)
+              AND e.conversation_id NOT IN ({ids})
+            ORDER BY e.due_at LIMIT :most) AS events
+        UNION ALL
+        SELECT * FROM (
+            SELECT f.conversation_id, f.next_attempt_at AS due_at, c.kind
+            FROM effects f JOIN conversations c ON c.id = f.conversation_id
+            WHERE f.state IN ('queued', 'sending') AND f.next_attempt_at <= (SELECT now FROM present)
+              AND f.conversation_id NOT IN ({ids})
+              AND NOT EXISTS (SELECT 1 FROM effects h WHERE h.conversation_id = f.conversation_id
+                              AND h.state IN ('queued', 'sending') AND h.id < f.id)
+            ORDER BY f.next_attempt_at LIMIT :most) AS messages)
+    SELECT conversation_id FROM due GROUP BY conversation_id
+    ORDER BY min(CASE WHEN kind = 'call' THEN 0 ELSE 1 END), min(due_at)
+"""
 
-def due(session: Session, held: Collection[int], calls_only: bool = False) -> Sequence[int]:
-    """Ids of conversations with due events or messages, the longest due first, without those already held."""
-    rows = orjson.dumps([{"id": one} for one in held]).decode()
-    calls = " AND c.kind = 'call'" if calls_only else ""
-    now = now_sql(session)
-    statement = f"""
-        WITH present AS (SELECT {now} AS now), held AS (SELECT r.id FROM {source(session, {"id": "bigint"})}),
-        due AS (
-            SELECT * FROM (
-                SELECT e.conversation_id, e.due_at, c.kind FROM inbound_events e JOIN conversations c ON c.id = e.conversation_id
-                WHERE e.state = 'waiting' AND e.due_at <= (SELECT now FROM present)
-                  AND coalesce(c.not_before_at, 0) <= (SELECT now FROM present)
-                  AND e.conversation_id NOT IN (SELECT id FROM held){calls}
-                ORDER BY e.due_at LIMIT {_READ}) AS events
-            UNION ALL
-            SELECT * FROM (
-                SELECT f.conversation_id, f.next_attempt_at AS due_at, c.kind
-                FROM effects f JOIN conversations c ON c.id = f.conversation_id
-                WHERE f.state IN ('queued', 'sending') AND f.next_attempt_at <= (SELECT now FROM present)
-                  AND f.conversation_id NOT IN (SELECT id FROM held){calls}
-                  AND NOT EXISTS (SELECT 1 FROM effects h WHERE h.conversation_id = f.conversation_id
-                                  AND h.state IN ('queued', 'sending') AND h.id < f.id)
-                ORDER BY f.next_attempt_at LIMIT {_READ}) AS messages)
-        SELECT conversation_id FROM due GROUP BY conversation_id
-        ORDER BY min(CASE WHEN kind = 'call' THEN 0 ELSE 1 END), min(due_at)
-    """  # noqa: S608 - built from constants
-    return [int(one) for one in session.execute(text(statement), {"rows": rows}).scalars()]
+_NEXT = """
+    SELECT min(due_at) - {now} FROM (
+        SELECT min(due_at) AS due_at FROM inbound_events WHERE state = 'waiting'
+        UNION ALL
+        SELECT min(next_attempt_at) FROM effects WHERE state IN ('queued', 'sending')) AS waiting
+"""
+
+
+def due(session: Session, held: Collection[int]) -> Sequence[int]:
+    """Ids of conversations with due events or messages, calls first, then the longest due; without those held."""
+    return [int(one) for one in ids(session, _DUE, held, most=_READ).scalars()]
 
 
 def next_due_seconds(session: Session) -> float:
     """Seconds until something unhandled becomes due; negative for what is late, infinity for nothing."""
-    now = now_sql(session)
-    statement = f"""
-        SELECT min(due_at) - {now} FROM (
-            SELECT min(due_at) AS due_at FROM inbound_events WHERE state = 'waiting'
-            UNION ALL
-            SELECT min(next_attempt_at) FROM effects WHERE state IN ('queued', 'sending')) AS waiting
-    """  # noqa: S608 - built from constants
-    microseconds = session.execute(text(statement)).scalar()
+    microseconds = session.execute(sql(session, _NEXT)).scalar()
     return float("inf") if microseconds is None else microseconds / 1_000_000

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.db import now_sql
-from app.handled import Handled, Unsent, unsent_of
+from app.db import now_microseconds
+from app.handled import Handled, Unsent
 from app.points import point
-from app.store import consequences, reports
+from app.store import consequences, messages, reports, timers
 from app.store.rows import ids, over
 
 _QUARTER = 15 * 60 * 1_000_000  # microseconds in a quarter of an hour
@@ -23,7 +23,7 @@ _SHARDS = 16
 
 def commit(session: Session, group: Sequence[Handled]) -> tuple[set[int], list[Unsent]]:
     """Writes the group. Returns the conversations that kept their fence, and their messages that are to be sent."""
-    now = int(session.execute(text(f"SELECT {now_sql(session)}")).scalar_one())
+    now = now_microseconds(session)
     survivors = _raise_fences(session, group, now)
     kept = [one for one in group if one.conversation_id in survivors]
     point("commit:fenced")
@@ -32,8 +32,8 @@ def commit(session: Session, group: Sequence[Handled]) -> tuple[set[int], list[U
     _count(session, kept, now)
     point("commit:runs")
     consequences.cancel(session, kept, now)
-    unsent = _store_messages(session, kept, now)
-    _store_timers(session, kept, now)
+    unsent = messages.write(session, kept, now)
+    timers.write(session, kept, now)
     consequences.write(session, kept, now)
     reports.write(session, kept, now)
     point("commit:written")
@@ -204,127 +204,4 @@ def _count(session: Session, group: Sequence[Handled], now: int) -> None:
                 for v, s, e, d in sorted(taken)
             ],
             quarter=now - now % _QUARTER,
-        )
-
-
-def _store_messages(session: Session, group: Sequence[Handled], now: int) -> list[Unsent]:
-    rows = [
-        {
-            "n": n,
-            "key": message.key,
-            "conversation_id": one.conversation_id,
-            "connection_id": message.connection_id,
-            "number_id": message.number_id,
-            "run_id": int(message.key.split("/")[0]) if message.author == "flow" else None,
-            "payload": message.payload,
-            "to": message.to,
-            "state": "dead" if message.error_kind else "sent" if message.local else "queued",
-            "rank": 5 if message.error_kind else 4 if message.local else 1,
-            "error": message.error,
-            "settled_at": now if message.error_kind or message.local else None,
-            "author": message.author,
-            "text": message.text,
-            "media": message.media,
-            "choices": message.choices,
-        }
-        for n, (one, message) in enumerate((one, message) for one in group for message in one.messages)
-    ]
-    if not rows:
-        return []
-    inserted = _insert_effects(session, rows, now)
-    over(
-        session,
-        """
-        INSERT INTO messages (conversation_id, direction, author, text, media, choices, rank, error, provider_id,
-                              client_key, effect_key, created_at, changed_at)
-        SELECT r.conversation_id, 'out', r.author, r.text, r.media, r.choices, r.rank, r.error, '', '', r.key, :now, :now
-        FROM {rows} WHERE true ORDER BY r.n ON CONFLICT (effect_key) DO NOTHING
-        """,
-        {
-            "n": "bigint",
-            "key": "text",
-            "conversation_id": "bigint",
-            "rank": "bigint",
-            "error": "text",
-            "author": "text",
-            "text": "text",
-            "media": "text",
-            "choices": "text",
-        },
-        rows,
-        now=now,
-    )
-    return sorted((one for one in inserted if one.state == "queued"), key=lambda one: one.id)
-
-
-def _insert_effects(session: Session, rows: Sequence[dict[str, Any]], now: int) -> list[Unsent]:
-    return unsent_of(
-        over(
-            session,
-            """
-            INSERT INTO effects (key, kind, conversation_id, connection_id, number_id, run_id, payload, "to", state,
-                                 attempts, next_attempt_at, provider_id, error, settled_at, created_at)
-            SELECT r.key, 'send_message', r.conversation_id, r.connection_id, r.number_id, r.run_id, r.payload, r."to",
-                   r.state, 0, :now, '', r.error, r.settled_at, :now FROM {rows} WHERE true ORDER BY r.n
-            ON CONFLICT (key) DO NOTHING
-            RETURNING id, key, kind, conversation_id, connection_id, number_id, run_id, payload, "to", state, attempts,
-                      sending_at, next_attempt_at, created_at
-            """,
-            {
-                "n": "bigint",
-                "key": "text",
-                "conversation_id": "bigint",
-                "connection_id": "bigint",
-                "number_id": "bigint",
-                "run_id": "bigint",
-                "payload": "text",
-                "to": "text",
-                "state": "text",
-                "error": "text",
-                "settled_at": "bigint",
-            },
-            rows,
-            now=now,
-        ).all()
-    )
-
-
-def _store_timers(session: Session, group: Sequence[Handled], now: int) -> None:
-    """A timer is an inbox event with a due instant; its `at` is that instant, so that earlier events go before it."""
-    rows = [
-        {
-            "connection_id": one.connection_id,
-            "provider_id": f"timer/{one.timer.run_id}/{one.timer.turn}",
-            "conversation_id": one.conversation_id,
-            "due_at": one.timer.due_at,
-            "run_id": one.timer.run_id,
-            "turn": one.timer.turn,
-            "armed_by": one.timer.armed_by,
-            "limit_seconds": one.timer.limit_seconds,
-        }
-        for one in group
-        if one.timer
-    ]
-    if rows:
-        over(
-            session,
-            """
-            INSERT INTO inbound_events (connection_id, provider_id, conversation_id, kind, happened, seq, at, due_at, state,
-                                        run_id, turn, armed_by, limit_seconds, attempts, charged, error, created_at)
-            SELECT r.connection_id, r.provider_id, r.conversation_id, 'timer_fired', '{"kind":"timer_fired"}', 0, r.due_at,
-                   r.due_at, 'waiting', r.run_id, r.turn, r.armed_by, r.limit_seconds, 0, 0, '', :now
-            FROM {rows} WHERE true ON CONFLICT (connection_id, provider_id) DO NOTHING
-            """,
-            {
-                "connection_id": "bigint",
-                "provider_id": "text",
-                "conversation_id": "bigint",
-                "due_at": "bigint",
-                "run_id": "bigint",
-                "turn": "bigint",
-                "armed_by": "text",
-                "limit_seconds": "double",
-            },
-            rows,
-            now=now,
         )

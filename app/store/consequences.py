@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.db import sql
 from app.handled import Handled
 from app.store.rows import ids, over
 from flows.values import canonical_json
@@ -88,13 +89,11 @@ def _queue(session: Session, one: Handled, now: int) -> None:
 
 
 def _merge_attributes(session: Session, one: Handled) -> None:
-    where = "WHERE id = (SELECT contact_id FROM conversations WHERE id = :conversation)"
-    locking = "" if session.get_bind().dialect.name == "sqlite" else " FOR UPDATE"
-    values = {"conversation": one.conversation_id}
-    stored = session.execute(text(f"SELECT attributes FROM contacts {where}{locking}"), values).scalar_one()  # noqa: S608
-    merged = {**json.loads(stored), **(one.attributes or {})}
+    find = "SELECT k.id, k.attributes FROM contacts k JOIN conversations c ON c.contact_id = k.id WHERE c.id = :id"
+    contact = session.execute(sql(session, f"{find} {{for update}}"), {"id": one.conversation_id}).one()
+    merged = {**json.loads(contact.attributes), **(one.attributes or {})}
     kept = canonical_json({name: value for name, value in merged.items() if value is not None})
-    session.execute(text(f"UPDATE contacts SET attributes = :kept {where}"), {**values, "kept": kept})  # noqa: S608
+    session.execute(text("UPDATE contacts SET attributes = :kept WHERE id = :id"), {"kept": kept, "id": contact.id})
 
 
 def _opt(session: Session, one: Handled, now: int) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.db import now_sql
+from app.db import now_microseconds
 from app.store.rows import over
 
 
@@ -24,7 +24,7 @@ class Entry:
 
 def write(session: Session, entries: Sequence[Entry]) -> None:
     """Stores entries; a later one with the same key replaces the earlier."""
-    now = int(session.execute(text(f"SELECT {now_sql(session)}")).scalar_one())
+    now = now_microseconds(session)
     latest = {(one.run_id, one.turn, one.n): one for one in entries}
     over(
         session,

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from app.db import now_sql
+from app.db import now_microseconds
 from app.store.rows import ids, over
 from flows import wire
 from flows.run import Run
@@ -74,7 +74,7 @@ _JOURNAL = """
 
 def load(session: Session, conversation_ids: Sequence[int]) -> list[Held]:
     """The conversations as they stand now. Reads only; the caller holds their locks."""
-    now = int(session.execute(text(f"SELECT {now_sql(session)}")).scalar_one())
+    now = now_microseconds(session)
     rows = ids(session, _CONVERSATIONS, conversation_ids).all()
     events = _grouped(ids(session, _EVENTS, conversation_ids, now=now).all(), "conversation_id")
     unsent = _grouped(ids(session, _UNSENT, conversation_ids).all(), "conversation_id")
@@ -102,10 +102,10 @@ def begin(session: Session, held: Sequence[Held], alone: bool) -> None:
     rows = [{"id": one.events[0].id, "charge": int(alone and one.events[0].attempts >= 2)} for one in held]
     begun = over(
         session,
-        f"""
-        UPDATE inbound_events SET attempts = attempts + 1, charged = charged + r.charge, now = coalesce(now, {now_sql(session)})
-        FROM {{rows}} WHERE inbound_events.id = r.id RETURNING inbound_events.id, attempts, charged, now
-        """,  # noqa: S608 - built from constants
+        """
+        UPDATE inbound_events SET attempts = attempts + 1, charged = charged + r.charge, now = coalesce(now, {now})
+        FROM {rows} WHERE inbound_events.id = r.id RETURNING inbound_events.id, attempts, charged, now
+        """,
         {"id": "bigint", "charge": "bigint"},
         rows,
     )

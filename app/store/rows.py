@@ -5,12 +5,13 @@ statement runs on both databases; only the unpacking differs.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import orjson
-from sqlalchemy import text
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
+
+from app.db import sql
 
 Kind = Literal["bigint", "text", "double", "boolean"]
 _POSTGRESQL = {"bigint": "bigint", "text": "text", "double": "double precision", "boolean": "boolean"}
@@ -20,7 +21,7 @@ def source(session: Session, columns: Mapping[str, Kind]) -> str:
     """A FROM item named `r` with these columns, unpacked from the parameter :rows."""
     if session.get_bind().dialect.name == "sqlite":
         parts = ", ".join(f"json_extract(value, '$.{name}') AS \"{name}\"" for name in columns)
-        return f"(SELECT {parts} FROM json_each(:rows)) AS r"
+        return f"(SELECT {parts} FROM json_each(:rows)) AS r"  # noqa: S608 - names of columns, from constants
     parts = ", ".join(f'"{name}" {_POSTGRESQL[kind]}' for name, kind in columns.items())
     return f"jsonb_to_recordset(CAST(:rows AS jsonb)) AS r({parts})"
 
@@ -28,15 +29,16 @@ def source(session: Session, columns: Mapping[str, Kind]) -> str:
 def over(
     session: Session, statement: str, columns: Mapping[str, Kind], rows: Iterable[Mapping[str, Any]], **values: Any
 ) -> CursorResult[Any]:
-    """Executes a statement whose `{rows}` is the unpacked group. The rows hold the columns' values."""
-    data = orjson.dumps(list(rows)).decode()
-    return session.execute(  # type: ignore[return-value]  # a textual statement always gives a cursor result
-        text(statement.replace("{rows}", source(session, columns))), {"rows": data, **values}
-    )
+    """Executes a statement whose {rows} is the unpacked group; the rows hold the columns' values."""
+    return _execute(session, statement.replace("{rows}", source(session, columns)), list(rows), values)
 
 
 def ids(session: Session, statement: str, wanted: Iterable[int], **values: Any) -> CursorResult[Any]:
-    """Executes a statement whose `{ids}` stands for a list of ids: WHERE id IN ({ids})."""
-    data = orjson.dumps([{"id": one} for one in wanted]).decode()
+    """Executes a statement whose {ids} stands for a list of ids: WHERE id IN ({ids})."""
     listing = "SELECT r.id FROM " + source(session, {"id": "bigint"})
-    return session.execute(text(statement.replace("{ids}", listing)), {"rows": data, **values})  # type: ignore[return-value]  # as above
+    return _execute(session, statement.replace("{ids}", listing), [{"id": one} for one in wanted], values)
+
+
+def _execute(session: Session, statement: str, rows: list[Any], values: Mapping[str, Any]) -> CursorResult[Any]:
+    result = session.execute(sql(session, statement), {"rows": orjson.dumps(rows).decode(), **values})
+    return cast("CursorResult[Any]", result)  # a textual statement gives no other kind

@@ -6,12 +6,12 @@ leaves, by a compare-and-set on the attempts, so of two processes only one sends
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.db import now_sql
+from app.db import now_microseconds, sql
 from app.handled import Unsent
 from app.store.consequences import put_follow_up
 from app.store.rows import ids, over
@@ -45,7 +45,7 @@ def mark_sending(session: Session, unsent: Sequence[Unsent], recheck_seconds: fl
 
     Returns those that may leave now, as they are stored now. `recheck_seconds`: when a crashed attempt is looked at.
     """
-    now = int(session.execute(text(f"SELECT {now_sql(session)}")).scalar_one())
+    now = now_microseconds(session)
     free = [one for one in sorted(unsent, key=lambda one: one.number_id) if _takes_turn(session, one, now)]
     rows = [{"id": one.id, "attempts": one.attempts} for one in sorted(free, key=lambda one: one.id)]
     if not rows:
@@ -83,11 +83,11 @@ def _takes_turn(session: Session, one: Unsent, now: int) -> bool:
     A number that may not send now leaves the message queued until it may. Whoever reads also locks, so two processes
     never take the same place.
     """
-    locking = "" if session.get_bind().dialect.name == "sqlite" else " FOR UPDATE"
     number = session.execute(
-        text(
-            "SELECT rate_per_second, burst, paced_until_at, blocked_until_at FROM numbers WHERE id = :id"  # noqa: S608
-            f" AND (rate_per_second > 0 OR blocked_until_at > :now){locking}"
+        sql(
+            session,
+            "SELECT rate_per_second, burst, paced_until_at, blocked_until_at FROM numbers WHERE id = :id"
+            " AND (rate_per_second > 0 OR blocked_until_at > :now) {for update}",
         ),
         {"id": one.number_id, "now": now},
     ).first()
@@ -107,7 +107,7 @@ def _takes_turn(session: Session, one: Unsent, now: int) -> bool:
 
 def settle(session: Session, settled: Sequence[Settled]) -> set[int]:
     """Stores what came of attempts. Returns the conversations that have a new event because of it."""
-    now = int(session.execute(text(f"SELECT {now_sql(session)}")).scalar_one())
+    now = now_microseconds(session)
     rows = [
         {
             "id": one.unsent.id,
@@ -211,14 +211,3 @@ def _block_numbers(session: Session, settled: Sequence[Settled], now: int) -> No
                 text("UPDATE numbers SET blocked_until_at = :until WHERE id = :id"),
                 {"until": now + int(one.blocks_number_seconds * 1_000_000), "id": one.unsent.number_id},
             )
-
-
-def row_of(session: Session, effect_id: int) -> Any:
-    """The outbox row of a status report."""
-    return session.execute(
-        text(
-            'SELECT id, key, kind, conversation_id, connection_id, number_id, run_id, payload, "to", state, attempts,'
-            " sending_at, next_attempt_at, created_at FROM effects WHERE id = :id"
-        ),
-        {"id": effect_id},
-    ).first()

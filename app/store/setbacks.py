@@ -3,10 +3,11 @@
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.db import now_sql
+from app.db import sql
 from app.handled import Unsent
 from app.store.loading import Held
 
+_OWNED_WITHIN = 25 * 3_600 * 1_000_000  # microseconds: longer than a message is retried
 _BACK_OFF_SECONDS = 1.0  # doubles with each charge
 
 
@@ -32,10 +33,11 @@ def wait_until(session: Session, conversation_id: int, instant: int) -> None:
 def owned_ids(session: Session, unsent: Unsent) -> frozenset[str]:
     """The provider ids of the same address and connection that other messages own already."""
     rows = session.execute(
-        text(
+        sql(
+            session,
             'SELECT provider_id FROM effects WHERE connection_id = :connection AND "to" = :to AND id <> :id'
-            f" AND provider_id <> '' AND created_at > {now_sql(session)} - 90000000000"
+            " AND provider_id <> '' AND created_at > {now} - :window",
         ),
-        {"connection": unsent.connection_id, "to": unsent.to, "id": unsent.id},
+        {"connection": unsent.connection_id, "to": unsent.to, "id": unsent.id, "window": _OWNED_WITHIN},
     )
     return frozenset(row.provider_id for row in rows)

@@ -1,0 +1,122 @@
+"""The runner's claims: which conversations it takes, reads and begins, and which must be begun alone."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from app.asking import Asking
+from app.directory import Directory
+from app.handled import unsent_of
+from app.house import House
+from app.joining import join
+from app.locks import Locks
+from app.points import point
+from app.runner.work import Work, Works
+from app.scene import set_scene
+from app.store import claims, setbacks
+from app.store.loading import begin, load
+from app.turns import TurnUnderWay
+
+_REPEATED = 2  # an event with so many attempts begins only in an otherwise empty runner
+
+
+class Claiming:
+    """Takes conversations: due ones by their locks, held ones that have more to do without giving them up."""
+
+    def __init__(self, house: House, directory: Directory, locks: Locks, works: Works) -> None:
+        """Nothing is claimed yet."""
+        self._house, self._directory, self._locks, self._works = house, directory, locks, works
+        self._draining = False  # repeated events wait until the runner is empty
+
+    def claim(self, room: int, *, stopping: bool) -> list[Work]:
+        """Takes up to `room` due conversations. Returns the works whose turn begins now."""
+        for work in self._works.values():
+            work.reload = work.reload and not stopping
+        again = [one for one in self._works.values() if one.reload and not one.in_flight and one.turn is None]
+        wanted = 0 if stopping or (self._draining and self._works) else max(room, 0)
+        if not self._works:
+            for lane in ("turns", "calls"):
+                self._house.lanes.lower_flag(lane)  # before the read that may send us to sleep, never after it
+        locked = self._lock_due(wanted) if wanted else []
+        if not again and not locked:
+            return []
+        return self._take([one.held.id for one in again], locked)
+
+    def unlock(self, conversation_id: int) -> None:
+        """Gives a conversation up; everything of it is committed."""
+        del self._works[conversation_id]
+        self._locks.unlock(conversation_id)
+
+    def _lock_due(self, wanted: int) -> list[int]:
+        """A claim is stale until it is locked: candidates are read again under the lock."""
+        with self._house.database.reading() as session:
+            candidates = claims.due(session, list(self._works))
+        locked: list[int] = []
+        for conversation_id in candidates:
+            if len(locked) >= wanted:
+                break
+            if self._locks.try_lock(conversation_id):
+                locked.append(conversation_id)
+        return locked
+
+    def _take(self, again: Sequence[int], locked: Sequence[int]) -> list[Work]:
+        with self._house.database.transaction() as session:
+            loaded = load(session, [*again, *locked])
+            for held in loaded:
+                old = self._works.get(held.id)
+                self._works[held.id] = Work(held, resumed=old.resumed if old else set())
+                _take_unsent(self._works[held.id])
+            fitting = [self._works[held.id] for held in loaded]
+            begins = self._choose([work for work in fitting if _may_begin(session, work)])
+            if begins:
+                begin(session, [work.held for work in begins], alone=len(self._works) == 1)
+            for work in begins:
+                self._prepare(session, work)
+        point("begin:counted")
+        return begins
+
+    def _prepare(self, session: Session, work: Work) -> None:
+        scene = set_scene(session, work.held, self._directory)
+        work.turn = TurnUnderWay(scene, self._house.steps, self._house.limits)
+        work.asking = Asking(work.held.journal)
+        joined = join(work.held)
+        if joined is not None and joined.event_ids:
+            work.turn.join(list(joined.event_ids), list(joined.texts), list(joined.media))
+
+    def _choose(self, begins: list[Work]) -> list[Work]:
+        """A kill charges everything that was under way, innocents too: what was repeated begins only by itself."""
+        repeated = [work for work in begins if work.held.events[0].attempts >= _REPEATED]
+        if not repeated:
+            self._draining = False
+            return begins
+        fresh = [work for work in begins if work not in repeated]
+        others = [work for work in self._works.values() if work not in begins or work.unsent]
+        first = [] if others else repeated[:1]
+        chosen = first if self._draining or not (others or fresh) else fresh
+        self._draining = True
+        for work in begins:
+            if work not in chosen and not work.unsent:
+                self.unlock(work.held.id)
+        return chosen
+
+
+def _take_unsent(work: Work) -> None:
+    """Messages that may leave now: only as far as the line is unbroken from its head."""
+    for one in unsent_of(work.held.unsent):
+        if one.next_attempt_at > work.held.now:
+            break
+        if one.state == "sending":
+            work.resumed.add(one.id)
+        work.unsent.append(one)
+
+
+def _may_begin(session: Session, work: Work) -> bool:
+    """Whether the first event is to be handled now; one that is joined with later ones lets claims pass by until then."""
+    held = work.held
+    if not held.events or (held.row.not_before_at or 0) > held.now:
+        return False
+    joined = join(held)
+    if joined is not None and joined.not_before is not None:
+        setbacks.wait_until(session, held.id, joined.not_before)
+        return False
+    return True

@@ -1,0 +1,127 @@
+"""The runner's deliveries: mark what is about to leave, send it in threads of their own, settle what came of it."""
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
+
+from app import outbox
+from app.directory import Directory
+from app.handled import Unsent
+from app.house import House
+from app.points import point
+from app.runner.work import Delivered, Result, Work, Works
+from app.store import setbacks
+from app.store.sends import Settled, mark_sending, settle
+
+logger = logging.getLogger("patchbay.runner")
+
+
+@dataclass(frozen=True)
+class _Next:
+    """The head of a conversation's line: sent, or looked up first because an earlier attempt got no answer."""
+
+    work: Work
+    attempt: outbox.Attempt
+    looks_up: bool
+
+
+class Deliveries:
+    """Sends each conversation's messages one after the other; a message is marked only when a thread is free for it."""
+
+    def __init__(self, house: House, directory: Directory, works: Works, results: Callable[[Result], None]) -> None:
+        """`results` is called in the I/O threads."""
+        self._house, self._directory, self._works, self._results = house, directory, works, results
+        self._size = house.settings.delivery_threads
+        self._threads = ThreadPoolExecutor(self._size, "delivery")
+        self._under_way = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether every thread is busy."""
+        return self._under_way >= self._size
+
+    def settle(self, delivered: Sequence[Delivered]) -> None:
+        """Stores what came of attempts; first in a round, because it moves the heads of the lines."""
+        settled = []
+        for one in delivered:
+            work = self._works[one.conversation_id]
+            work.in_flight -= 1
+            self._under_way -= 1
+            if one.settled is None:
+                continue  # it stays at the head of its line and is marked anew
+            settled.append(one.settled)
+            moves_on = one.settled.outcome in ("sent", "unknown", "dead")
+            work.unsent = work.unsent[1:] if moves_on else []
+        if not settled:
+            return
+        point("settle:before")
+        with self._house.database.transaction() as session:
+            woken = settle(session, settled)
+        point("settle:after")
+        for conversation_id in woken & self._works.keys():
+            self._works[conversation_id].reload = True
+        for conversation_id in {one.unsent.conversation_id for one in settled if one.unsent.conversation_id}:
+            self._house.lanes.announce(conversation_id)
+
+    def send(self) -> None:
+        """Marks and sends the heads of as many lines as there are free threads."""
+        free = self._size - self._under_way
+        heads = [one for one in self._works.values() if one.unsent and not one.in_flight and not one.finished][:free]
+        if not heads:
+            return
+        with self._house.database.transaction() as session:
+            chosen = [one for work in heads if (one := self._next(session, work)) is not None]
+            marked = self._mark(session, [one for one in chosen if not one.looks_up])
+        point("send:marked")
+        for one in chosen:
+            current = one.attempt.unsent if one.looks_up else marked.get(one.attempt.unsent.id)
+            if current is None:  # paced, cancelled, or somebody else's by now
+                one.work.unsent = []
+                continue
+            one.work.unsent[0] = current
+            one.work.in_flight += 1
+            self._under_way += 1
+            self._threads.submit(self._deliver, replace(one.attempt, unsent=current), one.looks_up)
+
+    def close(self) -> None:
+        """Starts no more."""
+        self._threads.shutdown(wait=False)
+
+    def _next(self, session: Session, work: Work) -> _Next | None:
+        head = work.unsent[0]
+        connection = self._directory.connection(session, head.connection_id)
+        resumed = head.id in work.resumed
+        if resumed and outbox.must_not_repeat(connection, head, work.held.now):
+            settle(session, [Settled(head, "unknown", error="The process died while the message was sent.")])
+            work.unsent = work.unsent[1:]
+            return None
+        looks_up = resumed and outbox.looks_up_first(connection)
+        owned = setbacks.owned_ids(session, head) if looks_up else frozenset()
+        sender = self._directory.number(session, head.number_id).value
+        return _Next(work, outbox.Attempt(head, connection, sender, owned=owned), looks_up)
+
+    def _mark(self, session: Session, chosen: Sequence[_Next]) -> dict[int, Unsent]:
+        marked: dict[int, Unsent] = {}
+        for seconds in {outbox.recheck_seconds(one.attempt.connection) for one in chosen}:
+            group = [one for one in chosen if outbox.recheck_seconds(one.attempt.connection) == seconds]
+            marked |= mark_sending(session, [one.attempt.unsent for one in group], seconds)
+        return marked
+
+    def _deliver(self, attempt: outbox.Attempt, looks_up: bool) -> None:
+        """In an I/O thread."""
+        unsent = attempt.unsent
+        settled: Settled | None = None
+        try:
+            if looks_up:
+                settled = outbox.look_up(attempt, self._house.http)
+                if settled is None:  # the provider does not have it: the next round sends it
+                    self._works[unsent.conversation_id or 0].resumed.discard(unsent.id)
+            elif not outbox.is_stale(attempt):
+                settled = outbox.deliver(attempt, self._house.http)
+        except Exception as error:  # a door: a plugin channel's bug is a failed attempt, not a dead thread
+            logger.exception("The channel broke while sending message %s.", unsent.key)
+            settled = Settled(unsent, "unknown", error=f"The channel broke: {type(error).__name__}.")
+        self._results(Delivered(unsent.conversation_id or 0, settled))

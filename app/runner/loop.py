@@ -1,0 +1,184 @@
+"""The runner's loop: one thread owns the store and works in rounds, I/O threads do the waiting.
+
+Each round commits whatever is ready together: settled messages, finished turns, marks of messages about to leave; then
+it unlocks what is done and claims what is due. docs/decisions/runner.md weighs this shape and its alternative.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Sequence
+
+from sqlalchemy.exc import OperationalError, StatementError
+
+from app.board import Board
+from app.directory import Directory
+from app.handled import Unsent
+from app.house import House
+from app.locks import Locks
+from app.perform import Performer
+from app.points import point
+from app.runner.asks import Asks
+from app.runner.claiming import Claiming
+from app.runner.deliveries import Deliveries
+from app.runner.work import Answered, Delivered, Result, Work, Works
+from app.store import setbacks
+from app.store.commits import commit
+from flows.ask import Answer
+
+logger = logging.getLogger("patchbay.runner")
+
+_BUSY_SECONDS = 0.02  # while anything is in flight the runner looks by its own clock
+_IDLE_SECONDS = 1.0
+_ALONE_SECONDS = 0.5  # without Redis nobody wakes us
+_GATHER_SECONDS = 0.003  # halves the commits under load and costs nothing visible
+_WORTH_GATHERING = 8
+
+
+class Runner:
+    """One process's runner. `run()` returns after `stop()`, when everything begun is committed."""
+
+    def __init__(self, house: House, locks: Locks, board: Board) -> None:
+        """Nothing is claimed before `run`."""
+        self._house, self._board = house, board
+        self._results: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
+        self._works: Works = {}
+        directory = Directory(house.key, house.settings.effective_public_url)
+        performer = Performer(house.database, directory, house.http)
+        self._asks = Asks(house, performer, self._works, self._results.put)
+        self._deliveries = Deliveries(house, directory, self._works, self._results.put)
+        self._claiming = Claiming(house, directory, locks, self._works)
+        self._capacity = house.settings.ask_threads + house.settings.delivery_threads
+        self._stopping = threading.Event()
+
+    def wake(self) -> None:
+        """Something may be due."""
+        self._results.put(None)
+
+    def stop(self) -> None:
+        """Take no more work; `run` returns when all that was begun is finished."""
+        self._stopping.set()
+        self.wake()
+
+    def run(self) -> None:
+        """Works until stopped. Raises what makes the process unfit: a lost database or lost locks."""
+        while not (self._stopping.is_set() and not self._works):
+            self.round(self._gathered())
+        self._asks.close()
+        self._deliveries.close()
+
+    def round(self, results: Sequence[Result]) -> None:
+        """One round: settle, advance, commit, mark and send, unlock, claim; in this order (RUNNER.md, "The shape")."""
+        self._board.beat()
+        self._deliveries.settle([one for one in results if isinstance(one, Delivered)])
+        for one in results:
+            if isinstance(one, Answered):
+                self._answered(one)
+        self._commit()
+        self._asks.write_journal()
+        self._deliveries.send()
+        self._asks.let_go()
+        self._unlock()
+        room = self._capacity - (len(self._works) - len(self._asks.parked))
+        for work in self._claiming.claim(room, stopping=self._stopping.is_set()):
+            self._go_on(work, None)
+
+    def _gathered(self) -> list[Result]:
+        """What came back from the threads; waits for it as long as nothing else is to be done."""
+        ready = any(work.finished or work.reload for work in self._works.values())
+        idle = _IDLE_SECONDS if self._house.lanes.is_up() else _ALONE_SECONDS
+        results: list[Result] = []
+        try:
+            first = self._results.get(timeout=0 if ready else _BUSY_SECONDS if self._works else idle)
+            if len(self._works) > _WORTH_GATHERING:
+                time.sleep(_GATHER_SECONDS)
+            while True:
+                if first is not None:
+                    results.append(first)
+                first = self._results.get_nowait()
+        except queue.Empty:
+            return results
+
+    def _answered(self, one: Answered) -> None:
+        work = self._works[one.conversation_id]
+        work.in_flight -= 1
+        self._asks.received(work, one.answer)
+        self._go_on(work, one.answer)
+
+    def _go_on(self, work: Work, answer: Answer | None) -> None:
+        """Feeds the engine until it asks for something that takes time, or the turn is finished."""
+        turn = work.turn
+        if turn is None:
+            return
+        try:
+            self._board.computing(work.held.id)
+            request = turn.start() if answer is None else turn.answer(turn.asks_as[2], answer)
+            while request is not None:
+                self._board.beat()  # an Ask is not the step's own code
+                at_once = self._asks.take(work, request)
+                if at_once is None:
+                    return
+                self._board.computing(work.held.id)
+                request = turn.answer(turn.asks_as[2], at_once)
+            work.finished = turn.handled
+        except OperationalError:
+            raise
+        except Exception as error:  # a door: one conversation's bug must not stop the others
+            logger.exception("The turn of conversation %s failed.", work.held.id)
+            self._charge(work, error)
+        finally:
+            self._board.beat()
+
+    def _commit(self) -> None:
+        ready = [work for work in self._works.values() if work.finished is not None]
+        if not ready:
+            return
+        point("commit:before")
+        if not self._try_commit(ready):
+            # One bad turn spoils its group: each is tried alone, and the culprit is charged.
+            for work in ready:
+                self._try_commit([work], charged=True)
+        point("commit:after")
+
+    def _try_commit(self, ready: Sequence[Work], *, charged: bool = False) -> bool:
+        group = [work.finished for work in ready if work.finished is not None]
+        try:
+            with self._house.database.transaction() as session:
+                survivors, unsent = commit(session, group)
+        except OperationalError:
+            raise  # the connection is gone and the locks may be: the process ends
+        except (StatementError, TypeError, ValueError) as error:
+            if charged:
+                logger.exception("The turn of conversation %s cannot be stored.", ready[0].held.id)
+                self._charge(ready[0], error)
+            return False
+        for work in ready:
+            self._committed(work, survivors, unsent)
+        return True
+
+    def _committed(self, work: Work, survivors: set[int], unsent: Sequence[Unsent]) -> None:
+        handled = work.finished
+        work.forget_turn()
+        if handled is None or handled.conversation_id not in survivors:
+            work.unsent = []  # somebody else has taken the conversation over
+            return
+        work.unsent += [one for one in unsent if one.conversation_id == handled.conversation_id]
+        if handled.cancelled or handled.cancels_runs or handled.cancels_all:
+            work.unsent, work.reload = [], True  # which of them were cancelled is read again
+        taken = len(handled.done) + len(handled.dropped) + len(handled.kept) + len(handled.set_aside)
+        work.reload |= len(work.held.events) > taken or bool(handled.follow_ups) or handled.releases_kept
+        if handled.messages_changed:
+            self._house.lanes.announce(handled.conversation_id)
+
+    def _charge(self, work: Work, error: BaseException) -> None:
+        with self._house.database.transaction() as session:
+            setbacks.charge(session, work.held, f"{type(error).__name__}: {error}"[:500])
+        work.forget_turn()
+        work.reload = False
+
+    def _unlock(self) -> None:
+        for conversation_id, work in list(self._works.items()):
+            busy = work.turn or work.in_flight or work.finished or work.reload
+            if not busy and not (work.unsent and self._deliveries.is_full):
+                self._claiming.unlock(conversation_id)

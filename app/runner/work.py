@@ -1,0 +1,51 @@
+"""What a runner has in hand: the conversations whose locks it holds, and what comes back from its I/O threads."""
+
+from dataclasses import dataclass, field
+
+from app.asking import Asking
+from app.handled import Handled, Unsent
+from app.store.loading import Held
+from app.store.sends import Settled
+from app.turns import TurnUnderWay
+from flows.ask import Answer, Request
+
+
+@dataclass
+class Work:
+    """One conversation whose lock we hold."""
+
+    held: Held
+    turn: TurnUnderWay | None = None
+    asking: Asking | None = None
+    request: Request | None = None  # the Ask that is parked or under way
+    waits_for_journal: bool = False  # the request may not leave before the journal names it
+    in_flight: int = 0  # requests and messages in I/O threads
+    unsent: list[Unsent] = field(default_factory=list)  # messages that may leave now, in order
+    resumed: set[int] = field(default_factory=set)  # messages of an attempt that crashed
+    finished: Handled | None = None  # to be committed in the next round
+    reload: bool = False  # there is more to do: read it again without giving up the lock
+
+    def forget_turn(self) -> None:
+        """The turn is committed, or abandoned."""
+        self.finished = self.turn = self.asking = self.request = None
+        self.waits_for_journal = False
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A request came back."""
+
+    conversation_id: int
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A message came back. None: its mark had grown stale, or the provider does not have it; it is to be sent."""
+
+    conversation_id: int
+    settled: Settled | None
+
+
+Result = Answered | Delivered
+Works = dict[int, Work]

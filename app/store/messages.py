@@ -1,0 +1,91 @@
+"""The messages of a commit: one row for people to read, one in the outbox to be sent."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.handled import Handled, Unsent, unsent_of
+from app.store.rows import over
+
+
+def write(session: Session, group: Sequence[Handled], now: int) -> list[Unsent]:
+    rows = [
+        {
+            "n": n,
+            "key": message.key,
+            "conversation_id": one.conversation_id,
+            "connection_id": message.connection_id,
+            "number_id": message.number_id,
+            "run_id": int(message.key.split("/")[0]) if message.author == "flow" else None,
+            "payload": message.payload,
+            "to": message.to,
+            "state": "dead" if message.error_kind else "sent" if message.local else "queued",
+            "rank": 5 if message.error_kind else 4 if message.local else 1,
+            "error": message.error,
+            "settled_at": now if message.error_kind or message.local else None,
+            "author": message.author,
+            "text": message.text,
+            "media": message.media,
+            "choices": message.choices,
+        }
+        for n, (one, message) in enumerate((one, message) for one in group for message in one.messages)
+    ]
+    if not rows:
+        return []
+    inserted = _queue(session, rows, now)
+    over(
+        session,
+        """
+        INSERT INTO messages (conversation_id, direction, author, text, media, choices, rank, error, provider_id,
+                              client_key, effect_key, created_at, changed_at)
+        SELECT r.conversation_id, 'out', r.author, r.text, r.media, r.choices, r.rank, r.error, '', '', r.key, :now, :now
+        FROM {rows} WHERE true ORDER BY r.n ON CONFLICT (effect_key) DO NOTHING
+        """,
+        {
+            "n": "bigint",
+            "key": "text",
+            "conversation_id": "bigint",
+            "rank": "bigint",
+            "error": "text",
+            "author": "text",
+            "text": "text",
+            "media": "text",
+            "choices": "text",
+        },
+        rows,
+        now=now,
+    )
+    return sorted((one for one in inserted if one.state == "queued"), key=lambda one: one.id)
+
+
+def _queue(session: Session, rows: Sequence[dict[str, Any]], now: int) -> list[Unsent]:
+    return unsent_of(
+        over(
+            session,
+            """
+            INSERT INTO effects (key, kind, conversation_id, connection_id, number_id, run_id, payload, "to", state,
+                                 attempts, next_attempt_at, provider_id, error, settled_at, created_at)
+            SELECT r.key, 'send_message', r.conversation_id, r.connection_id, r.number_id, r.run_id, r.payload, r."to",
+                   r.state, 0, :now, '', r.error, r.settled_at, :now FROM {rows} WHERE true ORDER BY r.n
+            ON CONFLICT (key) DO NOTHING
+            RETURNING id, key, kind, conversation_id, connection_id, number_id, run_id, payload, "to", state, attempts,
+                      sending_at, next_attempt_at, created_at
+            """,
+            {
+                "n": "bigint",
+                "key": "text",
+                "conversation_id": "bigint",
+                "connection_id": "bigint",
+                "number_id": "bigint",
+                "run_id": "bigint",
+                "payload": "text",
+                "to": "text",
+                "state": "text",
+                "error": "text",
+                "settled_at": "bigint",
+            },
+            rows,
+            now=now,
+        ).all()
+    )
