@@ -15,6 +15,7 @@ from app.channels.arrival import Arrival, Report
 from app.contacts import Reached, reach
 from app.db import now_microseconds, sql
 from app.files import store_file
+from app.store.events import NewEvent, append
 from flows import wire
 from flows.event import Attachment, CallStarted, Happening, MessageReceived
 from flows.limits import Limits
@@ -40,6 +41,7 @@ class Put:
 def put(session: Session, connection_id: int, arrival: Arrival, limits: Limits = _LIMITS) -> Put:
     """Finds or creates contact and conversation, takes `seq` and stores the event. Raises UnknownNumber."""
     now = now_microseconds(session)
+    arrival = _readable(arrival)
     number_id = _number(session, connection_id, arrival.number)
     reached = reach(session, arrival, now)
     before = _duplicate(session, connection_id, arrival.provider_id)
@@ -47,7 +49,8 @@ def put(session: Session, connection_id: int, arrival: Arrival, limits: Limits =
         return before
     happened = _cleaned(session, arrival.happened, limits)
     conversation_id = _conversation(session, connection_id, number_id, reached, arrival.call_id, now)
-    result = _store(session, connection_id, arrival.provider_id, conversation_id, happened, opens=True)
+    new = NewEvent(conversation_id, arrival.provider_id, *_written(happened), reopens=True)
+    result = _append(session, connection_id, new)
     if isinstance(happened, MessageReceived) and not result.duplicate:
         _store_message(session, result, happened, arrival)
     return result
@@ -64,9 +67,8 @@ def put_report(session: Session, connection_id: int, report: Report) -> Put | No
     happened = report.happened
     if isinstance(happened, dict) and about.id:
         happened = {**happened, "effect_id": about.id, "effect_key": about.key}
-    return _store(
-        session, connection_id, report.provider_id, about.conversation_id, happened, opens=False, kind=report.kind
-    )
+    _, written = _written(happened)
+    return _append(session, connection_id, NewEvent(about.conversation_id, report.provider_id, report.kind, written))
 
 
 def put_action(session: Session, conversation_id: int, kind: str, key: str, happened: dict[str, Any]) -> Put:
@@ -81,7 +83,8 @@ def put_action(session: Session, conversation_id: int, kind: str, key: str, happ
         raise LookupError(f"There is no conversation {conversation_id}.")
     provider_id = f"action/{key}"
     before = _duplicate(session, connection_id, provider_id)
-    return before or _store(session, connection_id, provider_id, conversation_id, happened, opens=False, kind=kind)
+    new = NewEvent(conversation_id, provider_id, kind, canonical_json(happened))
+    return before or _append(session, connection_id, new)
 
 
 def _number(session: Session, connection_id: int, value: str) -> int:
@@ -146,57 +149,20 @@ def _latest(session: Session, connection_id: int, number_id: int, reached: Reach
     ).first()
 
 
-def _store(
-    session: Session,
-    connection_id: int,
-    provider_id: str,
-    conversation_id: int,
-    happened: Happening | dict[str, Any],
-    *,
-    opens: bool,
-    kind: str = "",
-) -> Put:
-    """Takes `seq` and `at` in one statement and inserts the event."""
+def _written(happened: Happening | dict[str, Any]) -> tuple[str, str]:
+    """The kind and the canonical text of a happening."""
     data = happened if isinstance(happened, dict) else wire.to_data(happened)
-    reopen = (
-        ", state = 'open', closed_at = NULL, last_message_at = {now},"
-        " opened_at = CASE WHEN state = 'closed' THEN {now} ELSE opened_at END"
-        if opens
-        else ""
-    )
-    row = session.execute(
-        sql(
-            session,
-            "UPDATE conversations SET next_seq = next_seq + 1,"
-            " last_at = CASE WHEN last_at > {now} THEN last_at ELSE {now} END"
-            + reopen
-            + " WHERE id = :id RETURNING next_seq - 1 AS seq, last_at",
-        ),
-        {"id": conversation_id},
-    ).one()
-    event_id = session.execute(
-        text(
-            "INSERT INTO inbound_events (connection_id, provider_id, conversation_id, kind, happened, seq, at, due_at,"
-            " state, attempts, charged, error, created_at) VALUES (:connection, :provider, :conversation, :kind,"
-            " :happened, :seq, :at, :at, 'waiting', 0, 0, '', :at) ON CONFLICT (connection_id, provider_id) DO NOTHING"
-            " RETURNING id"
-        ),
-        {
-            "connection": connection_id,
-            "provider": provider_id,
-            "conversation": conversation_id,
-            "kind": kind or data["kind"],
-            "happened": canonical_json(data),
-            "seq": row.seq,
-            "at": row.last_at,
-        },
-    ).scalar()
-    if event_id is None:  # the same report twice at the same moment
-        before = _duplicate(session, connection_id, provider_id)
-        if before is None:
-            raise LookupError(f"The event {provider_id!r} vanished while it was stored.")
-        return before
-    return Put(int(event_id), conversation_id)
+    return str(data.get("kind", "")), canonical_json(data)
+
+
+def _append(session: Session, connection_id: int, new: NewEvent) -> Put:
+    event_id = append(session, new)
+    if event_id is not None:
+        return Put(event_id, new.conversation_id)
+    before = _duplicate(session, connection_id, new.provider_id)  # the same report twice at the same moment
+    if before is None:
+        raise LookupError(f"The event {new.provider_id!r} vanished while it was stored.")
+    return before
 
 
 def _store_message(session: Session, put_: Put, happened: MessageReceived, arrival: Arrival) -> None:
@@ -230,6 +196,12 @@ def _reported(session: Session, connection_id: int, report: Report) -> Row[Any] 
         query = "SELECT conversation_id, id, key FROM effects WHERE connection_id = :c AND provider_id = :x"
         wanted = report.about_provider_id or "-"
     return session.execute(text(query), {"c": connection_id, "x": wanted}).first()
+
+
+def _readable(arrival: Arrival) -> Arrival:
+    """Every text of it without what databases refuse."""
+    texts: dict[str, Any] = {name: clean_text(value) for name, value in vars(arrival).items() if isinstance(value, str)}
+    return replace(arrival, **texts)
 
 
 def _cleaned(session: Session, happened: Happening, limits: Limits) -> Happening:

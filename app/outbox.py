@@ -1,8 +1,8 @@
 """The outbox: one attempt to hand a message to its provider, and what is known afterwards."""
 
 import random
+import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from app.channels.contract import ConnectionInfo, Http, OutgoingMessage, SendFailed, SendPolicy, Sent
 from app.channels.registry import channel_of
@@ -82,10 +82,9 @@ def deliver(attempt: Attempt, http: Http) -> Settled:
     return _sent(attempt, sent)
 
 
-def is_stale(attempt: Attempt, now: datetime | None = None) -> bool:
-    """Whether the mark has grown too old to send under it; it must be made again first."""
-    marked = from_microseconds(attempt.unsent.sending_at or 0)
-    return ((now or datetime.now(UTC)) - marked).total_seconds() > _STALE_SECONDS
+def is_stale(marked_at: float) -> bool:
+    """Whether a mark made at that instant of the monotonic clock has grown too old to send under it."""
+    return time.monotonic() - marked_at > _STALE_SECONDS
 
 
 def _message(attempt: Attempt) -> OutgoingMessage:
@@ -115,8 +114,10 @@ def _no_answer(attempt: Attempt, error: OutgoingError) -> Settled:
     if not error.may_have_arrived:
         return _again(attempt, "provider_code", str(error), 0, False)
     policy = policy_of(attempt.connection)
-    if policy.key_lifetime_seconds:
-        return _again(attempt, "provider_code", str(error), 0, False)
+    age_seconds = ((attempt.unsent.sending_at or 0) - attempt.unsent.created_at) / 1_000_000
+    settled = _again(attempt, "provider_code", str(error), 0, False)
+    if age_seconds + settled.again_seconds < policy.key_lifetime_seconds:
+        return settled
     if policy.looks_up:
         return Settled(attempt.unsent, "later", error=str(error), again_seconds=LOOKS_UP_AFTER_SECONDS)
     return Settled(attempt.unsent, "unknown", error=str(error))

@@ -16,6 +16,7 @@ from app.db import DatabaseUnavailable, sql
 from app.house import House
 from app.roster import take_away_locks
 from app.store.claims import next_due_seconds
+from app.store.events import repair_instants
 from app.wiring import build_house
 
 logger = logging.getLogger("patchbay.sweeper")
@@ -48,6 +49,7 @@ def sweep(house: House) -> None:
     with house.database.transaction() as session:
         silent = take_away_locks(session)
         _show_kept(session)
+        repair_instants(session)
         late = next_due_seconds(session) <= 0
     if silent:
         logger.warning("%d silent processes have lost their locks.", silent)

@@ -130,10 +130,8 @@ class TurnUnderWay:
             self.handled.runs.append(ended(run, self.held.version_id, "interrupted"))
             self.handled.cancels_runs.append(int(run.id))
         if interrupting is None:
-            self.handled.owner, self.handled.entry = (
-                "people",
-                Entry(self.scene.house.fallback_queue, 0, "no flow answers", None),
-            )
+            self.handled.owner, self.handled.state = "people", "open"
+            self.handled.entry = Entry(self.scene.house.fallback_queue, 0, "no flow answers", None)
             return None
         self.version_id = interrupting.version_id
         return self._advance(interrupting.run, happened)

@@ -1,6 +1,7 @@
 """The runner's deliveries: mark what is about to leave, send it in threads of their own, settle what came of it."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -84,7 +85,8 @@ class Deliveries:
             one.work.unsent[0] = current
             one.work.in_flight += 1
             self._under_way += 1
-            self._threads.submit(self._deliver, replace(one.attempt, unsent=current), one.looks_up)
+            ready = replace(one.attempt, unsent=current)
+            self._threads.submit(self._deliver, ready, time.monotonic(), one.looks_up)
 
     def close(self) -> None:
         """Starts no more."""
@@ -110,8 +112,8 @@ class Deliveries:
             marked |= mark_sending(session, [one.attempt.unsent for one in group], seconds)
         return marked
 
-    def _deliver(self, attempt: outbox.Attempt, looks_up: bool) -> None:
-        """In an I/O thread."""
+    def _deliver(self, attempt: outbox.Attempt, marked_at: float, looks_up: bool) -> None:
+        """In an I/O thread. A mark must be young when the request leaves: somebody may have taken over since."""
         unsent = attempt.unsent
         settled: Settled | None = None
         try:
@@ -119,7 +121,7 @@ class Deliveries:
                 settled = outbox.look_up(attempt, self._house.http)
                 if settled is None:  # the provider does not have it: the next round sends it
                     self._works[unsent.conversation_id or 0].resumed.discard(unsent.id)
-            elif not outbox.is_stale(attempt):
+            elif not outbox.is_stale(marked_at):
                 settled = outbox.deliver(attempt, self._house.http)
         except Exception as error:  # a door: a plugin channel's bug is a failed attempt, not a dead thread
             logger.exception("The channel broke while sending message %s.", unsent.key)

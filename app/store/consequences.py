@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db import sql
 from app.handled import Handled
+from app.store.events import NewEvent, append
 from app.store.rows import ids, over
 from flows.values import canonical_json
 
@@ -45,7 +46,7 @@ def write(session: Session, group: Sequence[Handled], now: int) -> None:
             _merge_attributes(session, one)
         if one.opted_out is not None:
             _opt(session, one, now)
-    _follow_ups(session, group, now)
+    _follow_ups(session, group)
     _problems(session, group, now)
     _documents(session, group, now)
 
@@ -57,14 +58,6 @@ def _queue(session: Session, one: Handled, now: int) -> None:
             text(
                 "UPDATE queue_entries SET state = :state, ended_at = :now, row_version = row_version + 1"
                 " WHERE conversation_id = :conversation AND state IN ('waiting', 'active')"
-            ),
-            values,
-        )
-    if one.activates:
-        session.execute(
-            text(
-                "UPDATE queue_entries SET state = 'active', row_version = row_version + 1"
-                " WHERE conversation_id = :conversation AND state = 'waiting'"
             ),
             values,
         )
@@ -86,6 +79,14 @@ def _queue(session: Session, one: Handled, now: int) -> None:
                 "queue": one.entry.queue,
             },
         )
+    if one.activates:
+        session.execute(
+            text(
+                "UPDATE queue_entries SET state = 'active', row_version = row_version + 1"
+                " WHERE conversation_id = :conversation AND state = 'waiting'"
+            ),
+            values,
+        )
 
 
 def _merge_attributes(session: Session, one: Handled) -> None:
@@ -106,37 +107,10 @@ def _opt(session: Session, one: Handled, now: int) -> None:
     )
 
 
-def _follow_ups(session: Session, group: Sequence[Handled], now: int) -> None:
+def _follow_ups(session: Session, group: Sequence[Handled]) -> None:
     for one in group:
-        for follow_up in one.follow_ups:
-            put_follow_up(session, one.conversation_id, follow_up.provider_id, follow_up.kind, follow_up.happened, now)
-
-
-def put_follow_up(session: Session, conversation_id: int, provider_id: str, kind: str, happened: str, now: int) -> None:
-    """An event of the house's own making, with its place in the conversation's order, exactly once."""
-    row = session.execute(
-        text(
-            "UPDATE conversations SET next_seq = next_seq + 1, last_at = CASE WHEN last_at > :now THEN last_at ELSE :now END"
-            " WHERE id = :id RETURNING next_seq - 1 AS seq, last_at, connection_id"
-        ),
-        {"id": conversation_id, "now": now},
-    ).one()
-    session.execute(
-        text(
-            "INSERT INTO inbound_events (connection_id, provider_id, conversation_id, kind, happened, seq, at, due_at,"
-            " state, attempts, charged, error, created_at) VALUES (:connection, :provider, :conversation, :kind,"
-            " :happened, :seq, :at, :at, 'waiting', 0, 0, '', :at) ON CONFLICT (connection_id, provider_id) DO NOTHING"
-        ),
-        {
-            "connection": row.connection_id,
-            "provider": provider_id,
-            "conversation": conversation_id,
-            "kind": kind,
-            "happened": happened,
-            "seq": row.seq,
-            "at": row.last_at,
-        },
-    )
+        for further in one.follow_ups:
+            append(session, NewEvent(one.conversation_id, further.provider_id, further.kind, further.happened))
 
 
 def _problems(session: Session, group: Sequence[Handled], now: int) -> None:

@@ -49,12 +49,12 @@ _CONVERSATIONS = """
     FROM conversations c JOIN contacts k ON k.id = c.contact_id JOIN addresses a ON a.id = c.address_id
     WHERE c.id IN ({ids})
 """
-# Only what has happened by now: a timer's `at` is its due instant, so future timers stay out, while an event that waits
-# for another attempt stays in front of the later ones.
+# A timer's `at` is its due instant, so future timers stay out, while an event that waits for another attempt stays in
+# front of the later ones. What has happened is here whatever the clock says: it may have been set back since.
 _EVENTS = """
     SELECT e.id, e.conversation_id, e.connection_id, e.provider_id, e.kind, e.happened, e.seq, e.at, e.due_at, e.run_id,
            e.turn, e.attempts, e.charged, e.now
-    FROM inbound_events e WHERE e.conversation_id IN ({ids}) AND e.state = 'waiting' AND e.at <= :now
+    FROM inbound_events e WHERE e.conversation_id IN ({ids}) AND e.state = 'waiting' AND (e.kind <> 'timer_fired' OR e.at <= :now)
     ORDER BY e.conversation_id, e.at, e.seq
 """
 _RUNS = "SELECT id, conversation_id, version_id, state FROM runs WHERE id IN ({ids}) AND status <> 'ended'"

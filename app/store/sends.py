@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.db import now_microseconds, sql
 from app.handled import Unsent
-from app.store.consequences import put_follow_up
+from app.store.events import NewEvent, append
 from app.store.rows import ids, over
 from flows import wire
 from flows.event import MessageAccepted, MessageFailed
@@ -189,8 +189,9 @@ def follow(session: Session, final: Sequence[Settled], now: int) -> set[int]:
             if one.outcome == "sent"
             else MessageFailed(one.unsent.key, one.error_kind or "provider_code", one.error)
         )
-        data = wire.write(happened)
-        put_follow_up(session, conversation_id, f"settled/{one.unsent.key}", wire.kind_of(type(happened)), data, now)
+        name = "settled" if one.outcome == "sent" else "failed"
+        kind = wire.kind_of(type(happened))
+        append(session, NewEvent(conversation_id, f"{name}/{one.unsent.key}", kind, wire.write(happened)))
         woken.add(conversation_id)
     return woken
 
