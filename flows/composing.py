@@ -14,6 +14,7 @@ SEND_ERRORS: Mapping[str, str] = {
     "opted_out": "The contact asked not to be written to any more.",
     "outside_24h_window": "The provider wants one of its templates, because the contact has not written for 24 hours.",
     "invalid_recipient": "The contact has no address on this channel, or the provider knows no such recipient.",
+    "channel_disconnected": "There is no such channel, or the number sends no messages.",
     "media_too_large": "A file is larger than the provider takes.",
     "media_unreachable": "A file's address is not a whole one beginning with http:// or https://.",
     "send_timeout": "The provider did not take the message in time; it was cancelled.",

@@ -1,7 +1,8 @@
 """Forwarding a call to a queue on somebody else's system: the dialling, the longest it may take, and how it ended."""
 
+import math
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flows.context import Context
@@ -32,7 +33,7 @@ def dial(context: Context, config: Mapping[str, Any], *, number: str = "", sip: 
         headers={row["name"]: context.header(row["value"]) for row in config.get("headers", ())} if sip else {},
         caller_id=context.text(config["caller_id"]),
         ring_seconds=_ring_seconds(config),
-        limit_seconds=LONGEST_BRIDGE_SECONDS,
+        limit_seconds=_bridge_seconds(context),
     )
     return Wait(("dial",), until=context.now + timedelta(seconds=longest_dial_seconds(config)), effects=[verb])
 
@@ -47,6 +48,13 @@ def dialled(ended: DialEnded) -> Take:
         sentence = f"The other system refused the call {told}."
         return fail("sip_status", sentence, retryable=ended.sip_status >= 500, why=why)
     return Take("timed_out", why=why)
+
+
+def _bridge_seconds(context: Context) -> int:
+    """What is left of a call whose whole length is limited, else what carriers allow."""
+    ends_at = context.run.call.get("ends_at")
+    left = (ends_at - context.now).total_seconds() if isinstance(ends_at, datetime) else LONGEST_BRIDGE_SECONDS
+    return max(1, min(math.ceil(left), LONGEST_BRIDGE_SECONDS))
 
 
 def _ring_seconds(config: Mapping[str, Any]) -> int:

@@ -70,6 +70,14 @@ class NoteProblem:
     message: str
 
 
+@dataclass(frozen=True)
+class LimitCall:
+    """End the call after so many seconds, as if the caller had hung up. The engine keeps the time itself, hangs up at
+    the carrier's first request after it, and never hands this effect out."""
+
+    seconds: float
+
+
 # Verbs of a voice document, in the order in which the caller meets them.
 @dataclass(frozen=True)
 class Say:
@@ -135,5 +143,5 @@ class HangUp:
 
 
 Verb = Say | Play | Gather | Dial | Pause | Reject | HangUp
-Effect = SendMessage | CancelMessage | EnterQueue | LeaveQueue | UpdateContact | NoteProblem | Verb
+Effect = SendMessage | CancelMessage | EnterQueue | LeaveQueue | UpdateContact | NoteProblem | LimitCall | Verb
 VERBS = (Say, Play, Gather, Dial, Pause, Reject, HangUp)

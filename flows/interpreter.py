@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from flows import tracing
 from flows.ask import Answer, FlowVersion, FlowVersionAnswer, HttpAnswer, HttpRequest, QueueState, QueueStateAnswer
 from flows.context import Context
 from flows.document import Flow
-from flows.effect import LeaveQueue
+from flows.effect import HangUp, LeaveQueue
 from flows.errors import FlowError
 from flows.event import (
     Answered,
     CallerHungUp,
+    CallPolled,
     CallStarted,
+    DialEnded,
     Event,
     FlowEnded,
     Happening,
@@ -92,6 +95,9 @@ def advance(flows: Mapping[str, Flow], run: Run, event: Event, limits: Limits, s
     walk = Walk(flows, heard, event, limits, steps)
     if isinstance(happened, CallerHungUp):
         _hang_up(walk)
+    elif _is_over_time(heard, event):
+        walk.perform(HangUp())
+        _hang_up(walk)
     elif run.waiting is None:
         walk.next = walk.step
     else:
@@ -151,6 +157,13 @@ def _hear(run: Run, event: Event) -> Run:
     if isinstance(happened, QueueLeft) and happened.outcome != "assigned":  # an agent who takes it has it still
         return replace(run, in_queue=False)
     return run
+
+
+def _is_over_time(run: Run, event: Event) -> bool:
+    """Whether the carrier asks what to do in a call that has lasted as long as it may."""
+    ends_at = run.call.get("ends_at")
+    asks = isinstance(event.happened, KeysPressed | CallPolled | DialEnded)
+    return asks and not run.call_ended and isinstance(ends_at, datetime) and event.now >= ends_at
 
 
 def _hang_up(walk: Walk) -> None:

@@ -3,10 +3,11 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from datetime import timedelta
 from typing import Any, Protocol
 
 from flows.document import Flow, PlacedStep
-from flows.effect import Effect, HangUp, LeaveQueue, Reject
+from flows.effect import Effect, HangUp, LeaveQueue, LimitCall, Reject
 from flows.errors import FlowError
 from flows.event import Event, FlowEnded
 from flows.limits import Limits
@@ -102,11 +103,13 @@ class Walk:
 
     def perform(self, *effects: Effect) -> None:
         """Add effects to the turn, and what they mean for the run."""
-        self.effects.extend(effects)
+        self.effects.extend(effect for effect in effects if not isinstance(effect, LimitCall))
         if any(isinstance(effect, LeaveQueue) for effect in effects):
             self.change(in_queue=False)
         if any(isinstance(effect, HangUp | Reject) for effect in effects):
             self.end_call()
+        for limit in (effect for effect in effects if isinstance(effect, LimitCall)):
+            self.change(call={**self.run.call, "ends_at": self.event.now + timedelta(seconds=limit.seconds)})
 
     def end_call(self) -> None:
         """Nobody is on the line from here on."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from flows.context import Context
-from flows.effect import Reject
+from flows.effect import LimitCall, Reject
 from flows.event import CallStarted
 from flows.form import LANGUAGE_PATTERN, advanced, named, record, rows, seconds, text, unique
 from flows.step import Claim, Config, Example, Finish, Json, Medium, Outcome, Take, Trigger
@@ -115,7 +115,12 @@ class IncomingCallTrigger(Trigger):
             return Finish("rejected", effects=[Reject()], why={"caller": caller, "rejected": True})
         language = context.config.get("language", "")
         speaks = context.facts.contact.get("language") in context.flow.languages
-        return Take("next", sets={"language": language} if language and not speaks else {})
+        longest = context.config.get("maximum_duration_seconds")
+        return Take(
+            "next",
+            sets={"language": language} if language and not speaks else {},
+            effects=[LimitCall(longest)] if longest else [],
+        )
 
 
 def _is_among(caller: str, callers: Sequence[str]) -> bool:

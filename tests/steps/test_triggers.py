@@ -1,12 +1,18 @@
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from flows.effect import Reject
-from flows.event import CallStarted, Happening, MessageReceived
+from flows.document import from_data
+from flows.effect import Dial, HangUp, Reject, SendMessage
+from flows.event import CallStarted, Event, Happening, KeysPressed, MessageReceived
+from flows.interpreter import advance, begin
+from flows.limits import Limits
+from flows.run import Run, Turn
 from flows.step import Claim, Trigger
-from tests.steps.visits import CALL, Visit, context_of, facts_of, step_of
+from flows.wire import read, write
+from tests.steps.visits import CALL, NOW, STEPS, Visit, context_of, facts_of, step_of
 
 LINE = {"numbers": ["support-line"]}
 
@@ -106,3 +112,32 @@ def test_a_trigger_claims_what_it_answers(kind: str, config: Mapping[str, Any], 
 )
 def test_a_trigger_that_cannot_start_anything_is_a_finding(config: Mapping[str, Any], codes: Sequence[str]) -> None:
     assert [problem.code for problem in trigger("incoming_message").problems(config)] == codes
+
+
+def long_call(minutes: float, longest_seconds: float) -> Turn:
+    """A call that presses a key so many minutes after its start."""
+    rows: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, str]]] = {
+        "call": ("incoming_call", {**LINE, "maximum_duration_seconds": longest_seconds}, {"next": "menu"}),
+        "menu": ("menu", {"prompt": {"en": "Press 1."}, "choices": [{"key": "1"}]}, {"key_1": "theirs"}),
+        "theirs": ("forward_to_queue", {"target": {"sip": "sip:a@example.com"}}, {}),
+        "missed": ("send_message", {"text": {"en": "Sorry."}, "wait_for": "nothing"}, {"success": "end"}),
+    }
+    placed = {name: {"type": kind, "config": config, "exits": exits} for name, (kind, config, exits) in rows.items()}
+    flow = from_data({"format": 1, "name": "Long", "languages": ["en"], "on_hang_up": "missed", "steps": placed})
+    facts = facts_of(on_call=True)
+    began = Event(CALL, NOW, NOW, facts, "e")
+    first = advance({"v1": flow}, begin("v1", flow, "call", began, "long"), began, Limits(), STEPS)
+    later = NOW + timedelta(minutes=minutes)
+    pressed = Event(KeysPressed("1"), later, later, facts, "e")
+    return advance({"v1": flow}, read(Run, write(first.run)), pressed, Limits(), STEPS)
+
+
+def test_a_call_that_lasts_too_long_is_ended_as_if_the_caller_had_hung_up() -> None:
+    turn = long_call(minutes=10, longest_seconds=600)
+    assert turn.effects == (HangUp(), SendMessage("Sorry.", language="en"))
+    assert (turn.run.status, turn.run.call_ended) == ("ended", True)
+
+
+def test_a_forwarded_call_gets_only_the_time_that_is_left() -> None:
+    turn = long_call(minutes=9, longest_seconds=600)
+    assert turn.effects == (Dial(sip="sip:a@example.com", ring_seconds=60, limit_seconds=60),)
