@@ -1,8 +1,8 @@
 """An Ask under way: decides with the journal whether a request is performed, repeated or answered from before.
 
-Keeps RELIABILITY §2 "Turn": POST and PATCH are repeated only if the author said so; GET, HEAD, PUT and DELETE always may
-be. The answers of safe requests are written together with the next unsafe one of their turn: before that, a repeated
-turn may as well ask again (docs/decisions/journal.md).
+Keeps RELIABILITY §2 "Turn": POST and PATCH are repeated only if the author said so; GET, HEAD, PUT and DELETE always
+may be. The answers of safe requests are written together with the next unsafe one of their turn: before that, a
+repeated turn may as well ask again (docs/decisions/journal.md).
 """
 
 import hashlib

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pysqlite3
 from sqlalchemy import BigInteger, Dialect, Engine, Integer, TextClause, create_engine, event, text
@@ -43,7 +43,7 @@ class Instant(TypeDecorator[datetime]):
 class Base(DeclarativeBase):
     """The root of all tables."""
 
-    type_annotation_map = {datetime: Instant, int: BigInteger().with_variant(Integer, "sqlite")}
+    type_annotation_map: ClassVar = {datetime: Instant, int: BigInteger().with_variant(Integer, "sqlite")}
 
 
 def to_microseconds(instant: datetime) -> int:
@@ -116,7 +116,9 @@ def _begin_immediate(session: Session) -> None:
 
 NOW = {
     "sqlite": "(unix_microseconds() + (SELECT offset_microseconds FROM clock))",
-    "postgresql": "((extract(epoch from clock_timestamp()) * 1000000)::bigint + (SELECT offset_microseconds FROM clock))",
+    "postgresql": (
+        "((extract(epoch from clock_timestamp()) * 1000000)::bigint + (SELECT offset_microseconds FROM clock))"
+    ),
 }
 
 

@@ -1,6 +1,6 @@
 """The house of one process: everything a door needs, wired once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.config import Settings
 from app.db import Database
@@ -21,4 +21,4 @@ class House:
     key: SecretKey
     steps: Registry
     http: Guarded
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)

@@ -4,7 +4,7 @@ import fcntl
 import os
 import threading
 from pathlib import Path
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 import psycopg
 from sqlalchemy.engine import make_url
@@ -98,8 +98,8 @@ class FileLocks:
     the process's locks. `flock` would survive in a forked child (RELIABILITY §2).
     """
 
-    _open: dict[Path, int] = {}
-    _open_guard = threading.Lock()
+    _open: ClassVar[dict[Path, int]] = {}
+    _open_guard: ClassVar = threading.Lock()
 
     def __init__(self, path: Path) -> None:
         """Opens the file, or takes the descriptor this process has already."""

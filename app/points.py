@@ -4,19 +4,25 @@ import os
 import signal
 from collections.abc import Callable
 
-_hook: Callable[[str], None] | None = None
+
+class _Fault:
+    """What happens at every point of this process."""
+
+    hook: Callable[[str], None] | None = None
+
+
+_fault = _Fault()
 
 
 def point(name: str) -> None:
     """Marks a place at which a process may be killed."""
-    if _hook is not None:
-        _hook(name)
+    if _fault.hook is not None:
+        _fault.hook(name)
 
 
 def set_hook(hook: Callable[[str], None] | None) -> None:
     """Tests put their crash or their scheduler here."""
-    global _hook
-    _hook = hook
+    _fault.hook = hook
 
 
 def crash_from_environment() -> None:

@@ -26,7 +26,8 @@ class Member:
         session.execute(
             sql(
                 session,
-                "INSERT INTO workers (id, kind, server_pid, heartbeat_at, started_at) VALUES (:id, :kind, :pid, {now}, {now})"
+                "INSERT INTO workers (id, kind, server_pid, heartbeat_at, started_at)"
+                " VALUES (:id, :kind, :pid, {now}, {now})"
                 " ON CONFLICT (id) DO UPDATE SET heartbeat_at = {now}, server_pid = excluded.server_pid",
             ),
             {"id": self.id, "kind": self.kind, "pid": self.server_pid},

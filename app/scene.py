@@ -1,4 +1,4 @@
-"""The scene of a turn: the conversation as it was read, and all that facts and flows need, gathered before the engine runs."""
+"""The scene of a turn: the conversation as it was read, and all that facts and flows need, gathered before it runs."""
 
 import json
 from collections.abc import Mapping

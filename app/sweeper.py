@@ -23,6 +23,13 @@ logger = logging.getLogger("patchbay.sweeper")
 
 _EVERY_SECONDS = 1.0
 _SHOW_KEPT_SECONDS = 300  # a message no step has taken for so long is shown to people too
+_LONG_KEPT = "state = 'kept' AND shown_at IS NULL AND at < {now} - :pause"
+_NOTE_KEPT = """
+    INSERT INTO problems (conversation_id, run_id, step, kind, message, created_at)
+    SELECT conversation_id, run_id, '', 'message_waits', 'A message waits for a step that takes it.', {now}
+    FROM inbound_events WHERE {long kept}
+"""
+_MARK_SHOWN = "UPDATE inbound_events SET shown_at = {now} WHERE {long kept}"
 
 
 def main(settings: Settings) -> int:
@@ -60,15 +67,6 @@ def sweep(house: House) -> None:
 
 def _show_kept(session: Session) -> None:
     """A kept message is noted for people after five minutes, once, and stays kept for the next step that accepts."""
-    kept = "state = 'kept' AND shown_at IS NULL AND at < {now} - :pause"
-    values = {"pause": _SHOW_KEPT_SECONDS * 1_000_000}
-    session.execute(
-        sql(
-            session,
-            "INSERT INTO problems (conversation_id, run_id, step, kind, message, created_at)"
-            " SELECT conversation_id, run_id, '', 'message_waits', 'A message waits for a step that takes it.', {now}"
-            f" FROM inbound_events WHERE {kept}",  # noqa: S608 - a constant
-        ),
-        values,
-    )
-    session.execute(sql(session, f"UPDATE inbound_events SET shown_at = {{now}} WHERE {kept}"), values)  # noqa: S608 - as above
+    for statement in (_NOTE_KEPT, _MARK_SHOWN):
+        values = {"pause": _SHOW_KEPT_SECONDS * 1_000_000}
+        session.execute(sql(session, statement.replace("{long kept}", _LONG_KEPT)), values)

@@ -91,8 +91,9 @@ def reference(conversation_id: int) -> str:
 
 
 class Message(Base):
-    """One message of a conversation. `rank` only rises: queued 1, sending 2, unknown 3, sent 4, failed 5, delivered 6, read 7.
+    """One message of a conversation.
 
+    `rank` only rises: queued 1, sending 2, unknown 3, sent 4, failed 5, delivered 6, read 7.
     Rows of one conversation are inserted under its row lock, so ids rise in the order of the conversation.
     """
 

@@ -111,7 +111,7 @@ def _take_unsent(work: Work) -> None:
 
 
 def _may_begin(session: Session, work: Work) -> bool:
-    """Whether the first event is to be handled now; one that is joined with later ones lets claims pass by until then."""
+    """Whether the first event is to be handled now; one that waits to be joined lets claims pass by until then."""
     held = work.held
     if not held.events or (held.row.not_before_at or 0) > held.now:
         return False

@@ -1,14 +1,13 @@
 """Commit: a group of handled events in one transaction; whoever lost the fence leaves no trace.
 
-Keeps the promises "re-run, committed once" and "two executions, one commit" of RELIABILITY §3: the first statement raises
-each conversation's fence where it still is what was read, and only those survive into the others.
+Keeps the promises "re-run, committed once" and "two executions, one commit" of RELIABILITY §3: the first statement
+raises each conversation's fence where it still is what was read, and only those survive into the others.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.db import now_microseconds
@@ -138,7 +137,8 @@ def _store_runs(session: Session, group: Sequence[Handled], now: int) -> None:
             INSERT INTO runs (id, conversation_id, version_id, state, status, outcome, turn, started_at, ended_at)
             SELECT r.id, r.conversation_id, r.version_id, r.state, r.status, r.outcome, r.turn, r.started_at, r.ended_at
             FROM {rows} WHERE true ON CONFLICT (id) DO UPDATE SET state = excluded.state, status = excluded.status,
-                outcome = excluded.outcome, turn = excluded.turn, version_id = excluded.version_id, ended_at = excluded.ended_at
+                outcome = excluded.outcome, turn = excluded.turn, version_id = excluded.version_id,
+                ended_at = excluded.ended_at
             """,
             {
                 "id": "bigint",

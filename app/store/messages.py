@@ -10,6 +10,7 @@ from app.store.rows import over
 
 
 def write(session: Session, group: Sequence[Handled], now: int) -> list[Unsent]:
+    """Stores the group's messages once each. Returns those that are to be sent, oldest first."""
     rows = [
         {
             "n": n,
@@ -39,7 +40,8 @@ def write(session: Session, group: Sequence[Handled], now: int) -> list[Unsent]:
         """
         INSERT INTO messages (conversation_id, direction, author, text, media, choices, rank, error, provider_id,
                               client_key, effect_key, created_at, changed_at)
-        SELECT r.conversation_id, 'out', r.author, r.text, r.media, r.choices, r.rank, r.error, '', '', r.key, :now, :now
+        SELECT r.conversation_id, 'out', r.author, r.text, r.media, r.choices, r.rank, r.error, '',
+               '', r.key, :now, :now
         FROM {rows} WHERE true ORDER BY r.n ON CONFLICT (effect_key) DO NOTHING
         """,
         {

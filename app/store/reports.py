@@ -24,8 +24,8 @@ def _write_one(session: Session, report: dict[str, Any], now: int) -> None:
             "UPDATE effects SET state = CASE WHEN :rank = 5 THEN 'dead' ELSE 'sent' END, settled_at = :now,"
             " provider_id = CASE WHEN provider_id = '' THEN :provider_id ELSE provider_id END"
             " WHERE id = :effect_id AND state IN ('sending', 'unknown') AND :rank >= 4"
-            ' RETURNING id, key, kind, conversation_id, connection_id, number_id, run_id, payload, "to", state, attempts,'
-            " sending_at, next_attempt_at, created_at"
+            ' RETURNING id, key, kind, conversation_id, connection_id, number_id, run_id, payload, "to", state,'
+            " attempts, sending_at, next_attempt_at, created_at"
         ),
         values,
     ).all()

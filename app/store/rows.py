@@ -30,15 +30,12 @@ def over(
     session: Session, statement: str, columns: Mapping[str, Kind], rows: Iterable[Mapping[str, Any]], **values: Any
 ) -> CursorResult[Any]:
     """Executes a statement whose {rows} is the unpacked group; the rows hold the columns' values."""
-    return _execute(session, statement.replace("{rows}", source(session, columns)), list(rows), values)
+    whole = statement.replace("{rows}", source(session, columns))
+    result = session.execute(sql(session, whole), {"rows": orjson.dumps(list(rows)).decode(), **values})
+    return cast("CursorResult[Any]", result)  # a textual statement gives no other kind
 
 
 def ids(session: Session, statement: str, wanted: Iterable[int], **values: Any) -> CursorResult[Any]:
     """Executes a statement whose {ids} stands for a list of ids: WHERE id IN ({ids})."""
-    listing = "SELECT r.id FROM " + source(session, {"id": "bigint"})
-    return _execute(session, statement.replace("{ids}", listing), [{"id": one} for one in wanted], values)
-
-
-def _execute(session: Session, statement: str, rows: list[Any], values: Mapping[str, Any]) -> CursorResult[Any]:
-    result = session.execute(sql(session, statement), {"rows": orjson.dumps(rows).decode(), **values})
-    return cast("CursorResult[Any]", result)  # a textual statement gives no other kind
+    whole = statement.replace("{ids}", "SELECT r.id FROM {rows}")
+    return over(session, whole, {"id": "bigint"}, [{"id": one} for one in wanted], **values)

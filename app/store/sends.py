@@ -53,7 +53,8 @@ def mark_sending(session: Session, unsent: Sequence[Unsent], recheck_seconds: fl
     marked = over(
         session,
         """
-        UPDATE effects SET state = 'sending', attempts = effects.attempts + 1, sending_at = :now, next_attempt_at = :again
+        UPDATE effects SET state = 'sending', attempts = effects.attempts + 1, sending_at = :now,
+            next_attempt_at = :again
         FROM {rows} WHERE effects.id = r.id AND effects.attempts = r.attempts AND effects.state IN ('queued', 'sending')
         RETURNING effects.id, effects.attempts
         """,

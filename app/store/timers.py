@@ -28,10 +28,11 @@ def write(session: Session, group: Sequence[Handled], now: int) -> None:
         over(
             session,
             """
-            INSERT INTO inbound_events (connection_id, provider_id, conversation_id, kind, happened, seq, at, due_at, state,
-                                        run_id, turn, armed_by, limit_seconds, attempts, charged, error, created_at)
-            SELECT r.connection_id, r.provider_id, r.conversation_id, 'timer_fired', '{"kind":"timer_fired"}', 0, r.due_at,
-                   r.due_at, 'waiting', r.run_id, r.turn, r.armed_by, r.limit_seconds, 0, 0, '', :now
+            INSERT INTO inbound_events (connection_id, provider_id, conversation_id, kind, happened, seq, at, due_at,
+                                        state, run_id, turn, armed_by, limit_seconds, attempts, charged, error,
+                                        created_at)
+            SELECT r.connection_id, r.provider_id, r.conversation_id, 'timer_fired', '{"kind":"timer_fired"}', 0,
+                   r.due_at, r.due_at, 'waiting', r.run_id, r.turn, r.armed_by, r.limit_seconds, 0, 0, '', :now
             FROM {rows} WHERE true ON CONFLICT (connection_id, provider_id) DO NOTHING
             """,
             {
