@@ -150,6 +150,8 @@ class Channel:
     policy: ClassVar[SendPolicy] = SendPolicy()
     settings_schema: ClassVar[Mapping[str, Any]] = {}
     secret_fields: ClassVar[tuple[str, ...]] = ()
+    webhook_types: ClassVar[tuple[str, ...]] = ("application/x-www-form-urlencoded",)  # what a webhook's body may be
+    opts_out: ClassVar[bool] = True  # STOP and its kin end all messages; False where the contact came to us (a page)
     confirms_opt_out: ClassVar[bool] = False  # the provider answers STOP itself
 
     def policy_of(self, connection: ConnectionInfo) -> SendPolicy:

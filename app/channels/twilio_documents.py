@@ -17,7 +17,8 @@ LONGEST_ENCODED: Final = 3_000
 Cyrillic text is cut where it must be. A longer one becomes several."""
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # https://www.w3.org/TR/xml/#charsets
-_PIECE = re.compile(r".{1,400}(?:[.!?…]\s+|\Z)|.{1,400}(?:\s+|\Z)|.{1,400}", re.DOTALL)
+_PIECE = re.compile(r".{1,240}(?:[.!?…]\s+|\Z)|.{1,240}(?:\s+|\Z)|.{1,240}", re.DOTALL)  # 12 encoded characters each
+_REPEATED_BYTES = 32_768  # a document may have 64 KiB: https://www.twilio.com/docs/api/errors/11750
 _HEADER = re.compile(r"X-(?!Twilio)[A-Za-z0-9-]{1,60}\Z", re.IGNORECASE)  # https://www.twilio.com/docs/api/errors/32113
 
 
@@ -97,7 +98,8 @@ def _speak(element: VoiceResponse | GatherElement, verb: Say | Play | Pause, def
             if len(pieces) == 1:
                 element.say(pieces[0], loop=verb.repeat if verb.repeat > 1 else None, **options)
                 return
-            for piece in pieces * max(verb.repeat, 1):
+            fits = len(verb.text.encode()) * verb.repeat <= _REPEATED_BYTES
+            for piece in pieces * (verb.repeat if fits else 1):
                 element.say(piece, **options)
         case Play():
             element.play(verb.url, loop=verb.repeat if verb.repeat > 1 else None)

@@ -105,7 +105,7 @@ def required(webhook: Webhook, *names: str) -> str:
     if not value or len(value) > LONGEST_ID:
         raise Unreadable(
             f"The form has no usable field {names[0]}: it must hold 1 to {LONGEST_ID} characters. "
-            "Is this address entered for something else at the provider?"
+            "Look whether this address is entered at the provider for something else."
         )
     return value
 

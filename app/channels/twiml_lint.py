@@ -94,7 +94,8 @@ def _wrong_order(root: ET.Element) -> Iterator[str]:
     verbs = list(root)
     if not verbs or verbs[-1].tag not in _ENDS or (verbs[-1].tag == "Dial" and verbs[-1].get("action") is None):
         yield "The document neither ends the call nor brings the carrier back."
-    for verb, following in zip(verbs, [*verbs[1:], None], strict=True):
+    for index, verb in enumerate(verbs):
+        following = verbs[index + 1] if index + 1 < len(verbs) else None
         gives_away = verb.tag in {"Reject", "Hangup", "Redirect"} or (verb.tag == "Dial" and verb.get("action"))
         if gives_away and following is not None:
             yield f"{following.tag} after {verb.tag} is never reached."
