@@ -141,7 +141,8 @@ class Example:
     """A configured step, what happens to it, and what it does: help text and test in one.
 
     `turns` are fed in order: an Event's happening, or the Answer to an Ask. `leaves_by` is the exit taken in the end
-    (None: still waiting). `sets` and `effects` are compared when given.
+    (None: still waiting). `sets` and `effects` are compared when given. The run's id is `example`, so the first effect
+    of its first turn has the key example/0/0.
     """
 
     title: str
