@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -16,12 +15,13 @@ from werkzeug.test import TestResponse
 
 from app.config import Settings
 from app.db import Base, Database, now
+from app.directory import seal_secrets
 from app.house import House
 from app.lanes import Lanes
 from app.models import Clock, Connection, Conversation, EffectRow, InboundEvent, Installation, Message, Number
 from app.outgoing import Guarded
 from app.sealing import SecretKey
-from app.web import chat, chat_page, files, updates
+from app.web import create_app
 from flows.registry import Registry
 from flows.values import canonical_json
 
@@ -175,14 +175,10 @@ def chat_house(settings: Settings) -> Iterator[ChatHouse]:
         connection = Connection(name="site", kind="web_chat", settings="{}", enabled=True, created_at=at)
         session.add(connection)
         session.flush()
-        connection.sealed = key.seal(f"connection:{connection.id}", json.dumps({"identity_secret": SECRET}).encode())
+        connection.sealed = seal_secrets("site", {"identity_secret": SECRET}, key)
         number = Number(name="web", connection_id=connection.id, value="pk_web", country="PL", created_at=at)
         session.add(number)
         session.flush()
         ids = (number.id, connection.id)
-    app = Flask("chat-test", static_folder=str(Path("static/dist").absolute()), static_url_path="/static")
-    app.extensions["patchbay"] = house
-    for module in (chat, chat_page, files, updates):
-        app.register_blueprint(module.blueprint)
-    yield ChatHouse(house, app, *ids)
+    yield ChatHouse(house, create_app(house), *ids)
     database.close()

@@ -52,6 +52,7 @@ class WebChat(Channel):
     title: ClassVar[str] = "Web chat"
     address_kind: ClassVar[str] = "visitor"  # "user" for those a host page signs for
     policy: ClassVar[SendPolicy] = SendPolicy(local=True)
+    opts_out: ClassVar[bool] = False  # a visitor who types STOP came to us; they leave by closing the page
     secret_fields: ClassVar[tuple[str, ...]] = ("identity_secret",)
 
     def send(self, connection: ConnectionInfo, outgoing: OutgoingMessage, http: Http) -> Sent:

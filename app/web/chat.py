@@ -80,7 +80,8 @@ def visit(name: str) -> Response:
             house, chat, text_field(body, "token", 4_096), text_field(body, "user", 8_192), now(session)
         )
         seen = look(session, house.key, _place(chat, visitor))
-    return _answer(token=write_token(house.key, visitor), user=visitor.is_user, name=visitor.name, **_shown(seen))
+    who = {"visitor": f"{visitor.kind}:{visitor.address}", "user": visitor.is_user, "name": visitor.name}
+    return _answer(token=write_token(house.key, visitor), **who, **_shown(seen))
 
 
 @blueprint.post("/chat/<name>/tickets")

@@ -1,12 +1,12 @@
 """Finds the chat widget a request is for, with all that its doors need to know of it."""
 
-import json
 from dataclasses import dataclass, field
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.channels.web_chat import ChatSettings, WebChat, read_settings
+from app.directory import open_connection
 from app.models.conversation import Connection, Number
 from app.models.system import Installation
 from app.sealing import SecretKey
@@ -25,14 +25,11 @@ class Chat:
     connection_id: int
     settings: ChatSettings
     title: str
-    sealed: bytes | None = field(repr=False)
+    connection: Connection = field(repr=False)
 
     def identity_secret(self, key: SecretKey) -> str:
         """The secret that host pages sign with; empty when none is set."""
-        if not self.sealed:
-            return ""
-        opened = json.loads(key.open(f"connection:{self.connection_id}", self.sealed))
-        return str(opened.get("identity_secret") or "")
+        return open_connection(self.connection, key, "").secrets.get("identity_secret", "")
 
 
 def find_chat(session: Session, name: str) -> Chat | None:
@@ -53,7 +50,7 @@ def find_chat(session: Session, name: str) -> Chat | None:
         connection_id=connection.id,
         settings=settings,
         title=title,
-        sealed=connection.sealed,
+        connection=connection,
     )
 
 

@@ -72,7 +72,7 @@ class Stream:
                     beat_at = time.monotonic() + _KEEP_ALIVE_SECONDS
                 conversation_id = seen.conversation_id
             if time.monotonic() >= beat_at:
-                yield ": still here\n\n"
+                yield ": still here\nevent: beat\ndata: 0\n\n"  # a page cannot see a comment, and must notice silence
                 beat_at = time.monotonic() + _KEEP_ALIVE_SECONDS
             self.changes.wait(conversation_id, _LOOK_SECONDS)
 
