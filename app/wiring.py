@@ -1,27 +1,34 @@
 """Builds the house of a process from its settings, and refuses to work in one that is not in order."""
 
-from sqlalchemy import select
+from pathlib import Path
 
-from app.config import Settings
+from sqlalchemy import make_url, select
+
+from app.channels.registry import ChannelsClash, channels
+from app.config import SettingError, Settings
 from app.db import Database
 from app.house import House
 from app.lanes import Lanes
 from app.migrating import WrongSchema, require_current_schema
 from app.models import Installation
 from app.outgoing import Guarded
-from app.sealing import SecretKey
+from app.sealing import KeyUnusable, SecretKey
+from flows.errors import RegistryError
 from flows.limits import Limits
 from flows.registry import Registry
 
 STEP_PACKAGES = ("steps",)
+START_REFUSALS = (SettingError, WrongSchema, KeyUnusable, RegistryError, ChannelsClash)
+"""Why a process must not start; each says in one sentence what to do."""
 
 
 def build_house(settings: Settings) -> House:
     """Everything a door needs; `leave_house` gives it back.
 
-    Raises: WrongSchema, app.sealing.KeyUnusable, flows.errors.RegistryError, each with one sentence that says what to
-    do; sqlalchemy.exc.OperationalError when there is no database.
+    Raises: one of START_REFUSALS; sqlalchemy.exc.OperationalError when there is no database.
     """
+    channels()
+    _refuse_missing_file(settings)
     database = Database.connect(settings)
     try:
         require_current_schema(database)
@@ -37,6 +44,15 @@ def build_house(settings: Settings) -> House:
     except BaseException:
         database.close()
         raise
+
+
+def _refuse_missing_file(settings: Settings) -> None:
+    """SQLite would make an empty file of that name, and the next start would take it for a database."""
+    url = make_url(settings.effective_database_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        raise WrongSchema(
+            "There is no database yet: run `patchbay migrate` once, or start everything by `patchbay run`."
+        )
 
 
 def leave_house(house: House) -> None:

@@ -47,6 +47,11 @@ def find_flow(session: Session, key: str, *, locked: bool = False) -> FlowRow:
     return found
 
 
+def flow_id_of(session: Session, name: str) -> int:
+    """The id of the flow of that name, 0 when there is none."""
+    return session.scalar(select(FlowRow.id).where(FlowRow.name == name)) or 0
+
+
 def create(session: Session, flow: Flow, author: str) -> Draft:
     """A new flow with its first revision. Raises: Conflict when another flow has the name."""
     _refuse_taken_name(session, flow.name, 0)

@@ -125,7 +125,7 @@ def _sentence(error: ValidationError, schema: Mapping[str, Any], limit: Any) -> 
 
 def _name(root: Mapping[str, Any], config: Any, path: Sequence[str | int]) -> str:
     """What a person calls a place: the innermost title, and the entry of the list it stands in."""
-    schema, value, name, entry = root, config, "this step", ""
+    schema, value, name, entry = root, config, str(root.get("title") or "this step"), ""
     for part in path:
         if isinstance(part, int):
             schema, entry = schema.get("items", {}), f"entry {part + 1} of {name}"

@@ -1,0 +1,161 @@
+"""The command line: `patchbay COMMAND`, also `python -m app.cli COMMAND`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy.exc import OperationalError
+
+from app.accounts.tokens import create_token
+from app.config import Settings
+from app.consistency import breaches
+from app.db import DatabaseUnavailable
+from app.errors import DomainError
+from app.flow_files import check_file
+from app.house import House
+from app.launch.commands import web_arguments
+from app.launch.launcher import launch
+from app.launch.preflight import CannotStart, check_sqlite, make_data_folder
+from app.log_lines import write_json_lines
+from app.seeding import prepare
+from app.sweeper import main as sweep_forever
+from app.wiring import START_REFUSALS, build_house, leave_house
+from app.worker import main as work_forever
+from flows.errors import FlowError
+
+Command = Callable[[Settings, argparse.Namespace], int]
+_REFUSALS = (*START_REFUSALS, CannotStart, DomainError, FlowError, DatabaseUnavailable)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; the exit code. What cannot be done is said in one sentence on standard error."""
+    given = _reader().parse_args(arguments)
+    command: Command = given.command
+    try:
+        return command(Settings.from_environment(os.environ), given)
+    except _REFUSALS as reason:
+        return _refuse(str(reason))
+    except OperationalError as problem:
+        why = str(problem.orig).strip().partition("\n")[0]
+        return _refuse(f"The database cannot be reached or written ({why}): look at DATABASE_URL and PATCHBAY_DATA.")
+    except OSError as problem:
+        return _refuse(f"{problem.filename or 'A file'}: {problem.strerror or problem}.")
+
+
+def _reader() -> argparse.ArgumentParser:
+    reader = argparse.ArgumentParser(prog="patchbay", description="Answers calls and messages by published flows.")
+    commands = reader.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, command: Command, help_text: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=help_text, description=help_text)
+        made.set_defaults(command=command)
+        return made
+
+    add("run", _run, "start everything on this machine, until Ctrl-C")
+    add("web", _web, "serve web alone")
+    add("worker", _work, "take turns and send messages")
+    add("sweep", _sweep, "wake whatever is due, once a second")
+    add("migrate", _migrate, "bring the database up to date; fill an empty one")
+    add("token", _token, "make an API token and print it once").add_argument("name", metavar="NAME")
+    add("consistency", _consistency, "print each state of the database that must not be; exit 1 if there is one")
+    _add_flows(commands.add_parser("flows", help="what to do with a flow in a file"))
+    return reader
+
+
+def _add_flows(reader: argparse.ArgumentParser) -> None:
+    commands = reader.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    checking = commands.add_parser("check", help="print all findings about a flow; exit 1 if one is blocking")
+    checking.add_argument("file", metavar="FILE", type=Path)
+    checking.set_defaults(command=_check)
+
+
+def _run(settings: Settings, _: argparse.Namespace) -> int:
+    return launch(settings, prepare=_prepared)
+
+
+def _prepared(settings: Settings) -> Sequence[str]:
+    """Raises: CannotStart, whatever keeps the database from being ready."""
+    try:
+        return prepare(settings)
+    except (*START_REFUSALS, DomainError, FlowError) as reason:
+        raise CannotStart(str(reason)) from None
+    except OperationalError as problem:
+        why = str(problem.orig).strip().partition("\n")[0]
+        raise CannotStart(f"The database cannot be reached or written ({why}): look at DATABASE_URL.") from None
+
+
+def _web(settings: Settings, _: argparse.Namespace) -> int:
+    _require_order(settings)
+    arguments = web_arguments()
+    os.execv(arguments[0], arguments)  # noqa: S606  our own Python; there is no shell
+
+
+def _work(settings: Settings, _: argparse.Namespace) -> int:
+    write_json_lines()
+    _require_order(settings)
+    return work_forever(settings)
+
+
+def _sweep(settings: Settings, _: argparse.Namespace) -> int:
+    write_json_lines()
+    _require_order(settings)
+    return sweep_forever(settings)
+
+
+def _migrate(settings: Settings, _: argparse.Namespace) -> int:
+    make_data_folder(settings.data_folder)
+    check_sqlite(settings)
+    _print(["The database is up to date.", *prepare(settings)])
+    return 0
+
+
+def _token(settings: Settings, given: argparse.Namespace) -> int:
+    with _house(settings) as house, house.database.transaction() as session:
+        text = create_token(session, given.name, "command line")
+    _print([text])
+    return 0
+
+
+def _check(settings: Settings, given: argparse.Namespace) -> int:
+    found = check_file(settings, given.file)
+    _print(found.lines)
+    return 1 if found.blocks else 0
+
+
+def _consistency(settings: Settings, _: argparse.Namespace) -> int:
+    with _house(settings) as house, house.database.reading() as session:
+        found = breaches(session)
+    _print([str(breach) for breach in found] or ["No breach was found."])
+    return 1 if found else 0
+
+
+@contextmanager
+def _house(settings: Settings) -> Iterator[House]:
+    """The house of one command."""
+    house = build_house(settings)
+    try:
+        yield house
+    finally:
+        leave_house(house)
+
+
+def _require_order(settings: Settings) -> None:
+    """Says in one sentence what is wrong before processes are made that would say it again and again."""
+    leave_house(build_house(settings))
+
+
+def _print(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(line, flush=True)
+
+
+def _refuse(sentence: str) -> int:
+    print(f"patchbay: {sentence}", file=sys.stderr, flush=True)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

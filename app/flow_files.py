@@ -1,0 +1,54 @@
+"""Checks a flow that lies in a file: against this installation where there is one, else without its names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.exc import OperationalError
+
+from app import publishing
+from app.config import Settings
+from app.wiring import START_REFUSALS, STEP_PACKAGES, build_house, leave_house
+from flows import document
+from flows.check import Finding, InstallationNames, blocks, check
+from flows.document import Flow
+from flows.registry import Registry
+
+_NEED_NAMES = frozenset({"missing_reference", "number_unsuitable"})
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The findings as lines to print, and whether one prevents publishing."""
+
+    lines: Sequence[str]
+    blocks: bool
+
+
+def check_file(settings: Settings, path: Path) -> Checked:
+    """Raises: OSError when the file cannot be read; flows.errors.DocumentError when it is no flow."""
+    flow = document.read(path.read_bytes())
+    note = ""
+    try:
+        findings = _here(settings, flow)
+    except (*START_REFUSALS, OperationalError):
+        note = "Without an installation: names of numbers, queues, credentials and constants were not looked up."
+        found = check(flow, Registry.discover(STEP_PACKAGES), InstallationNames())
+        findings = [finding for finding in found if finding.code not in _NEED_NAMES]
+    lines = [_line(finding) for finding in findings] or [f"“{flow.name}” has no findings."]
+    return Checked([*lines, *([note] if note else [])], blocks(findings))
+
+
+def _here(settings: Settings, flow: Flow) -> list[Finding]:
+    """As if it replaced the flow of its name."""
+    house = build_house(settings)
+    try:
+        with house.database.reading() as session:
+            return publishing.findings(session, house, publishing.flow_id_of(session, flow.name), flow)
+    finally:
+        leave_house(house)
+
+
+def _line(finding: Finding) -> str:
+    place = " ".join(part for part in (finding.step, finding.field) if part)
+    return f"{finding.severity}: {f'{place}: ' if place else ''}{finding.sentence} {finding.mend}".rstrip()

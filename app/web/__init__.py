@@ -1,0 +1,48 @@
+"""The web application: all doors, behind one guard."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from flask import Flask
+
+from app.config import Settings
+from app.house import House
+from app.log_lines import write_json_lines
+from app.runner.taking import take_one
+from app.web import chat, chat_page, files, hooks, pages, updates
+from app.web.api import BLUEPRINTS
+from app.web.errors import handle_errors
+from app.web.guard import keep_guard
+from app.wiring import START_REFUSALS, build_house
+
+DIST: Final = Path(__file__).resolve().parents[2] / "static" / "dist"
+
+
+def create_app(house: House | None = None) -> Flask:
+    """The application over this house, or over the one that the environment describes.
+
+    Raises: SystemExit with one sentence when the environment's house is not in order.
+    """
+    if house is not None:
+        return _application(house)
+    write_json_lines()
+    try:
+        app = _application(build_house(Settings.from_environment(os.environ)))
+    except START_REFUSALS as reason:
+        raise SystemExit(f"patchbay: {reason}") from None
+    hooks.keep_ready(app)
+    return app
+
+
+def _application(house: House) -> Flask:
+    app = Flask("patchbay", static_folder=str(DIST), static_url_path="/static")
+    app.extensions["patchbay"] = house
+    app.extensions["patchbay.take_one"] = take_one
+    keep_guard(app)
+    handle_errors(app)
+    for module in (chat, chat_page, files, hooks, pages, updates):
+        app.register_blueprint(module.blueprint)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    return app

@@ -1,0 +1,181 @@
+"""A door of the API: its route, its schemas and its docstring in one place; the OpenAPI document is made from these."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from flask import Blueprint, Response, current_app, g, jsonify, request
+
+from app.errors import Invalid
+from app.house import House
+from app.web.chat_refusals import Refusal
+from flows import form, plain_json
+from flows.limits import Limits
+from flows.values import clean_text
+
+PREFIX: Final = "/api/v1"
+Json = Any
+Schema = Mapping[str, Any]
+Answer = Mapping[str, Json] | Response
+View = Callable[..., Answer]
+
+MOST_BODY_BYTES: Final = 1_000_000
+# A document's own bounds are the engine's; around it an envelope of some levels is allowed.
+_ENVELOPE: Final = replace(Limits(), document_bytes=MOST_BODY_BYTES, document_depth=Limits().document_depth + 4)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request, checked: the house, whose token it is, and the body and query as their schemas allow them."""
+
+    house: House
+    who: str
+    body: Mapping[str, Json]
+    query: Mapping[str, Json]
+
+
+@dataclass(frozen=True)
+class Door:
+    """One route of the API."""
+
+    method: str
+    path: str
+    view: View
+    body: Schema | None
+    query: Schema
+    status: int
+
+    @property
+    def summary(self) -> str:
+        """The docstring's first line."""
+        return (self.view.__doc__ or "").strip().partition("\n")[0]
+
+
+class Noun:
+    """The doors of one noun. Its methods decorate `view(asked, **path) -> plain data or a Response`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.blueprint = Blueprint(f"api_{name}", __name__, url_prefix=PREFIX)
+        self.doors: list[Door] = []
+
+    def get(self, path: str, query: Mapping[str, Schema] | None = None) -> Callable[[View], View]:
+        """A door that only reads."""
+        return self._door("GET", path, None, query, 200)
+
+    def post(self, path: str, body: Schema | None = None, status: int = 200) -> Callable[[View], View]:
+        """A door that does something."""
+        return self._door("POST", path, body, None, status)
+
+    def put(self, path: str, body: Schema) -> Callable[[View], View]:
+        """A door that replaces something."""
+        return self._door("PUT", path, body, None, 200)
+
+    def patch(self, path: str, body: Schema) -> Callable[[View], View]:
+        """A door that changes the named fields."""
+        return self._door("PATCH", path, body, None, 200)
+
+    def delete(self, path: str) -> Callable[[View], View]:
+        """A door that ends something."""
+        return self._door("DELETE", path, None, None, 200)
+
+    def _door(
+        self, method: str, path: str, body: Schema | None, query: Mapping[str, Schema] | None, status: int
+    ) -> Callable[[View], View]:
+        def decorate(view: View) -> View:
+            door = Door(method, path, view, body, fields(query or {}), status)
+            self.doors.append(door)
+
+            def enter(**path_values: Json) -> Response:
+                cleaned = {name: _cleaned(value) for name, value in path_values.items()}
+                answer = view(_asked(door), **cleaned)
+                if isinstance(answer, Response):
+                    return answer
+                response = jsonify(answer)
+                response.status_code = door.status
+                return response
+
+            endpoint = f"{method.lower()}_{view.__name__}"
+            self.blueprint.add_url_rule(path, endpoint, enter, methods=[method], provide_automatic_options=False)
+            return view
+
+        return decorate
+
+
+def fields(properties: Mapping[str, Schema], *required: str) -> Schema:
+    """An object with these fields and no others."""
+    return {
+        "type": "object",
+        "title": "this request",  # what a sentence about it calls it
+        "additionalProperties": False,
+        "properties": dict(properties),
+        "required": list(required),
+    }
+
+
+def text(most: int = 200, least: int = 0) -> Schema:
+    """A text of so many characters."""
+    return {"type": "string", "maxLength": most, **({"minLength": least} if least else {})}
+
+
+def whole(least: int = 0, most: int = 2**53) -> Schema:
+    """A whole number."""
+    return {"type": "integer", "minimum": least, "maximum": most}
+
+
+def one_of(*words: str) -> Schema:
+    """One of a few words."""
+    return {"type": "string", "enum": list(words)}
+
+
+YES_NO: Final[Schema] = {"type": "boolean"}
+NAME: Final[Schema] = text(80, 1)
+
+
+def _asked(door: Door) -> Asked:
+    house: House = current_app.extensions["patchbay"]
+    return Asked(house, g.who, _body(door), _query(door))
+
+
+def _body(door: Door) -> Mapping[str, Json]:
+    if door.body is None:
+        if request.content_length:
+            raise Refusal(400, "no_body", "This door takes no body: send none.")
+        return {}
+    if request.mimetype != "application/json":
+        raise Refusal(
+            415, "not_json", f"The body is {request.mimetype or 'of no named type'}: send it as application/json."
+        )
+    data = plain_json.normalised(plain_json.parse(request.get_data(cache=False), _ENVELOPE), _ENVELOPE)
+    _hold(door.body, data, "body")
+    if not isinstance(data, dict):
+        raise Invalid("The body needs to be an object.", "bad_body")
+    return data
+
+
+def _query(door: Door) -> Mapping[str, Json]:
+    known = door.query["properties"]
+    data = {name: _converted(_cleaned(value), known.get(name, {}).get("type")) for name, value in request.args.items()}
+    _hold(door.query, data, "query")
+    return data
+
+
+def _cleaned(value: Json) -> Json:
+    return clean_text(value) if isinstance(value, str) else value
+
+
+def _converted(value: str, kind: str | None) -> Json:
+    if kind == "integer" and value.isascii() and value.isdecimal() and len(value) < 20:
+        return int(value)
+    if kind == "boolean" and value in {"true", "false"}:
+        return value == "true"
+    return value
+
+
+def _hold(schema: Schema, data: Json, where: str) -> None:
+    """Raises: Invalid with a sentence for each fault."""
+    faults = form.validate(schema, data)
+    if faults:
+        sentence = " ".join(fault.sentence for fault in faults[:5])
+        details = [{"path": fault.path, "sentence": fault.sentence} for fault in faults[:50]]
+        raise Invalid(sentence, f"bad_{where}", {"faults": details})

@@ -1,0 +1,155 @@
+"""The API's flows: drafts are created, read, saved, checked, exported and imported."""
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import Response
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import publishing
+from app.house import House
+from app.models import FlowRow, Revision, Version
+from app.publishing import Draft
+from app.web.api.doors import NAME, Asked, Noun, Schema, fields, whole
+from app.web.api.lists import PAGE, page, wanted
+from flows import document
+from flows.document import Flow
+
+noun = Noun("flows")
+
+_DOCUMENT: Schema = {"type": "object"}  # the engine's reader says what may stand in it
+_REVISION = {"revision": whole(1)}
+
+
+@noun.get("/flows", PAGE)
+def list_flows(asked: Asked) -> dict[str, Any]:
+    """All flows, by the order of their making."""
+    with asked.house.database.reading() as session:
+        rows = session.scalars(
+            select(FlowRow)
+            .where(FlowRow.id > asked.query.get("after", 0))
+            .order_by(FlowRow.id)
+            .limit(wanted(asked.query))
+        ).all()
+        live = set(session.scalars(select(Version.flow_id).where(Version.flow_id.in_([row.id for row in rows]))))
+        return page(rows, asked.query, lambda row: {**_flow_data(row), "published": row.id in live}, lambda row: row.id)
+
+
+@noun.post("/flows", fields({"name": NAME, "document": _DOCUMENT}), status=201)
+def create_flow(asked: Asked) -> dict[str, Any]:
+    """A new flow: an empty one of that name, or this document."""
+    given = asked.body.get("document")
+    flow = document.from_data(given if given is not None else _empty(asked.body.get("name", "")), asked.house.limits)
+    if given is not None and asked.body.get("name", flow.name) != flow.name:
+        flow = document.from_data({**document.to_data(flow), "name": asked.body["name"]}, asked.house.limits)
+    with asked.house.database.transaction() as session:
+        return _draft_data(session, asked.house, publishing.create(session, flow, asked.who))
+
+
+@noun.get("/flows/<flow>", _REVISION)
+def read_flow(asked: Asked, flow: str) -> dict[str, Any]:
+    """A flow's draft with all findings; an earlier revision by its number."""
+    with asked.house.database.reading() as session:
+        row = publishing.find_flow(session, flow)
+        return _draft_data(session, asked.house, publishing.read(session, row, asked.query.get("revision", 0)))
+
+
+@noun.put("/flows/<flow>", fields({"document": _DOCUMENT, "base": whole(1)}, "document", "base"))
+def save_flow(asked: Asked, flow: str) -> dict[str, Any]:
+    """Saves a draft made on revision `base`, merged with what others saved since; 409 where both changed a field."""
+    changed = document.from_data(asked.body["document"], asked.house.limits)
+    with asked.house.database.transaction() as session:
+        row = publishing.find_flow(session, flow, locked=True)
+        draft = publishing.save(session, row, changed, asked.body["base"], asked.who)
+        return _draft_data(session, asked.house, draft)
+
+
+@noun.get("/flows/<flow>/revisions", PAGE)
+def list_revisions(asked: Asked, flow: str) -> dict[str, Any]:
+    """All revisions of a draft, the newest first."""
+    with asked.house.database.reading() as session:
+        row = publishing.find_flow(session, flow)
+        rows = session.scalars(
+            select(Revision)
+            .where(Revision.flow_id == row.id, Revision.number < (asked.query.get("after") or row.latest_revision + 1))
+            .order_by(Revision.number.desc())
+            .limit(wanted(asked.query))
+        ).all()
+    return page(rows, asked.query, _revision_data, lambda one: one.number)
+
+
+@noun.post("/flows/<flow>/check", fields({"document": _DOCUMENT}))
+def check_flow(asked: Asked, flow: str) -> dict[str, Any]:
+    """All findings about a draft, or about this document in its place; nothing is saved."""
+    with asked.house.database.reading() as session:
+        row = publishing.find_flow(session, flow)
+        given = asked.body.get("document")
+        read = publishing.read(session, row).flow if given is None else document.from_data(given, asked.house.limits)
+        return {"findings": findings_data(session, asked.house, row.id, read)}
+
+
+@noun.get("/flows/<flow>/export", {**_REVISION, "version": whole(1)})
+def export_flow(asked: Asked, flow: str) -> Response:
+    """The draft, a revision or a version as a file, byte for byte as it is stored."""
+    with asked.house.database.reading() as session:
+        row = publishing.find_flow(session, flow)
+        if "version" in asked.query:
+            stored = publishing.read_version(session, row, asked.query["version"]).document
+        else:
+            stored = document.write(publishing.read(session, row, asked.query.get("revision", 0)).flow)
+    response = Response(stored, mimetype="application/json")
+    response.headers["Content-Disposition"] = f'attachment; filename="flow-{row.id}.json"'
+    return response
+
+
+@noun.post("/flows/import", fields({"document": _DOCUMENT}, "document"), status=201)
+def import_flow(asked: Asked) -> dict[str, Any]:
+    """A flow from a file as a new flow, or as the next revision of the flow that has its name."""
+    flow = document.from_data(asked.body["document"], asked.house.limits)
+    with asked.house.database.transaction() as session:
+        known = session.scalar(select(FlowRow).where(FlowRow.name == flow.name).with_for_update())
+        if known is None:
+            draft = publishing.create(session, flow, asked.who)
+        else:
+            draft = publishing.save(session, known, flow, known.latest_revision, asked.who)
+        return _draft_data(session, asked.house, draft)
+
+
+def findings_data(session: Session, house: House, flow_id: int, flow: Flow) -> list[dict[str, Any]]:
+    """The findings as plain data."""
+    return [asdict(finding) for finding in publishing.findings(session, house, flow_id, flow)]
+
+
+def _flow_data(row: FlowRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "revision": row.latest_revision,
+        "created_at": row.created_at.isoformat(),
+    }
+
+
+def _draft_data(session: Session, house: House, draft: Draft) -> dict[str, Any]:
+    return {
+        "id": draft.flow_id,
+        "name": draft.name,
+        "revision": draft.revision,
+        "author": draft.author,
+        "saved_at": draft.saved_at.isoformat(),
+        "document": document.to_data(draft.flow),
+        "findings": findings_data(session, house, draft.flow_id, draft.flow),
+    }
+
+
+def _revision_data(row: Revision) -> dict[str, Any]:
+    return {
+        "revision": row.number,
+        "base": row.base_number,
+        "author": row.author,
+        "saved_at": row.created_at.isoformat(),
+    }
+
+
+def _empty(name: str) -> dict[str, Any]:
+    return {"format": 1, "name": name, "languages": ["en"], "steps": {}}
