@@ -26,6 +26,7 @@ from flows.form import (
     yes_no,
 )
 from flows.patterns import matches_pattern
+from flows.phrase_mode import PHRASE_MODE
 from flows.phrases import contains_phrase
 from flows.values import TypeMismatch, Value, ValueType, convert, same_text
 
@@ -116,7 +117,10 @@ ANSWER: Schema = variants(
         "choice": (
             "One of several",
             record(
-                {"choices": rows("Choices", "Each choice is an exit.", _CHOICE, minimum=1, maximum=40)},
+                {
+                    "choices": rows("Choices", "Each choice is an exit.", _CHOICE, minimum=1, maximum=40),
+                    "mode": PHRASE_MODE,
+                },
                 required=["choices"],
             ),
         ),
@@ -223,6 +227,6 @@ def _choice(context: Context, answer: Mapping[str, Any], message: MessageReceive
         if words == str(position) or any(same_text(words, label) for label in labels):
             return str(row["id"])
     for row in choices:
-        if any(contains_phrase(words, phrase, "inflected", context.language) for phrase in row.get("phrases", ())):
+        if any(contains_phrase(words, phrase, answer["mode"], context.language) for phrase in row.get("phrases", ())):
             return str(row["id"])
     raise NotAccepted("This is none of the choices.")

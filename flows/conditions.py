@@ -7,6 +7,7 @@ from flows.comparing import OPERATORS, UNIT_SECONDS, Comparison, Condition, comp
 from flows.context import Context
 from flows.expression import Template
 from flows.form import Schema, advanced, choice, record, rows, text, value, variants, yes_no
+from flows.phrase_mode import PHRASE_MODE
 from flows.values import TypeMismatch, Value, convert, type_of
 
 _TITLES = {
@@ -16,12 +17,6 @@ _TITLES = {
     "boolean": "Yes or no",
     "list": "List",
     "any": "Anything",
-}
-_MODES = {
-    "phrase": "The phrase",
-    "word": "All its words",
-    "prefix": "Words that begin so",
-    "inflected": "Any form of its words",
 }
 _HIDDEN = "(hidden)"
 
@@ -36,10 +31,8 @@ _FIELDS: Mapping[str, Mapping[str, Schema]] = {
         "operand": _OPERAND,
         "operands": _OPERANDS,
         "exact": _EXACT,
-        "mode": advanced(
-            choice("Phrases match", "How “contains phrase” looks for its words.", _MODES, default="phrase")
-        ),
-        "language": advanced(text("Language", "Of “any form of its words”; empty means the contact's.", default="")),
+        "mode": PHRASE_MODE,
+        "language": advanced(text("Language", "Of “these words in any form”; empty means the contact's.", default="")),
     },
     "number": {"operand": _OPERAND, "operand_to": value("Up to", "The upper end of “between”.")},
     "date": {

@@ -8,6 +8,7 @@ from flows.context import Context
 from flows.event import MessageReceived, message_values
 from flows.expression import ExpressionError
 from flows.form import advanced, choice, filled, length, named, record, rows, text, unique, value, whole, yes_no
+from flows.phrase_mode import PHRASE_MODE
 from flows.phrases import contains_phrase
 from flows.step import Claim, Config, Example, Json, Medium, Outcome, Problem, Take, Trigger
 from flows.values import TooLarge
@@ -16,12 +17,6 @@ _MATCH = {
     "any": "Any message",
     "keywords": "Messages with certain words",
     "expression": "Messages for which an expression says yes",
-}
-_MODES = {
-    "phrase": "The phrase",
-    "word": "All its words",
-    "prefix": "Words that begin so",
-    "inflected": "Any form of its words",
 }
 # Keywords come before any (DESIGN §4); an author's expression is as deliberate, but looser.
 _BY_KEYWORD, _BY_EXPRESSION, _ANY = 2_000, 1_000, 0
@@ -58,7 +53,7 @@ class IncomingMessageTrigger(Trigger):
                     maximum=500,
                 )
             ),
-            "mode": advanced(choice("Words match", "How the words are looked for.", _MODES, default="phrase")),
+            "mode": PHRASE_MODE,
             "expression": advanced(
                 value("Expression", "{{ … }} that gives yes or no, such as {{ message.media | length > 0 }}.")
             ),

@@ -8,6 +8,7 @@ from flows.context import Context
 from flows.effect import Gather, Say
 from flows.event import Event, KeysPressed, TimerFired
 from flows.form import advanced, choice, exit_id, filled, localised, record, rows, seconds, text, unique, whole
+from flows.phrase_mode import PHRASE_MODE
 from flows.phrases import contains_phrase
 from flows.step import Config, Example, Exit, Group, Json, Medium, Outcome, Problem, Step, Take, Wait
 from flows.voice import VOICE_ERRORS, spoken
@@ -62,6 +63,7 @@ class MenuStep(Step):
             "invalid_text": localised(
                 "After a wrong choice", "Said before the prompt is repeated after another key or word."
             ),
+            "mode": PHRASE_MODE,
             "voice": advanced(
                 text("Voice", "The name of a voice of your provider; empty means its own choice.", default="")
             ),
@@ -182,7 +184,7 @@ class MenuStep(Step):
         happened = event.happened if isinstance(event.happened, KeysPressed) else KeysPressed()
         config = filled(self.schema, context.config)
         heard = {"digits": happened.digits, "speech": happened.speech, "confidence": happened.confidence}
-        if row := _chosen(config["choices"], happened, context.language):
+        if row := _chosen(config, happened, context.language):
             return Take(_exit(row), why=heard)
         silent = not happened.digits and not happened.speech.strip()
         attempt: int = context.kept["attempt"]
@@ -216,16 +218,12 @@ def _exit(row: Mapping[str, Any]) -> str:
     return f"key_{KEYS[row['key']]}" if row.get("key") in KEYS else str(row.get("id", ""))
 
 
-def _chosen(rows: Sequence[Mapping[str, Any]], happened: KeysPressed, language: str) -> Mapping[str, Any] | None:
+def _chosen(config: Mapping[str, Any], happened: KeysPressed, language: str) -> Mapping[str, Any] | None:
+    rows, mode = config["choices"], config["mode"]
     if happened.digits:
         return next((row for row in rows if row.get("key") == happened.digits), None)
     said = happened.speech
     return next(
-        (
-            row
-            for row in rows
-            for phrase in row.get("phrases", ())
-            if contains_phrase(said, phrase, "inflected", language)
-        ),
+        (row for row in rows for phrase in row.get("phrases", ()) if contains_phrase(said, phrase, mode, language)),
         None,
     )

@@ -28,7 +28,7 @@ LEAVES: list[tuple[Sequence[Happening], str | None]] = [
     ([KeysPressed("*")], "key_star"),
     ([KeysPressed("#")], "key_hash"),
     ([KeysPressed(speech="I want to buy something!")], "key_1"),
-    ([KeysPressed(speech="about two invoices")], "invoice"),
+    ([KeysPressed(speech="about my invoice")], "invoice"),
     ([NINE], None),
     ([NINE, KeysPressed("1")], "key_1"),
     ([NINE, NINE], "invalid"),
@@ -94,3 +94,9 @@ def test_a_caller_who_hangs_up_in_a_menu_ends_the_run() -> None:
 )
 def test_choices_that_cannot_work_are_findings(choices: list[dict[str, Any]], codes: list[str]) -> None:
     assert [problem.code for problem in step_of("menu").problems({"choices": choices})] == codes
+
+
+def test_phrases_match_in_any_form_on_wish() -> None:
+    heard = KeysPressed(speech="about two invoices")
+    assert Visit("menu", {**MENU, "mode": "inflected"}, on_call=True).feed(heard).left_by == "invoice"
+    assert Visit("menu", MENU, on_call=True).feed(heard).left_by is None
