@@ -1,4 +1,4 @@
-"""What people do with a conversation, and what happens to them: take over, close, a message that failed for good."""
+"""What people do with a conversation, and what brings it to them: a message or an event that failed for good."""
 
 from app.handled import Entry, Handled
 from app.scene import Scene
@@ -38,3 +38,19 @@ def note_failed_message(handled: Handled, scene: Scene, failed: MessageFailed) -
     if handled.run_id is None and handled.owner != "people":
         handled.owner, handled.state = "people", "open"
         handled.entry = Entry(scene.house.fallback_queue, 0, f"message failed: {failed.kind}", None)
+
+
+def set_aside(handled: Handled, scene: Scene, why: str) -> None:
+    """An event that always fails: people get the conversation, and what comes later goes on."""
+    first = scene.held.events[0]
+    handled.done.remove(first.id)
+    handled.set_aside.append((first.id, why))
+    handled.problems.append(("", "set_aside", f"An event was set aside: {why}."))
+    if scene.held.run is not None:
+        handled.runs.append(ended(scene.held.run, scene.held.version_id, "failed"))
+        handled.cancels_runs.append(int(scene.held.run.id))
+        handled.run_id = None
+    if handled.owner != "people":
+        handled.leaves = ""
+        handled.entry = Entry(scene.house.fallback_queue, 0, why, None)
+    handled.owner, handled.state = "people", "open"

@@ -1,7 +1,7 @@
 """The inbox: whatever happens becomes one row with its place in the conversation, exactly once.
 
-Keeps the first promise of RELIABILITY §3: nothing half-accepted, a repeated webhook is a duplicate and ignored. `seq` is
-taken by an update of the conversation's row in the same transaction, so the order of commits is the order of `seq`.
+Keeps the first promise of RELIABILITY §3: nothing half-accepted, a repeated webhook is a duplicate and ignored. `seq`
+is taken by an update of the conversation's row in the same transaction, so the order of commits is the order of `seq`.
 """
 
 from dataclasses import dataclass, replace
@@ -48,7 +48,7 @@ def put(session: Session, connection_id: int, arrival: Arrival, limits: Limits =
     if before is not None:
         return before
     happened = _cleaned(session, arrival.happened, limits)
-    conversation_id = _conversation(session, connection_id, number_id, reached, arrival.call_id, now)
+    conversation_id = _conversation(session, _Line(connection_id, number_id, arrival.call_id), reached, now)
     new = NewEvent(conversation_id, arrival.provider_id, *_written(happened), reopens=True)
     result = _append(session, connection_id, new)
     if isinstance(happened, MessageReceived) and not result.duplicate:
@@ -105,13 +105,19 @@ def _duplicate(session: Session, connection_id: int, provider_id: str) -> Put | 
     return None if row is None else Put(row.id, row.conversation_id, duplicate=True)
 
 
-def _conversation(
-    session: Session, connection_id: int, number_id: int, reached: Reached, call_id: str, now: int
-) -> int:
+@dataclass(frozen=True)
+class _Line:
+    """The way an arrival came in: through a connection to one of our numbers, and for a call which one."""
+
+    connection_id: int
+    number_id: int
+    call_id: str
+
+
+def _conversation(session: Session, line: _Line, reached: Reached, now: int) -> int:
     """The conversation an arrival belongs to. The address row is locked, so nobody else makes it at the same time."""
-    kind = "call" if call_id else "messages"
-    latest = _latest(session, connection_id, number_id, reached, call_id)
-    if latest is not None and (latest.closed_at is None or call_id or now - latest.closed_at <= _REOPENS_WITHIN):
+    latest = _latest(session, line, reached)
+    if latest is not None and (latest.closed_at is None or line.call_id or now - latest.closed_at <= _REOPENS_WITHIN):
         return int(latest.id)
     return int(
         session.execute(
@@ -124,28 +130,28 @@ def _conversation(
             {
                 "contact": reached.contact_id,
                 "address": reached.address_id,
-                "connection": connection_id,
-                "number": number_id,
-                "kind": kind,
-                "call": call_id or None,
+                "connection": line.connection_id,
+                "number": line.number_id,
+                "kind": "call" if line.call_id else "messages",
+                "call": line.call_id or None,
                 "now": now,
             },
         ).scalar_one()
     )
 
 
-def _latest(session: Session, connection_id: int, number_id: int, reached: Reached, call_id: str) -> Row[Any] | None:
-    if call_id:
+def _latest(session: Session, line: _Line, reached: Reached) -> Row[Any] | None:
+    if line.call_id:
         return session.execute(
             text("SELECT id, closed_at FROM conversations WHERE connection_id = :connection AND call_id = :call"),
-            {"connection": connection_id, "call": call_id},
+            {"connection": line.connection_id, "call": line.call_id},
         ).first()
     return session.execute(
         text(
             "SELECT id, closed_at FROM conversations WHERE contact_id = :contact AND number_id = :number"
             " AND kind = 'messages' ORDER BY id DESC LIMIT 1"
         ),
-        {"contact": reached.contact_id, "number": number_id},
+        {"contact": reached.contact_id, "number": line.number_id},
     ).first()
 
 
@@ -187,7 +193,10 @@ def _store_message(session: Session, put_: Put, happened: MessageReceived, arriv
 def _reported(session: Session, connection_id: int, report: Report) -> Row[Any] | None:
     """The conversation a report is about, and for a message its effect's id and key."""
     if report.call_id:
-        query = "SELECT id AS conversation_id, 0 AS id, '' AS key FROM conversations WHERE connection_id = :c AND call_id = :x"
+        query = (
+            "SELECT id AS conversation_id, 0 AS id, '' AS key FROM conversations"
+            " WHERE connection_id = :c AND call_id = :x"
+        )
         wanted: object = report.call_id
     elif report.effect_id:
         query = "SELECT conversation_id, id, key FROM effects WHERE connection_id = :c AND id = :x"

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from sqlalchemy import text
@@ -44,7 +45,10 @@ class Performer:
         self.cache = AnswerCache()
 
     def perform(self, request: Request, key: str) -> Answer:
-        """The answer, never an exception for what the world does. `key` becomes the Idempotency-Key of unsafe methods."""
+        """The answer, never an exception for what the world does.
+
+        `key` becomes the Idempotency-Key of unsafe methods.
+        """
         match request:
             case HttpRequest():
                 return self._http_answer(request, key)
@@ -66,66 +70,57 @@ class Performer:
         except CredentialRefused as refused:
             return HttpAnswer(error="secret_missing", message=str(refused))
         secrets = secrets_of(credential) if credential else ()
-        cached = cache_key(request.method, request.url, request.headers, request.credential or None)
-        if request.cache_seconds and (kept := self.cache.get(cached)) is not None:
-            return _answer(kept, started, 0, secrets, from_cache=True)
         headers = dict(request.headers)
         if request.method not in IDEMPOTENT:
             headers["Idempotency-Key"] = key
-        return self._attempts(request, headers, secret_headers, secrets, cached, started)
+        exchange = _Exchange(request, headers, secret_headers, secrets, started)
+        cached = cache_key(request.method, request.url, request.headers, request.credential or None)
+        if request.cache_seconds and (kept := self.cache.get(cached)) is not None:
+            return exchange.answered(kept, 0, from_cache=True)
+        return self._attempts(exchange, cached)
 
-    def _attempts(
-        self,
-        request: HttpRequest,
-        headers: dict[str, str],
-        secret_headers: Mapping[str, str],
-        secrets: tuple[str, ...],
-        cached: str,
-        started: float,
-    ) -> HttpAnswer:
+    def _attempts(self, exchange: "_Exchange", cached: str) -> HttpAnswer:
         """The request and its repeats, all inside one time limit."""
-        origin = "{0.scheme}://{0.netloc}".format(urlsplit(request.url))
-        repeatable = request.method in IDEMPOTENT or request.may_be_repeated
+        request = exchange.request
         back_off, attempt = request.retries.back_off_seconds, 0
         while True:
             attempt += 1
-            left = request.timeout_seconds - (time.monotonic() - started)
-            if not self.breaker.allows(origin):
+            left = request.timeout_seconds - exchange.seconds()
+            if not self.breaker.allows(exchange.origin):
                 return HttpAnswer(
                     error="circuit_open",
-                    message=f"{origin} has failed several times in a row and is spared for a moment.",
+                    message=f"{exchange.origin} has failed several times in a row and is spared for a moment.",
                     retryable=True,
                     attempts=attempt - 1,
                 )
-            answer = self._once(request, headers, secret_headers, left, origin)
+            answer = self._once(exchange, left)
             again = attempt <= request.retries.count and left - back_off > 0.05
             if isinstance(answer, OutgoingAnswer):
-                if again and repeatable and answer.status in request.retries.statuses:
+                if again and exchange.repeatable and answer.status in request.retries.statuses:
                     time.sleep(back_off)
                     back_off *= 2
                     continue
                 if request.cache_seconds and answer.status < 400:
                     self.cache.put(cached, answer, request.cache_seconds)
-                return _answer(answer, started, attempt, secrets)
-            if again and answer.retryable and (repeatable or not answer.may_have_arrived):
+                return exchange.answered(answer, attempt)
+            if again and answer.retryable and (exchange.repeatable or not answer.may_have_arrived):
                 time.sleep(back_off)
                 back_off *= 2
                 continue
-            return _error(answer, request, started, attempt, secrets, repeatable)
+            return exchange.failed(answer, attempt)
 
-    def _once(
-        self, request: HttpRequest, headers: dict[str, str], secret_headers: Mapping[str, str], left: float, origin: str
-    ) -> OutgoingAnswer | OutgoingError:
+    def _once(self, exchange: "_Exchange", left: float) -> OutgoingAnswer | OutgoingError:
+        request, origin = exchange.request, exchange.origin
         try:
             answer = self._http.send(
                 OutgoingRequest(
                     method=request.method,
                     url=request.url,
-                    headers=headers,
+                    headers=exchange.headers,
                     body=None if request.body is None else request.body.encode(),
                     timeout_seconds=max(left, 0.05),
                     maximum_bytes=request.maximum_bytes,
-                    secret_headers=secret_headers,
+                    secret_headers=exchange.secret_headers,
                 )
             )
         except OutgoingError as error:
@@ -139,8 +134,9 @@ class Performer:
         with self._database.reading() as session:
             row = session.execute(
                 text(
-                    "SELECT q.maximum_length, q.maximum_wait_seconds, q.waiting_text, (SELECT count(*) FROM queue_entries e"
-                    " WHERE e.queue_id = q.id AND e.state = 'waiting') AS waiting FROM queues q WHERE q.name = :name"
+                    "SELECT q.maximum_length, q.maximum_wait_seconds, q.waiting_text,"
+                    " (SELECT count(*) FROM queue_entries e WHERE e.queue_id = q.id AND e.state = 'waiting') AS waiting"
+                    " FROM queues q WHERE q.name = :name"
                 ),
                 {"name": request.queue},
             ).first()
@@ -155,20 +151,57 @@ class Performer:
         )
 
 
-def _answer(
-    answer: OutgoingAnswer, started: float, attempts: int, secrets: tuple[str, ...], from_cache: bool = False
-) -> HttpAnswer:
-    # An API that echoes the request must not carry a secret into the journal, a variable or the trace.
-    clean = _scrubber(secrets)
-    return HttpAnswer(
-        status=answer.status,
-        headers={name: clean(value) for name, value in answer.headers.items()},
-        body=clean(answer.body.decode(_charset(answer), "replace")),
-        size_bytes=len(answer.body),
-        seconds=round(time.monotonic() - started, 4),
-        attempts=attempts,
-        from_cache=from_cache,
-    )
+_KINDS = {"connection_lost": "connect", "bad_address": "blocked_address", "bad_request": "blocked_address"}
+
+
+@dataclass(frozen=True)
+class _Exchange:
+    """A request with all its attempts; `started` is of the monotonic clock."""
+
+    request: HttpRequest
+    headers: Mapping[str, str]
+    secret_headers: Mapping[str, str]
+    secrets: tuple[str, ...]
+    started: float
+
+    @property
+    def origin(self) -> str:
+        """What the breaker spares as a whole."""
+        return "{0.scheme}://{0.netloc}".format(urlsplit(self.request.url))
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the request may arrive twice."""
+        return self.request.method in IDEMPOTENT or self.request.may_be_repeated
+
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return time.monotonic() - self.started
+
+    def answered(self, answer: OutgoingAnswer, attempts: int, *, from_cache: bool = False) -> HttpAnswer:
+        """The provider's answer as data."""
+        # An API that echoes the request must not carry a secret into the journal, a variable or the trace.
+        clean = _scrubber(self.secrets)
+        return HttpAnswer(
+            status=answer.status,
+            headers={name: clean(value) for name, value in answer.headers.items()},
+            body=clean(answer.body.decode(_charset(answer), "replace")),
+            size_bytes=len(answer.body),
+            seconds=round(self.seconds(), 4),
+            attempts=attempts,
+            from_cache=from_cache,
+        )
+
+    def failed(self, error: OutgoingError, attempts: int) -> HttpAnswer:
+        """Why there is no answer, as data."""
+        unknown = error.may_have_arrived and not self.repeatable
+        return HttpAnswer(
+            seconds=round(self.seconds(), 4),
+            attempts=attempts,
+            error="outcome_unknown" if unknown else _KINDS.get(error.kind, error.kind),
+            message=scrub(str(error), self.secrets) if self.secrets else str(error),
+            retryable=error.retryable and not unknown,
+        )
 
 
 def _scrubber(secrets: tuple[str, ...]) -> Callable[[str], str]:
@@ -183,24 +216,3 @@ def _charset(answer: OutgoingAnswer) -> str:
     except LookupError:
         return "utf-8"
     return charset or "utf-8"
-
-
-_KINDS = {"connection_lost": "connect", "bad_address": "blocked_address", "bad_request": "blocked_address"}
-
-
-def _error(
-    error: OutgoingError,
-    request: HttpRequest,
-    started: float,
-    attempts: int,
-    secrets: tuple[str, ...],
-    repeatable: bool,
-) -> HttpAnswer:
-    unknown = error.may_have_arrived and not repeatable
-    return HttpAnswer(
-        seconds=round(time.monotonic() - started, 4),
-        attempts=attempts,
-        error="outcome_unknown" if unknown else _KINDS.get(error.kind, error.kind),
-        message=scrub(str(error), secrets) if secrets else str(error),
-        retryable=error.retryable and not unknown,
-    )

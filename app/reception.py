@@ -23,27 +23,31 @@ class Start:
     run: Run
 
 
-def starts(
-    scene: Scene, event: Event, kind: str, steps: Registry, limits: Limits, *, interrupting: bool
-) -> Start | None:
-    """The best live trigger of this number for the event; with `interrupting`, only keyword triggers that interrupt."""
-    found: list[tuple[bool, int, int, int, Start]] = []
-    for row in scene.held.triggers:
-        by_keyword = row.slot.startswith("keywords")
-        if row.kind != kind or (interrupting and not (by_keyword and row.interrupts)):
-            continue
-        score, start = _try(scene, event, row, steps, limits)
-        if score is not None and start is not None:
-            found.append((by_keyword, row.priority, score, -len(found), start))
-    return max(found, key=lambda one: one[:4])[4] if found else None
+@dataclass(frozen=True)
+class Reception:
+    """Chooses among a number's live triggers, with the steps and limits of this house."""
 
+    steps: Registry
+    limits: Limits
 
-def _try(scene: Scene, event: Event, row: Row[Any], steps: Registry, limits: Limits) -> tuple[int | None, Start | None]:
-    flow = scene.flows[str(row.version_id)]
-    placed = flow.steps.get(row.step)
-    step = steps.get(placed.type) if placed else None
-    if placed is None or not isinstance(step, Trigger):
-        return None, None
-    run = begin(str(row.version_id), flow, row.step, event, event.id)
-    context = Context(flow=flow, step=row.step, config=placed.config, run=run, event=event, limits=limits)
-    return step.matches(placed.config, context), Start(row.version_id, run)
+    def starts(self, scene: Scene, event: Event, kind: str, *, interrupting: bool) -> Start | None:
+        """The best live trigger for the event; with `interrupting`, only keyword triggers that interrupt."""
+        found: list[tuple[bool, int, int, int, Start]] = []
+        for row in scene.held.triggers:
+            by_keyword = row.slot.startswith("keywords")
+            if row.kind != kind or (interrupting and not (by_keyword and row.interrupts)):
+                continue
+            score, start = self._try(scene, event, row)
+            if score is not None and start is not None:
+                found.append((by_keyword, row.priority, score, -len(found), start))
+        return max(found, key=lambda one: one[:4])[4] if found else None
+
+    def _try(self, scene: Scene, event: Event, row: Row[Any]) -> tuple[int | None, Start | None]:
+        flow = scene.flows[str(row.version_id)]
+        placed = flow.steps.get(row.step)
+        step = self.steps.get(placed.type) if placed else None
+        if placed is None or not isinstance(step, Trigger):
+            return None, None
+        run = begin(str(row.version_id), flow, row.step, event, event.id)
+        context = Context(flow=flow, step=row.step, config=placed.config, run=run, event=event, limits=self.limits)
+        return step.matches(placed.config, context), Start(row.version_id, run)

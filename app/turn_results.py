@@ -1,4 +1,4 @@
-"""From a finished turn to what must be committed: run, record, counts, messages, timer, queues and the voice document."""
+"""From a finished turn to what must be committed: run, record, counts, messages, timer, queues and voice document."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ from flows.record import TurnRecord
 from flows.run import Given, Run, Turn
 from flows.values import canonical_json, encode
 
-_CALL_REQUESTS = ("call_started", "keys_pressed", "call_polled", "dial_ended")
+CALL_REQUESTS = ("call_started", "keys_pressed", "call_polled", "dial_ended")
 
 
 @dataclass(frozen=True)
@@ -157,12 +157,11 @@ def _timer(handled: Handled, result: TurnResult, run: Run) -> Timer | None:
     return Timer(int(run.id), waiting.turn, until)
 
 
-def outgoing(scene: Scene, key: str, message: SendMessage) -> Outgoing:
+def outgoing(scene: Scene, key: str, message: SendMessage, *, opted_out: bool) -> Outgoing:
     """A message on its way into the outbox, or why it can never leave."""
     row, channel = scene.held.row, scene.channel
-    is_confirmation = key.startswith("event/")
     to, error_kind, error = row.address, "", ""
-    if row.opted_out_at is not None and not is_confirmation:
+    if opted_out:
         error_kind, error = "opted_out", "The contact has opted out of messages."
     elif message.channel not in ("same", scene.connection.name):
         error_kind, error = "channel_disconnected", f"There is no way to send through “{message.channel}” here yet."
@@ -189,7 +188,7 @@ def render(handled: Handled, scene: Scene, verbs: Sequence[Verb], *, run_goes_on
     held = scene.held
     if held.row.kind != "call":
         return
-    asked = held.events[0].kind in _CALL_REQUESTS
+    asked = held.events[0].kind in CALL_REQUESTS
     if not asked:
         if verbs and not handled.call_ended:
             handled.pending_verbs = canonical_json([*json.loads(handled.pending_verbs), *map(wire.to_data, verbs)])
@@ -208,22 +207,6 @@ def render(handled: Handled, scene: Scene, verbs: Sequence[Verb], *, run_goes_on
     )
     document = scene.channel.render(scene.connection, said, place)
     handled.document = (held.events[0].provider_id, document.text, document.media_type)
-
-
-def set_aside(handled: Handled, scene: Scene, why: str) -> None:
-    """An event that always fails: people get the conversation, and what comes later goes on."""
-    first = scene.held.events[0]
-    handled.done.remove(first.id)
-    handled.set_aside.append((first.id, why))
-    handled.problems.append(("", "set_aside", f"An event was set aside: {why}."))
-    if scene.held.run is not None:
-        handled.runs.append(ended(scene.held.run, scene.held.version_id, "failed"))
-        handled.cancels_runs.append(int(scene.held.run.id))
-        handled.run_id = None
-    if handled.owner != "people":
-        handled.leaves = ""
-        handled.entry = Entry(scene.house.fallback_queue, 0, why, None)
-    handled.owner, handled.state = "people", "open"
 
 
 def _state(run: Run, version_id: int) -> RunState:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from app import actions, turn_results
 from app.handled import Entry, Outgoing
 from app.opting import CONFIRMATION, is_opt_in, is_opt_out
-from app.reception import starts
+from app.reception import Reception
 from app.scene import Scene
-from app.turn_results import TurnResult, ended
+from app.turn_results import CALL_REQUESTS, TurnResult, ended
 from flows import wire
 from flows.ask import Answer, Request
 from flows.effect import Dial, HangUp, Say, SendMessage
@@ -28,7 +28,6 @@ from flows.run import Given, Run, Turn
 from flows.values import canonical_json
 
 MOST_CHARGES = 3  # attempts made alone before an event is set aside
-CALL_REQUESTS = ("call_started", "keys_pressed", "call_polled", "dial_ended")
 
 
 class TurnUnderWay:
@@ -42,6 +41,7 @@ class TurnUnderWay:
         self.scene, self.steps, self.limits = scene, steps, limits
         self.held = scene.held
         self.handled = turn_results.unchanged(scene.held)
+        self._reception = Reception(steps, limits)
         self.run_before: Run | None = None
         self.turn: Turn | None = None
         self.answers: list[Given] = []
@@ -53,7 +53,7 @@ class TurnUnderWay:
         first = self.held.events[0]
         self.handled.done.append(first.id)
         if self.held.charged >= MOST_CHARGES:
-            turn_results.set_aside(self.handled, self.scene, f"{first.kind} failed {MOST_CHARGES} times")
+            actions.set_aside(self.handled, self.scene, f"{first.kind} failed {MOST_CHARGES} times")
             self._document_if_asked()
             return None
         data = json.loads(first.happened)
@@ -119,7 +119,7 @@ class TurnUnderWay:
         if self.held.row.owner == "people":
             return None
         self.event = self.scene.event(happened)
-        interrupting = starts(self.scene, self.event, "messages", self.steps, self.limits, interrupting=run is not None)
+        interrupting = self._reception.starts(self.scene, self.event, "messages", interrupting=run is not None)
         if run is not None and interrupting is None:
             if self._accepts(run, happened):
                 return self._advance(run, happened)
@@ -157,7 +157,7 @@ class TurnUnderWay:
 
     def _begin(self, kind: str, happened: Happening) -> Request | None:
         self.event = self.scene.event(happened)
-        start = starts(self.scene, self.event, kind, self.steps, self.limits, interrupting=False)
+        start = self._reception.starts(self.scene, self.event, kind, interrupting=False)
         if start is None:
             self._refuse_call()
             return None
@@ -237,4 +237,6 @@ class TurnUnderWay:
             turn_results.render(self.handled, self.scene, [], run_goes_on=self.handled.run_id is not None)
 
     def _outgoing(self, key: str, message: SendMessage) -> Outgoing:
-        return turn_results.outgoing(self.scene, key, message)
+        # Whoever opts out in this very turn still gets the confirmation, whoever opts in again their answer.
+        opted_out = self.held.row.opted_out_at is not None and self.handled.opted_out is not False
+        return turn_results.outgoing(self.scene, key, message, opted_out=opted_out)

@@ -13,10 +13,10 @@ from app.store.events import NewEvent, append
 from app.store.rows import ids, over
 from flows.values import canonical_json
 
-_CANCEL = "UPDATE effects SET state = 'cancelled', settled_at = :now WHERE state = 'queued' AND "
+_CANCEL = "UPDATE effects SET state = 'cancelled', settled_at = :now WHERE state = 'queued' AND {which}"
 _SHOW_CANCELLED = (
     "UPDATE messages SET rank = 5, error = 'cancelled', changed_at = :now WHERE rank < 3 AND effect_key IN"
-    " (SELECT key FROM effects WHERE state = 'cancelled' AND "
+    " (SELECT key FROM effects WHERE state = 'cancelled' AND {which})"
 )
 
 
@@ -24,17 +24,15 @@ def cancel(session: Session, group: Sequence[Handled], now: int) -> None:
     """Messages that must not leave any more; one that is on its way already cannot be called back."""
     keys = [{"key": key} for one in group for key in one.cancelled]
     if keys:
-        for statement in (
-            _CANCEL + "key IN (SELECT r.key FROM {rows})",
-            _SHOW_CANCELLED + "key IN (SELECT r.key FROM {rows}))",
-        ):
-            over(session, statement, {"key": "text"}, keys, now=now)
+        for statement in (_CANCEL, _SHOW_CANCELLED):
+            chosen = statement.replace("{which}", "key IN (SELECT r.key FROM {rows})")
+            over(session, chosen, {"key": "text"}, keys, now=now)
     runs = [run_id for one in group for run_id in one.cancels_runs]
     conversations = [one.conversation_id for one in group if one.cancels_all]
-    for wanted, column in ((runs, "run_id"), (conversations, "conversation_id")):
+    for wanted, which in ((runs, "run_id IN ({ids})"), (conversations, "conversation_id IN ({ids})")):
         if wanted:
-            ids(session, f"{_CANCEL}{column} IN ({{ids}})", wanted, now=now)
-            ids(session, f"{_SHOW_CANCELLED}{column} IN ({{ids}}))", wanted, now=now)
+            ids(session, _CANCEL.replace("{which}", which), wanted, now=now)
+            ids(session, _SHOW_CANCELLED.replace("{which}", which), wanted, now=now)
 
 
 def write(session: Session, group: Sequence[Handled], now: int) -> None:
@@ -90,8 +88,11 @@ def _queue(session: Session, one: Handled, now: int) -> None:
 
 
 def _merge_attributes(session: Session, one: Handled) -> None:
-    find = "SELECT k.id, k.attributes FROM contacts k JOIN conversations c ON c.contact_id = k.id WHERE c.id = :id"
-    contact = session.execute(sql(session, f"{find} {{for update}}"), {"id": one.conversation_id}).one()
+    find = (
+        "SELECT k.id, k.attributes FROM contacts k JOIN conversations c ON c.contact_id = k.id"
+        " WHERE c.id = :id {for update}"
+    )
+    contact = session.execute(sql(session, find), {"id": one.conversation_id}).one()
     merged = {**json.loads(contact.attributes), **(one.attributes or {})}
     kept = canonical_json({name: value for name, value in merged.items() if value is not None})
     session.execute(text("UPDATE contacts SET attributes = :kept WHERE id = :id"), {"kept": kept, "id": contact.id})

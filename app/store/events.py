@@ -65,7 +65,8 @@ def repair_instants(session: Session) -> None:
     session.execute(
         sql(
             session,
-            "UPDATE inbound_events SET due_at = {now} WHERE state = 'waiting' AND kind <> 'timer_fired' AND due_at > {now}",
+            "UPDATE inbound_events SET due_at = {now}"
+            " WHERE state = 'waiting' AND kind <> 'timer_fired' AND due_at > {now}",
         )
     )
     session.execute(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from app.db import now_microseconds
@@ -16,7 +16,7 @@ from flows.run import Run
 
 @dataclass
 class Held:
-    """A conversation whose lock this process has, as it stood when it was read under the lock. Instants in microseconds."""
+    """A conversation whose lock this process has, as it was read under the lock. Instants in microseconds."""
 
     row: Row[Any]
     events: Sequence[Row[Any]]  # unhandled, in order; the first is handled next
@@ -37,14 +37,14 @@ class Held:
 
 
 _CONVERSATIONS = """
-    SELECT c.id, c.contact_id, c.address_id, c.connection_id, c.number_id, c.kind, c.call_id, c.state, c.owner, c.run_id,
-           c.fence, c.call_turn, c.pending_verbs, c.call_ended_at, c.opened_at, c.created_at, c.not_before_at,
+    SELECT c.id, c.contact_id, c.address_id, c.connection_id, c.number_id, c.kind, c.call_id, c.state, c.owner,
+           c.run_id, c.fence, c.call_turn, c.pending_verbs, c.call_ended_at, c.opened_at, c.created_at, c.not_before_at,
            k.name AS contact_name, k.language AS contact_language, k.attributes, k.account_manager, k.first_seen_at,
            a.kind AS address_kind, a.value AS address, a.opted_out_at,
-           (SELECT p.value FROM addresses p WHERE p.contact_id = c.contact_id AND p.kind = 'phone' ORDER BY p.id LIMIT 1)
-               AS phone,
-           (SELECT p.value FROM addresses p WHERE p.contact_id = c.contact_id AND p.kind = 'email' ORDER BY p.id LIMIT 1)
-               AS email,
+           (SELECT p.value FROM addresses p WHERE p.contact_id = c.contact_id AND p.kind = 'phone'
+            ORDER BY p.id LIMIT 1) AS phone,
+           (SELECT p.value FROM addresses p WHERE p.contact_id = c.contact_id AND p.kind = 'email'
+            ORDER BY p.id LIMIT 1) AS email,
            (SELECT count(*) FROM conversations o WHERE o.contact_id = c.contact_id) AS conversation_count
     FROM conversations c JOIN contacts k ON k.id = c.contact_id JOIN addresses a ON a.id = c.address_id
     WHERE c.id IN ({ids})
@@ -54,7 +54,8 @@ _CONVERSATIONS = """
 _EVENTS = """
     SELECT e.id, e.conversation_id, e.connection_id, e.provider_id, e.kind, e.happened, e.seq, e.at, e.due_at, e.run_id,
            e.turn, e.attempts, e.charged, e.now
-    FROM inbound_events e WHERE e.conversation_id IN ({ids}) AND e.state = 'waiting' AND (e.kind <> 'timer_fired' OR e.at <= :now)
+    FROM inbound_events e
+    WHERE e.conversation_id IN ({ids}) AND e.state = 'waiting' AND (e.kind <> 'timer_fired' OR e.at <= :now)
     ORDER BY e.conversation_id, e.at, e.seq
 """
 _RUNS = "SELECT id, conversation_id, version_id, state FROM runs WHERE id IN ({ids}) AND status <> 'ended'"
@@ -117,7 +118,7 @@ def begin(session: Session, held: Sequence[Held], alone: bool) -> None:
 
 
 def _read_journal(session: Session, repeated: Sequence[Held]) -> None:
-    """A repeated turn takes its answers from the journal; the run it belongs to is the present one or the event's own."""
+    """A repeated turn takes its answers from the journal; its run is the present one or the event's own."""
     if not repeated:
         return
     run_ids = {one.events[0].id for one in repeated} | {int(one.run.id) for one in repeated if one.run}
