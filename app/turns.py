@@ -190,6 +190,9 @@ class TurnUnderWay:
             message = SendMessage(str(data.get("text", "")))
             outgoing = self._outgoing(f"event/{self.held.events[0].id}", message)
             self.handled.messages.append(replace(outgoing, author="agent"))
+            if outgoing.error_kind:
+                failed = MessageFailed(outgoing.key, outgoing.error_kind, outgoing.error)
+                self.handled.follow_ups.append(turn_results.follow_up(failed))
         return None
 
     def _status(self, data: dict[str, object]) -> Request | None:

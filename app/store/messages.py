@@ -18,7 +18,7 @@ def write(session: Session, group: Sequence[Handled], now: int) -> list[Unsent]:
             "conversation_id": one.conversation_id,
             "connection_id": message.connection_id,
             "number_id": message.number_id,
-            "run_id": int(message.key.split("/")[0]) if message.author == "flow" else None,
+            "run_id": _run_of(message.key),
             "payload": message.payload,
             "to": message.to,
             "state": "dead" if message.error_kind else "sent" if message.local else "queued",
@@ -59,6 +59,12 @@ def write(session: Session, group: Sequence[Handled], now: int) -> list[Unsent]:
         now=now,
     )
     return sorted((one for one in inserted if one.state == "queued"), key=lambda one: one.id)
+
+
+def _run_of(key: str) -> int | None:
+    """The run in a key `run/turn/n`; messages outside a run are `event/n`."""
+    first = key.partition("/")[0]
+    return int(first) if first.isdecimal() else None
 
 
 def _queue(session: Session, rows: Sequence[dict[str, Any]], now: int) -> list[Unsent]:

@@ -1,0 +1,42 @@
+"""The runtime's own fixtures: a house whose conversations end in order."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.channels import registry
+from app.config import Settings
+from app.consistency import breaches
+from tests.app.house import Runtime, runtime
+from tests.app.provider import install_doubles
+
+
+@pytest.fixture
+def runtime_settings(database_url: str, data_folder: Path) -> Settings:
+    """Settings over a fresh database of either kind, without Redis: everything works by polling."""
+    return Settings.from_environment({"DATABASE_URL": database_url, "PATCHBAY_DATA": str(data_folder)})
+
+
+@pytest.fixture
+def doubles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The provider's channels are installed."""
+    install_doubles(monkeypatch)
+    yield
+    monkeypatch.undo()
+    registry.channels.cache_clear()
+
+
+@pytest.fixture
+def room(runtime_settings: Settings, doubles: None) -> Iterator[Runtime]:
+    """A furnished house; whatever a test did in it, the consistency check must find nothing afterwards."""
+    with runtime(runtime_settings) as made:
+        yield made
+        made.drive()
+        assert_consistent(made)
+
+
+def assert_consistent(made: Runtime) -> None:
+    """No conversation is lost between run, people and inbox."""
+    with made.house.database.reading() as session:
+        assert [str(breach) for breach in breaches(session)] == []
