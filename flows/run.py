@@ -35,7 +35,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class OpenTurn:
-    """A turn stopped at an Ask: the event it walks, what it has done so far, and what the host must answer as its n-th."""
+    """A turn stopped at an Ask: the event it walks, what it has done so far, and what the host must answer next."""
 
     request: Request
     n: int
@@ -50,8 +50,9 @@ class Run:
     """The whole state of a run between two turns.
 
     id: the starting event's id, as text. turn: the number of the turn that is next or open (the first is 0).
-    visits: steps visited in all; visits_since_wait: since the run last waited. path: the ids visited since then, bounded.
-    outcome: how it ended: the `end` step's label, or completed, failed, caller_hung_up, interrupted, opted_out, taken_over.
+    visits: steps visited in all; visits_since_wait: since the run last waited. path: the ids visited since, bounded.
+    outcome: how it ended: the `end` step's label, or completed, failed, caller_hung_up, interrupted, opted_out,
+    taken_over.
     """
 
     id: str
