@@ -104,6 +104,7 @@ def _take_unsent(work: Work) -> None:
     """Messages that may leave now: only as far as the line is unbroken from its head."""
     for one in unsent_of(work.held.unsent):
         if one.next_attempt_at > work.held.now:
+            work.line_stands = True
             break
         if one.state == "sending":
             work.resumed.add(one.id)

@@ -54,8 +54,10 @@ class Deliveries:
             if one.settled is None:
                 continue  # it stays at the head of its line and is marked anew
             settled.append(one.settled)
-            moves_on = one.settled.outcome in ("sent", "unknown", "dead")
-            work.unsent = work.unsent[1:] if moves_on else []
+            if one.settled.outcome in ("sent", "unknown", "dead"):
+                work.unsent = work.unsent[1:]
+            else:
+                work.stop_line()
         if not settled:
             return
         point("settle:before")
@@ -80,7 +82,7 @@ class Deliveries:
         for one in chosen:
             current = one.attempt.unsent if one.looks_up else marked.get(one.attempt.unsent.id)
             if current is None:  # paced, cancelled, or somebody else's by now
-                one.work.unsent = []
+                one.work.stop_line()
                 continue
             one.work.unsent[0] = current
             one.work.in_flight += 1

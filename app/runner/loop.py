@@ -163,7 +163,8 @@ class Runner:
         if handled is None or handled.conversation_id not in survivors:
             work.unsent = []  # somebody else has taken the conversation over
             return
-        work.unsent += [one for one in unsent if one.conversation_id == handled.conversation_id]
+        if not work.line_stands:
+            work.unsent += [one for one in unsent if one.conversation_id == handled.conversation_id]
         if handled.cancelled or handled.cancels_runs or handled.cancels_all:
             work.unsent, work.reload = [], True  # which of them were cancelled is read again
         taken = len(handled.done) + len(handled.dropped) + len(handled.kept) + len(handled.set_aside)

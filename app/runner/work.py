@@ -21,9 +21,14 @@ class Work:
     waits_for_journal: bool = False  # the request may not leave before the journal names it
     in_flight: int = 0  # requests and messages in I/O threads
     unsent: list[Unsent] = field(default_factory=list)  # messages that may leave now, in order
+    line_stands: bool = False  # a message waits for another attempt: none behind it may leave before it
     resumed: set[int] = field(default_factory=set)  # messages of an attempt that crashed
     finished: Handled | None = None  # to be committed in the next round
     reload: bool = False  # there is more to do: read it again without giving up the lock
+
+    def stop_line(self) -> None:
+        """The head of the line may not leave now, so nothing may, until the conversation is read again."""
+        self.unsent, self.line_stands = [], True
 
     def forget_turn(self) -> None:
         """The turn is committed, or abandoned."""
