@@ -19,6 +19,7 @@ from app.locks import LocksLost, open_locks
 from app.points import crash_from_environment
 from app.roster import Member
 from app.runner import Runner
+from app.warming import warm
 from app.wiring import build_house
 
 logger = logging.getLogger("patchbay.worker")
@@ -119,6 +120,7 @@ def _work(settings: Settings, board: Board) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent tells us
     thread.start()
     beats.start()
+    threading.Thread(target=warm, args=(house.database,), name="warming", daemon=True).start()
     try:
         _listen(house, member, thread)
     except SystemExit:
