@@ -93,12 +93,17 @@ class Lanes:
         try:
             connection = redis.Redis.from_url(self._url, socket_connect_timeout=_SOCKET_SECONDS)
             worker = SimpleWorker(
-                [_queue(connection)], name=name, connection=connection, job_class=RegisteredJob, serializer=JSONSerializer
+                [_queue(connection)],
+                name=name,
+                connection=connection,
+                job_class=RegisteredJob,
+                serializer=JSONSerializer,
             )
             worker.max_connection_wait_time = 1.0  # the default of 60 s leaves Redis unheard long after it is back
             worker.log_job_description = False
             worker.work(logging_level="WARNING")
-        except (redis.RedisError, OSError, ValueError) as error:  # ValueError: the name is taken by a worker just killed
+        except (redis.RedisError, OSError, ValueError) as error:
+            # ValueError: the name is taken by a worker just killed.
             logger.warning("Redis cannot be heard, polling goes on: %s", error)
             return False
         return bool(worker._stop_requested)  # noqa: SLF001 - RQ says it nowhere else

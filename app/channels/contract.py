@@ -31,8 +31,8 @@ class Unreadable(ChannelError):
 class SendFailed(ChannelError):
     """The provider answered that it does not take the message.
 
-    `kind` is an error kind of send_message; a final failure is not repeated; `retry_after_seconds` is the provider's wish
-    (429), which holds for the whole number when `whole_number` is True.
+    `kind` is an error kind of send_message; a final failure is not repeated; `retry_after_seconds` is the provider's
+    wish (429), which holds for the whole number when `whole_number` is True.
     """
 
     def __init__(
@@ -179,7 +179,12 @@ class Channel:
         raise SendFailed("provider_code", "This connection sends no messages.", final=True)
 
     def look_up(
-        self, connection: ConnectionInfo, outgoing: OutgoingMessage, sending_at: datetime, owned: frozenset[str], http: Http
+        self,
+        connection: ConnectionInfo,
+        outgoing: OutgoingMessage,
+        sending_at: datetime,
+        owned: frozenset[str],
+        http: Http,
     ) -> Sent | None:
         """Whether the provider has a message whose answer we never got; ignores provider ids that others own."""
         return None
