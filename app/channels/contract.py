@@ -149,6 +149,7 @@ class Channel:
     address_kind: ClassVar[str] = "phone"
     policy: ClassVar[SendPolicy] = SendPolicy()
     settings_schema: ClassVar[Mapping[str, Any]] = {}
+    number_settings_schema: ClassVar[Mapping[str, Any]] = {}  # of one number, such as a widget's allowed sites
     secret_fields: ClassVar[tuple[str, ...]] = ()
     webhook_types: ClassVar[tuple[str, ...]] = ("application/x-www-form-urlencoded",)  # what a webhook's body may be
     opts_out: ClassVar[bool] = True  # STOP and its kin end all messages; False where the contact came to us (a page)

@@ -54,6 +54,7 @@ class WebChat(Channel):
     policy: ClassVar[SendPolicy] = SendPolicy(local=True)
     opts_out: ClassVar[bool] = False  # a visitor who types STOP came to us; they leave by closing the page
     secret_fields: ClassVar[tuple[str, ...]] = ("identity_secret",)
+    number_settings_schema: ClassVar[Mapping[str, Any]] = NUMBER_SETTINGS
 
     def send(self, connection: ConnectionInfo, outgoing: OutgoingMessage, http: Http) -> Sent:
         """Nothing is left to do: pages read the committed message."""

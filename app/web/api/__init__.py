@@ -2,7 +2,35 @@
 
 from typing import Final
 
-from app.web.api import flows, tokens, versions
+from app.web.api import (
+    connections,
+    constants,
+    conversations,
+    credentials,
+    files,
+    flows,
+    numbers,
+    openapi,
+    problems,
+    queues,
+    runs,
+    tokens,
+    versions,
+)
 
-NOUNS: Final = (flows.noun, versions.noun, tokens.noun)
+_DESCRIBED: Final = (
+    flows.noun,
+    versions.noun,
+    conversations.noun,
+    runs.noun,
+    problems.noun,
+    connections.noun,
+    numbers.noun,
+    queues.noun,
+    credentials.noun,
+    constants.noun,
+    files.noun,
+    tokens.noun,
+)
+NOUNS: Final = (*_DESCRIBED, openapi.describing(_DESCRIBED))
 BLUEPRINTS: Final = tuple(noun.blueprint for noun in NOUNS)

@@ -130,6 +130,20 @@ def one_of(*words: str) -> Schema:
 
 YES_NO: Final[Schema] = {"type": "boolean"}
 NAME: Final[Schema] = text(80, 1)
+SLUG: Final[Schema] = {
+    "type": "string",
+    "pattern": "^[a-z][a-z0-9_-]{0,39}$",
+    "x-says": "up to 40 small letters, digits, - and _ that begin with a letter",
+}
+COUNTRY: Final[Schema] = {"type": "string", "pattern": "^([A-Z]{2})?$", "x-says": "two letters such as PL, or empty"}
+LANGUAGE: Final[Schema] = {
+    "type": "string",
+    "pattern": f"^$|{form.LANGUAGE_PATTERN}",
+    "x-says": 'a language code such as "en" or "pt-BR", or empty',
+}
+TEXTS: Final[Schema] = {"type": "object", "additionalProperties": text(1_000), "maxProperties": 50}
+RAW: Final[Schema] = {"type": "string", "format": "binary"}  # the body is no JSON; the view reads it
+ROW_ID: Final = f"<int(max={2**53 - 1}):number>"  # what fits every database and every JSON reader
 
 
 def _asked(door: Door) -> Asked:
@@ -138,15 +152,19 @@ def _asked(door: Door) -> Asked:
 
 
 def _body(door: Door) -> Mapping[str, Json]:
+    if door.body is RAW:
+        return {}
     if door.body is None:
         if request.content_length:
             raise Refusal(400, "no_body", "This door takes no body: send none.")
+        return {}
+    if not door.body["required"] and not request.get_data():
         return {}
     if request.mimetype != "application/json":
         raise Refusal(
             415, "not_json", f"The body is {request.mimetype or 'of no named type'}: send it as application/json."
         )
-    data = plain_json.normalised(plain_json.parse(request.get_data(cache=False), _ENVELOPE), _ENVELOPE)
+    data = plain_json.normalised(plain_json.parse(request.get_data(), _ENVELOPE), _ENVELOPE)
     _hold(door.body, data, "body")
     if not isinstance(data, dict):
         raise Invalid("The body needs to be an object.", "bad_body")
@@ -170,6 +188,11 @@ def _converted(value: str, kind: str | None) -> Json:
     if kind == "boolean" and value in {"true", "false"}:
         return value == "true"
     return value
+
+
+def held(schema: Schema, data: Json, where: str) -> None:
+    """Holds data against another schema, such as a channel's. Raises: Invalid with a sentence for each fault."""
+    _hold({"title": where, **schema} if schema else {**fields({}), "title": where}, data, where.rpartition(" ")[2])
 
 
 def _hold(schema: Schema, data: Json, where: str) -> None:

@@ -18,7 +18,10 @@ def wanted(query: Mapping[str, Any]) -> int:
 
 
 def page(
-    rows: Sequence[Row], query: Mapping[str, Any], show: Callable[[Row], Mapping[str, Any]], place: Callable[[Row], int]
+    rows: Sequence[Row],
+    query: Mapping[str, Any],
+    show: Callable[[Row], Mapping[str, Any]],
+    place: Callable[[Row], int | str],
 ) -> dict[str, Any]:
     """The page as data; `next` is the `after` of the following page, or null at the end."""
     most = wanted(query) - 1

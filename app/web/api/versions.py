@@ -8,7 +8,7 @@ from sqlalchemy import select
 from app import publishing
 from app.models import FlowRow, LiveNumber, Number, Version
 from app.publishing import Order, Published
-from app.web.api.doors import YES_NO, Asked, Noun, fields, text, whole
+from app.web.api.doors import ROW_ID, YES_NO, Asked, Noun, fields, text, whole
 from app.web.api.lists import PAGE, page, wanted
 from flows import document
 
@@ -28,7 +28,7 @@ def publish(asked: Asked, flow: str) -> dict[str, Any]:
     return _published_data(row, published)
 
 
-@noun.post("/flows/<flow>/versions/<int:number>/roll-back", fields({"note": _NOTE, "move_numbers": YES_NO}), status=201)
+@noun.post(f"/flows/<flow>/versions/{ROW_ID}/roll-back", fields({"note": _NOTE, "move_numbers": YES_NO}), status=201)
 def roll_back(asked: Asked, flow: str, number: int) -> dict[str, Any]:
     """Publishes an old version again; numbers stay where they are, unless `move_numbers`."""
     with asked.house.database.transaction() as session:
@@ -59,7 +59,7 @@ def list_versions(asked: Asked, flow: str) -> dict[str, Any]:
     return page(rows, asked.query, lambda one: _version_data(one, answers.get(one.id, [])), lambda one: one.number)
 
 
-@noun.get("/flows/<flow>/versions/<int:number>")
+@noun.get(f"/flows/<flow>/versions/{ROW_ID}")
 def read_version(asked: Asked, flow: str, number: int) -> dict[str, Any]:
     """One version with its document, which never changes."""
     with asked.house.database.reading() as session:

@@ -1,0 +1,137 @@
+"""The API's connections: a channel with one account's settings; its secrets go in and never come out."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+
+from app.accounts.audit import note_act
+from app.channels.contract import Channel
+from app.channels.registry import UnknownChannel, channel_of, channels
+from app.db import now
+from app.directory import open_connection, seal_secrets
+from app.errors import Invalid
+from app.house import House
+from app.models import Connection
+from app.web.api.doors import SLUG, YES_NO, Asked, Noun, Schema, fields, held, text
+from app.web.api.lists import PAGE, page, wanted
+from app.web.api.references import named, refuse_taken
+from flows.values import canonical_json
+
+noun = Noun("connections")
+
+_SECRETS: Schema = {"type": "object", "additionalProperties": text(8_192), "maxProperties": 20}
+_CHANGES = {"settings": {"type": "object"}, "secrets": _SECRETS, "enabled": YES_NO}
+
+
+@noun.get("/connections", PAGE)
+def list_connections(asked: Asked) -> dict[str, Any]:
+    """All connections; of each secret only whether it is set."""
+    with asked.house.database.reading() as session:
+        rows = session.scalars(
+            select(Connection)
+            .where(Connection.id > asked.query.get("after", 0))
+            .order_by(Connection.id)
+            .limit(wanted(asked.query))
+        ).all()
+    return page(rows, asked.query, lambda row: _shown(asked.house, row), lambda row: row.id)
+
+
+@noun.post("/connections", fields({"name": SLUG, "kind": text(40, 1), **_CHANGES}, "name", "kind"), status=201)
+def create_connection(asked: Asked) -> dict[str, Any]:
+    """A new connection; its name stands in the addresses of its webhooks."""
+    name, channel = asked.body["name"], _channel(asked.body["kind"])
+    settings = asked.body.get("settings", {})
+    held(channel.settings_schema, settings, "the settings")
+    secrets = _secrets(channel, {}, asked.body.get("secrets", {}))
+    with asked.house.database.transaction() as session:
+        refuse_taken(session, Connection, name)
+        row = Connection(
+            name=name,
+            kind=channel.kind,
+            settings=canonical_json(settings),
+            sealed=seal_secrets(name, secrets, asked.house.key),
+            enabled=asked.body.get("enabled", True),
+            created_at=now(session),
+        )
+        session.add(row)
+        note_act(session, asked.who, "create_connection", name)
+        session.flush()
+        return _shown(asked.house, row)
+
+
+@noun.get("/connections/<connection>")
+def read_connection(asked: Asked, connection: str) -> dict[str, Any]:
+    """One connection, with the addresses its provider must call."""
+    with asked.house.database.reading() as session:
+        return _shown(asked.house, named(session, Connection, connection))
+
+
+@noun.patch("/connections/<connection>", fields(_CHANGES))
+def change_connection(asked: Asked, connection: str) -> dict[str, Any]:
+    """Changes what is named; an empty secret is taken away. A new address in the settings asks for all secrets."""
+    with asked.house.database.transaction() as session:
+        row = named(session, Connection, connection)
+        channel = _channel(row.kind)
+        known = dict(open_connection(row, asked.house.key, "").secrets)
+        given = asked.body.get("secrets", {})
+        if "settings" in asked.body:
+            held(channel.settings_schema, asked.body["settings"], "the settings")
+            _refuse_other_receiver(json.loads(row.settings), asked.body["settings"], known, given)
+            row.settings = canonical_json(asked.body["settings"])
+        if given:
+            row.sealed = seal_secrets(row.name, _secrets(channel, known, given), asked.house.key)
+        row.enabled = asked.body.get("enabled", row.enabled)
+        note_act(session, asked.who, "change_connection", f"{row.name}: {', '.join(sorted(asked.body)) or 'nothing'}")
+        session.flush()
+        return _shown(asked.house, row)
+
+
+def _channel(kind: str) -> Channel:
+    try:
+        return channel_of(kind)
+    except UnknownChannel:
+        known = ", ".join(channels())
+        raise Invalid(f"No channel {kind!r} is installed; installed are {known}.", "unknown_kind") from None
+
+
+def _secrets(channel: Channel, known: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    unknown = [name for name in given if name not in channel.secret_fields]
+    if unknown:
+        fields_ = ", ".join(channel.secret_fields) or "no secrets at all"
+        raise Invalid(f"{channel.title} has no secret “{unknown[0][:80]}”; it has {fields_}.", "unknown_secret")
+    return {name: value for name, value in {**known, **given}.items() if value}
+
+
+def _refuse_other_receiver(
+    before: Mapping[str, Any], after: Mapping[str, Any], known: Mapping[str, str], given: Mapping[str, str]
+) -> None:
+    """Nobody who may change settings can have stored secrets sent to a host of their own."""
+    changed = [
+        name
+        for name in {*before, *after}
+        if before.get(name) != after.get(name)
+        and any("://" in str(settings.get(name, "")) for settings in (before, after))
+    ]
+    missing = sorted(set(known) - set(given))
+    if changed and missing:
+        raise Invalid(
+            f"“{changed[0]}” is where secrets are sent to: enter {', '.join(missing)} again together with it.",
+            "secrets_needed",
+        )
+
+
+def _shown(house: House, row: Connection) -> dict[str, Any]:
+    info = open_connection(row, house.key, house.settings.effective_public_url)
+    channel = channels().get(row.kind)
+    secret_fields = channel.secret_fields if channel else tuple(info.secrets)
+    return {
+        "name": row.name,
+        "kind": row.kind,
+        "settings": dict(info.settings),
+        "secrets": {name: bool(info.secrets.get(name)) for name in secret_fields},
+        "enabled": row.enabled,
+        "webhooks": dict(channel.webhook_addresses(info)) if channel else {},
+        "created_at": row.created_at.isoformat(),
+    }

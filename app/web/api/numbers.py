@@ -1,0 +1,136 @@
+"""The API's numbers: what flows answer, by the names flows know."""
+
+import json
+from typing import Any
+
+from sqlalchemy import Row, Select, select
+from sqlalchemy.orm import Session
+
+from app.channels.contract import Channel
+from app.channels.phone_number import read_phone_number
+from app.channels.registry import channel_of
+from app.db import now
+from app.errors import Conflict, Invalid
+from app.models import Connection, FlowRow, LiveNumber, Number
+from app.web.api.doors import COUNTRY, LANGUAGE, SLUG, YES_NO, Asked, Noun, fields, held, text, whole
+from app.web.api.lists import PAGE, page, wanted
+from app.web.api.references import named, refuse_taken
+from flows.values import canonical_json
+
+noun = Noun("numbers")
+
+_CHANGES = {
+    "answers_calls": YES_NO,
+    "answers_messages": YES_NO,
+    "country": COUNTRY,
+    "language": LANGUAGE,
+    "fallback_number": text(40),
+    "rate_per_second": {"type": "number", "minimum": 0, "maximum": 10_000},
+    "burst": whole(1, 10_000),
+    "settings": {"type": "object"},
+}
+_NEW = {"name": SLUG, "connection": SLUG, "value": text(200, 1), **_CHANGES}
+
+
+@noun.get("/numbers", PAGE)
+def list_numbers(asked: Asked) -> dict[str, Any]:
+    """All numbers, and what answers them now."""
+    with asked.house.database.reading() as session:
+        query = _query().where(Number.id > asked.query.get("after", 0)).order_by(Number.id)
+        rows = session.execute(query.limit(wanted(asked.query))).all()
+        live = _live(session, [row[0].id for row in rows])
+    return page(rows, asked.query, lambda row: _shown(row, live.get(row[0].id, [])), lambda row: row[0].id)
+
+
+@noun.post("/numbers", fields(_NEW, "name", "connection", "value"), status=201)
+def create_number(asked: Asked) -> dict[str, Any]:
+    """A new number of a connection; a telephone number is kept as E.164."""
+    with asked.house.database.transaction() as session:
+        refuse_taken(session, Number, asked.body["name"])
+        connection = named(session, Connection, asked.body["connection"])
+        channel = channel_of(connection.kind)
+        value = _value(channel, asked.body["value"], asked.body.get("country", ""))
+        taken = select(Number.name).where(Number.connection_id == connection.id, Number.value == value)
+        if (other := session.scalar(taken)) is not None:
+            raise Conflict(f"The number “{other}” has the value {value} already.", "value_taken")
+        row = Number(name=asked.body["name"], connection_id=connection.id, value=value, created_at=now(session))
+        _change(row, channel, asked.body)
+        session.add(row)
+        session.flush()
+        return _one(session, row.name)
+
+
+@noun.get("/numbers/<number>")
+def read_number(asked: Asked, number: str) -> dict[str, Any]:
+    """One number."""
+    with asked.house.database.reading() as session:
+        return _one(session, named(session, Number, number).name)
+
+
+@noun.patch("/numbers/<number>", fields(_CHANGES))
+def change_number(asked: Asked, number: str) -> dict[str, Any]:
+    """Changes what is named."""
+    with asked.house.database.transaction() as session:
+        row = named(session, Number, number)
+        _change(row, channel_of(session.get_one(Connection, row.connection_id).kind), asked.body)
+        session.flush()
+        return _one(session, row.name)
+
+
+def _change(row: Number, channel: Channel, given: Any) -> None:
+    if "settings" in given:
+        held(channel.number_settings_schema, given["settings"], "the settings")
+        row.settings = canonical_json(given["settings"])
+    if given.get("fallback_number"):
+        fallback = read_phone_number(given["fallback_number"], given.get("country", row.country or ""))
+        if not fallback:
+            raise Invalid("The fallback number is no telephone number: write it like +48221234567.", "bad_number")
+        given = {**given, "fallback_number": fallback}
+    for name in _CHANGES:
+        if name in given and name != "settings":
+            setattr(row, name, given[name])
+
+
+def _value(channel: Channel, value: str, country: str) -> str:
+    if channel.address_kind != "phone":
+        return value
+    number = read_phone_number(value, country)
+    if not number:
+        raise Invalid(f"“{value[:80]}” is no telephone number: write it like +48221234567.", "bad_number")
+    return number
+
+
+def _one(session: Session, name: str) -> dict[str, Any]:
+    row = session.execute(_query().where(Number.name == name)).one()
+    return _shown(row, _live(session, [row[0].id]).get(row[0].id, []))
+
+
+def _query() -> Select[Number, str]:
+    return select(Number, Connection.name).join(Connection, Connection.id == Number.connection_id)
+
+
+def _live(session: Session, ids: list[int]) -> dict[int, list[dict[str, str]]]:
+    found: dict[int, list[dict[str, str]]] = {}
+    for live, flow in session.execute(
+        select(LiveNumber, FlowRow.name)
+        .join(FlowRow, FlowRow.id == LiveNumber.flow_id)
+        .where(LiveNumber.number_id.in_(ids))
+        .order_by(LiveNumber.id)
+        .limit(1_000)
+    ).tuples():
+        what = "keywords" if live.slot.startswith("keywords:") else live.kind
+        found.setdefault(live.number_id, []).append({"flow": flow, "answers": what})
+    return found
+
+
+def _shown(row: Row[Number, str], live: list[dict[str, str]]) -> dict[str, Any]:
+    number, connection = row
+    return {
+        "name": number.name,
+        "connection": connection,
+        "value": number.value,
+        **{name: getattr(number, name) for name in _CHANGES if name != "settings"},
+        "settings": json.loads(number.settings),
+        "flows": live,
+        "created_at": number.created_at.isoformat(),
+    }

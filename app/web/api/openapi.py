@@ -1,0 +1,89 @@
+"""The API's own description, made from its doors: https://spec.openapis.org/oas/v3.1.0"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from app.web.api.doors import PREFIX, RAW, Asked, Door, Noun
+
+_PART = re.compile(r"<(?:(int)[^:]*:)?(\w+)>")
+_REFUSALS: Mapping[str, str] = {
+    "401": "There is no token, or it is unknown or revoked.",
+    "404": "There is nothing of that name.",
+    "409": "Somebody else has it, or was faster.",
+    "413": "The body is too large.",
+    "415": "The body is of another kind.",
+    "422": "The body or the query cannot be taken as it is; the sentence says why.",
+    "503": "The database is away for a moment: nothing was changed.",
+}
+_ERROR = {
+    "type": "object",
+    "required": ["error", "code", "details"],
+    "properties": {
+        "error": {"type": "string", "description": "A sentence: what is wrong and what to do."},
+        "code": {"type": "string"},
+        "details": {"type": "object"},
+    },
+}
+
+
+def describing(nouns: Iterable[Noun]) -> Noun:
+    """The noun whose one door describes all the others, and itself."""
+    noun = Noun("openapi")
+    described = (*nouns, noun)
+
+    @noun.get("/openapi.json")
+    def describe(_: Asked) -> dict[str, Any]:
+        """This description of the API, as OpenAPI 3.1."""
+        return document(described)
+
+    return noun
+
+
+def document(nouns: Iterable[Noun]) -> dict[str, Any]:
+    """The OpenAPI document of these doors."""
+    paths: dict[str, dict[str, Any]] = {}
+    for noun in nouns:
+        for door in noun.doors:
+            paths.setdefault(_PART.sub(r"{\2}", PREFIX + door.path), {})[door.method.lower()] = _operation(noun, door)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Patchbay", "version": "1", "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
+        "security": [{"token": []}],
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": {"Error": _ERROR},
+        },
+    }
+
+
+def _operation(noun: Noun, door: Door) -> dict[str, Any]:
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "integer" if kind else "string"}}
+        for kind, name in _PART.findall(door.path)
+    ]
+    parameters += [
+        {"name": name, "in": "query", "required": False, "schema": dict(schema)}
+        for name, schema in door.query["properties"].items()
+    ]
+    answers: dict[str, Any] = {
+        str(door.status): {
+            "description": door.summary,
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        }
+    }
+    refused = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    answers |= {status: {"description": sentence, "content": refused} for status, sentence in _REFUSALS.items()}
+    operation: dict[str, Any] = {
+        "operationId": door.view.__name__,
+        "tags": [noun.name],
+        "summary": door.summary,
+        "parameters": parameters,
+        "responses": answers,
+    }
+    if door.body is not None:
+        kind = "application/octet-stream" if door.body is RAW else "application/json"
+        required = door.body is RAW or bool(door.body["required"])
+        operation["requestBody"] = {"required": required, "content": {kind: {"schema": dict(door.body)}}}
+    return operation

@@ -1,0 +1,93 @@
+"""The API's queues: where conversations wait for people."""
+
+import json
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.db import now
+from app.models import Queue, QueueEntry
+from app.web.api.doors import NAME, SLUG, TEXTS, Asked, Noun, fields, whole
+from app.web.api.lists import PAGE, page, wanted
+from app.web.api.references import named, refuse_taken
+from flows.values import canonical_json
+
+noun = Noun("queues")
+
+_CHANGES = {
+    "title": NAME,
+    "maximum_length": whole(0, 1_000_000),
+    "maximum_wait_seconds": whole(0, 30 * 86_400),
+    "waiting_text": TEXTS,
+}
+
+
+@noun.get("/queues", PAGE)
+def list_queues(asked: Asked) -> dict[str, Any]:
+    """All queues, and how many wait in each."""
+    with asked.house.database.reading() as session:
+        query = select(Queue).where(Queue.id > asked.query.get("after", 0)).order_by(Queue.id)
+        rows = session.scalars(query.limit(wanted(asked.query))).all()
+        lengths = _lengths(session, [row.id for row in rows])
+    return page(rows, asked.query, lambda row: _shown(row, lengths.get(row.id, {})), lambda row: row.id)
+
+
+@noun.post("/queues", fields({"name": SLUG, **_CHANGES}, "name", "title"), status=201)
+def create_queue(asked: Asked) -> dict[str, Any]:
+    """A new queue. 0 means no limit."""
+    with asked.house.database.transaction() as session:
+        refuse_taken(session, Queue, asked.body["name"])
+        row = Queue(name=asked.body["name"], title=asked.body["title"], created_at=now(session))
+        _change(row, asked.body)
+        session.add(row)
+        session.flush()
+        return _shown(row, {})
+
+
+@noun.get("/queues/<queue>")
+def read_queue(asked: Asked, queue: str) -> dict[str, Any]:
+    """One queue."""
+    with asked.house.database.reading() as session:
+        row = named(session, Queue, queue)
+        return _shown(row, _lengths(session, [row.id]).get(row.id, {}))
+
+
+@noun.patch("/queues/<queue>", fields(_CHANGES))
+def change_queue(asked: Asked, queue: str) -> dict[str, Any]:
+    """Changes what is named."""
+    with asked.house.database.transaction() as session:
+        row = named(session, Queue, queue)
+        _change(row, asked.body)
+        session.flush()
+        return _shown(row, _lengths(session, [row.id]).get(row.id, {}))
+
+
+def _change(row: Queue, given: Any) -> None:
+    for name in _CHANGES:
+        if name in given:
+            setattr(row, name, canonical_json(given[name]) if name == "waiting_text" else given[name])
+
+
+def _lengths(session: Session, ids: list[int]) -> dict[int, dict[str, int]]:
+    found: dict[int, dict[str, int]] = {}
+    for queue_id, state, count in session.execute(
+        select(QueueEntry.queue_id, QueueEntry.state, func.count())
+        .where(QueueEntry.queue_id.in_(ids), QueueEntry.state.in_(("waiting", "active")))
+        .group_by(QueueEntry.queue_id, QueueEntry.state)
+    ).tuples():
+        found.setdefault(queue_id, {})[state] = count
+    return found
+
+
+def _shown(row: Queue, lengths: dict[str, int]) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "title": row.title,
+        "maximum_length": row.maximum_length,
+        "maximum_wait_seconds": row.maximum_wait_seconds,
+        "waiting_text": json.loads(row.waiting_text or "{}"),
+        "waiting": lengths.get("waiting", 0),
+        "active": lengths.get("active", 0),
+        "created_at": row.created_at.isoformat(),
+    }

@@ -1,0 +1,51 @@
+"""Finds rows by what people call them; each says in a sentence where the right names are."""
+
+import re
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import Base
+from app.errors import Conflict, NotFound
+from app.models import Conversation
+
+T = TypeVar("T", bound=Base)
+
+_REFERENCE = re.compile(r"PB-([1-9][0-9]{4,15})\Z")
+_FIRST = 10_000  # app.models.conversation.reference adds it
+
+
+def conversation_id(session: Session, reference: str) -> int:
+    """The id behind a reference such as PB-10482. Raises: NotFound."""
+    match = _REFERENCE.match(reference)
+    found = session.get(Conversation, int(match[1]) - _FIRST) if match else None
+    if found is None:
+        raise NotFound(f"There is no conversation “{reference[:80]}”: references look like PB-10482.")
+    return found.id
+
+
+def named(session: Session, table: type[T], name: str) -> T:
+    """The row of that name. Raises: NotFound."""
+    found = session.scalar(select(table).where(_name(table) == name))
+    if found is None:
+        raise NotFound(f"There is no {_word(table)} “{name[:80]}”: GET /api/v1/{_plural(table)} lists them.")
+    return found
+
+
+def refuse_taken(session: Session, table: type[Base], name: str) -> None:
+    """Raises: Conflict when a row has the name already."""
+    if session.scalar(select(table).where(_name(table) == name)) is not None:
+        raise Conflict(f"There is a {_word(table)} “{name[:80]}” already: choose another name.", "name_taken")
+
+
+def _name(table: type[Base]) -> Any:
+    return table.__table__.c.name
+
+
+def _word(table: type[Base]) -> str:
+    return _plural(table).removesuffix("s")
+
+
+def _plural(table: type[Base]) -> str:
+    return str(table.__tablename__)
