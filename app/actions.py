@@ -1,8 +1,10 @@
 """What people do with a conversation, and what brings it to them: a message or an event that failed for good."""
 
 from app.handled import Entry, Handled
+from app.opting import CONFIRMATION
 from app.scene import Scene
 from app.turn_results import ended
+from flows.effect import SendMessage
 from flows.event import MessageFailed
 from flows.run import Run
 
@@ -18,18 +20,57 @@ def take_over(handled: Handled, scene: Scene, run: Run | None) -> None:
     if run is not None and not run.in_queue and handled.owner == "flow":
         handled.runs.append(ended(run, scene.held.version_id, "taken_over"))
         handled.cancels_runs.append(int(run.id))
-        handled.run_id = None
+        handled.run_id, handled.releases_kept = None, True
     if handled.owner != "people":
         handled.entry = Entry(scene.house.fallback_queue, 0, "taken over", None)
     handled.owner = "people"
 
 
-def close(handled: Handled, run: Run | None) -> None:
-    """People are done. A run that was only paused goes on; without one the conversation is closed."""
-    if run is not None:
+def close(handled: Handled, scene: Scene, run: Run | None) -> None:
+    """People are done. A run that only waited for them goes on; one they close under way ends like one taken over."""
+    if run is not None and handled.owner == "people":
         handled.owner, handled.releases_kept = "flow", True
-    else:
-        handled.owner, handled.state = "none", "closed"
+        return
+    if run is not None:
+        handled.runs.append(ended(run, scene.held.version_id, "taken_over"))
+        handled.cancels_runs.append(int(run.id))
+        handled.run_id, handled.releases_kept = None, True
+    handled.owner, handled.state = "none", "closed"
+
+
+def pause(handled: Handled, scene: Scene) -> None:
+    """The contact writes more than people do, as two robots do that answer each other: people have a look.
+
+    A run under way waits until they close; what happens to it meanwhile is kept.
+    """
+    handled.owner, handled.state = "people", "open"
+    handled.entry = Entry(scene.house.fallback_queue, 0, "too many messages in a minute", None)
+
+
+def is_paused(scene: Scene, run: Run | None) -> bool:
+    """Whether people have the conversation while its run neither put it into their queue nor goes on beside them."""
+    row = scene.held.row
+    return row.owner == "people" and run is not None and not run.in_queue and row.entry_run_id is None
+
+
+def opt_out(handled: Handled, scene: Scene, run: Run | None) -> SendMessage | None:
+    """No more messages to this address. Returns the confirmation, once, where the provider does not send its own."""
+    handled.opted_out, handled.cancels_all = True, True
+    if run is not None:
+        handled.runs.append(ended(run, scene.held.version_id, "opted_out"))
+        handled.run_id, handled.releases_kept = None, True
+    if scene.held.row.opted_out_at is not None:
+        if handled.owner != "people":
+            handled.owner, handled.state = "none", "closed"
+        return None
+    if handled.owner != "people":
+        handled.leaves = "cancelled"
+        handled.entry = Entry(scene.house.fallback_queue, 0, "opted out of messages", None)
+        handled.owner = "people"
+    if scene.channel.confirms_opt_out:
+        return None
+    language = scene.facts().language
+    return SendMessage(CONFIRMATION.get(language, CONFIRMATION["en"]), language=language)
 
 
 def note_failed_message(handled: Handled, scene: Scene, failed: MessageFailed) -> None:
@@ -49,7 +90,7 @@ def set_aside(handled: Handled, scene: Scene, why: str) -> None:
     if scene.held.run is not None:
         handled.runs.append(ended(scene.held.run, scene.held.version_id, "failed"))
         handled.cancels_runs.append(int(scene.held.run.id))
-        handled.run_id = None
+        handled.run_id, handled.releases_kept = None, True
     if handled.owner != "people":
         handled.leaves = ""
         handled.entry = Entry(scene.house.fallback_queue, 0, why, None)

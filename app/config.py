@@ -26,6 +26,7 @@ class Settings:
     ask_threads: int = 48  # ASK_THREADS: outgoing requests of flows under way at once, per worker
     delivery_threads: int = 32  # DELIVERY_THREADS: messages on their way to providers at once, per worker
     call_threads: int = 16  # CALL_THREADS: of the lane `calls`, so that a slow API of messages delays no caller
+    messages_per_minute: int = 20  # MESSAGES_PER_MINUTE: a contact who sends more is given to people; 0 = no limit
     host_slots: int = 24  # HOST_SLOTS: requests at once to one host, so that one slow API does not take all threads
     customer_api_port: int = 0  # CUSTOMER_API_PORT: the example API's; 0 = PORT + 1
     environment: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
@@ -62,6 +63,7 @@ class Settings:
             ask_threads=_whole(environment, "ASK_THREADS", 48, 1, 512),
             delivery_threads=_whole(environment, "DELIVERY_THREADS", 32, 1, 512),
             call_threads=_whole(environment, "CALL_THREADS", 16, 1, 512),
+            messages_per_minute=_whole(environment, "MESSAGES_PER_MINUTE", 20, 0, 1_000),
             host_slots=_whole(environment, "HOST_SLOTS", 24, 1, 512),
             customer_api_port=_whole(environment, "CUSTOMER_API_PORT", 0, 0, 65_535),
             environment=dict(environment),

@@ -23,7 +23,7 @@ logger = logging.getLogger("patchbay.sweeper")
 
 _EVERY_SECONDS = 1.0
 _SHOW_KEPT_SECONDS = 300  # a message no step has taken for so long is shown to people too
-_LONG_KEPT = "state = 'kept' AND shown_at IS NULL AND at < {now} - :pause"
+_LONG_KEPT = "state = 'kept' AND kind = 'message_received' AND shown_at IS NULL AND at < {now} - :pause"
 _NOTE_KEPT = """
     INSERT INTO problems (conversation_id, run_id, step, kind, message, created_at)
     SELECT conversation_id, run_id, '', 'message_waits', 'A message waits for a step that takes it.', {now}

@@ -24,7 +24,7 @@ from flows.effect import (
     UpdateContact,
     Verb,
 )
-from flows.event import Event, MessageAccepted, MessageFailed
+from flows.event import Event, MessageAccepted, MessageDelivered, MessageFailed
 from flows.limits import Limits
 from flows.record import TurnRecord
 from flows.run import Given, Run, Turn
@@ -117,7 +117,8 @@ def _place(handled: Handled, run: Run) -> None:
         handled.releases_kept = True
         return
     handled.run_id, handled.state = int(run.id), "open"
-    handled.owner = "people" if run.in_queue else "flow"
+    beside_people = handled.owner == "people" and not handled.leaves
+    handled.owner = "people" if run.in_queue or beside_people else "flow"
     handled.releases_kept = run.waiting is not None and (
         "message" in run.waiting.accepts or run.waiting.leaves_by_message
     )
@@ -133,9 +134,9 @@ def _follow_messages(handled: Handled, run: Run) -> None:
             handled.follow_ups.append(follow_up(MessageAccepted(message.key)))
 
 
-def follow_up(happened: MessageAccepted | MessageFailed) -> FollowUp:
-    """The further event that tells of a settled message, once for each outcome."""
-    name = "settled" if isinstance(happened, MessageAccepted) else "failed"
+def follow_up(happened: MessageAccepted | MessageDelivered | MessageFailed) -> FollowUp:
+    """The further event that tells of a message's fate, once for each outcome."""
+    name = {MessageAccepted: "settled", MessageDelivered: "delivered", MessageFailed: "failed"}[type(happened)]
     return FollowUp(f"{name}/{happened.effect}", wire.kind_of(type(happened)), wire.write(happened))
 
 

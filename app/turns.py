@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from app import actions, turn_results
 from app.handled import Entry, Outgoing
-from app.opting import CONFIRMATION, is_opt_in, is_opt_out
+from app.opting import is_opt_in, is_opt_out
 from app.reception import Reception
 from app.scene import Scene
 from app.turn_results import CALL_REQUESTS, TurnResult, ended
@@ -16,10 +16,12 @@ from flows.event import (
     Answered,
     CallerHungUp,
     Happening,
+    MessageAccepted,
     MessageDelivered,
     MessageFailed,
     MessageReceived,
     QueueLeft,
+    TimerFired,
 )
 from flows.interpreter import accepts, advance
 from flows.limits import Limits
@@ -28,6 +30,7 @@ from flows.run import Given, Run, Turn
 from flows.values import canonical_json
 
 MOST_CHARGES = 3  # attempts made alone before an event is set aside
+_KEPT_IN_A_PAUSE = (TimerFired, MessageAccepted, MessageDelivered, MessageFailed)
 
 
 class TurnUnderWay:
@@ -73,14 +76,7 @@ class TurnUnderWay:
             return None
         if first.kind == "call_started":
             return self._begin("calls", happened)
-        run = self.held.run
-        if isinstance(happened, MessageFailed) and not (run and self._accepts(run, happened)):
-            actions.note_failed_message(self.handled, self.scene, happened)
-            return None
-        if run is not None and self._accepts(run, happened):
-            return self._advance(run, happened)
-        self._document_if_asked()
-        return None
+        return self._tell_run(happened)
 
     def answer(self, n: int, answer: Answer) -> Request | None:
         """Goes on with the answer to the n-th Ask."""
@@ -104,6 +100,18 @@ class TurnUnderWay:
         data = {**json.loads(first.happened), "text": "\n".join(texts), "media": media}
         self._joined_happened = canonical_json(data)
 
+    def _tell_run(self, happened: Happening) -> Request | None:
+        run = self.held.run
+        if actions.is_paused(self.scene, run) and isinstance(happened, _KEPT_IN_A_PAUSE):
+            self._keep()
+        elif run is not None and self._accepts(run, happened):
+            return self._advance(run, happened)
+        elif isinstance(happened, MessageFailed):
+            actions.note_failed_message(self.handled, self.scene, happened)
+        else:
+            self._document_if_asked()
+        return None
+
     # which run gets it: rules (0) to (5) of DESIGN §4
 
     def _message(self, happened: MessageReceived) -> Request | None:
@@ -118,13 +126,15 @@ class TurnUnderWay:
             self.handled.opted_out = False
         if self.held.row.owner == "people":
             return None
+        if self.held.floods:
+            actions.pause(self.handled, self.scene)
+            return None
         self.event = self.scene.event(happened)
         interrupting = self._reception.starts(self.scene, self.event, "messages", interrupting=run is not None)
         if run is not None and interrupting is None:
             if self._accepts(run, happened):
                 return self._advance(run, happened)
-            self.handled.kept = [self.handled.done.pop(0), *self.handled.done]
-            self.handled.done = []
+            self._keep()
             return None
         if run is not None:
             self.handled.runs.append(ended(run, self.held.version_id, "interrupted"))
@@ -136,24 +146,13 @@ class TurnUnderWay:
         self.version_id = interrupting.version_id
         return self._advance(interrupting.run, happened)
 
+    def _keep(self) -> None:
+        self.handled.kept, self.handled.done = self.handled.done, []
+
     def _opt_out(self, run: Run | None) -> None:
-        handled, first = self.handled, self.held.events[0]
-        already = self.held.row.opted_out_at is not None
-        handled.opted_out, handled.cancels_all = True, True
-        if run is not None:
-            handled.runs.append(ended(run, self.held.version_id, "opted_out"))
-            handled.run_id = None
-        if not already:
-            handled.leaves = "" if handled.owner == "people" else "cancelled"
-            if handled.owner != "people":
-                handled.entry = Entry(self.scene.house.fallback_queue, 0, "opted out of messages", None)
-            handled.owner = "people"
-            if not self.scene.channel.confirms_opt_out:
-                language = self.scene.facts().language
-                words = CONFIRMATION.get(language, CONFIRMATION["en"])
-                handled.messages.append(self._outgoing(f"event/{first.id}", SendMessage(words, language=language)))
-        elif handled.owner != "people":
-            handled.owner, handled.state = "none", "closed"
+        confirmation = actions.opt_out(self.handled, self.scene, run)
+        if confirmation is not None:
+            self.handled.messages.append(self._outgoing(f"event/{self.held.events[0].id}", confirmation))
 
     def _begin(self, kind: str, happened: Happening) -> Request | None:
         self.event = self.scene.event(happened)
@@ -183,7 +182,7 @@ class TurnUnderWay:
             self.handled.leaves = "done"
             if run is not None and run.in_queue:
                 return self._advance(run, QueueLeft("closed", str(data.get("result", ""))))
-            actions.close(self.handled, run)
+            actions.close(self.handled, self.scene, run)
             return None
         actions.take_over(self.handled, self.scene, run)
         if kind == "agent_replied":
@@ -193,6 +192,8 @@ class TurnUnderWay:
             if outgoing.error_kind:
                 failed = MessageFailed(outgoing.key, outgoing.error_kind, outgoing.error)
                 self.handled.follow_ups.append(turn_results.follow_up(failed))
+        if run is not None and run.in_queue and self.held.row.entry_state == "waiting":
+            return self._advance(run, QueueLeft("assigned"))  # its limit was on waiting for somebody
         return None
 
     def _status(self, data: dict[str, object]) -> Request | None:
@@ -200,7 +201,9 @@ class TurnUnderWay:
         key, run = str(data.get("effect_key", "")), self.held.run
         if data.get("rank") in (6, 7) and run is not None:
             delivered = MessageDelivered(key)
-            if self._accepts(run, delivered):
+            if actions.is_paused(self.scene, run):
+                self.handled.follow_ups.append(turn_results.follow_up(delivered))
+            elif self._accepts(run, delivered):
                 return self._advance(run, delivered)
         if data.get("rank") == 5:
             failed = MessageFailed(key, str(data.get("error_kind") or "provider_code"), str(data.get("error", "")))

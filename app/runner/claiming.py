@@ -61,7 +61,7 @@ class Claiming:
 
     def _take(self, again: Sequence[int], locked: Sequence[int]) -> list[Work]:
         with self._house.database.transaction() as session:
-            loaded = load(session, [*again, *locked])
+            loaded = load(session, [*again, *locked], self._house.settings.messages_per_minute)
             for held in loaded:
                 old = self._works.get(held.id)
                 self._works[held.id] = Work(held, resumed=old.resumed if old else set())

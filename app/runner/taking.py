@@ -64,7 +64,7 @@ class Taker:
     def _take_one(self, conversation_id: int) -> bool:
         """One event; False when none is due."""
         with self._house.database.transaction() as session:
-            held = next(iter(load(session, [conversation_id])), None)
+            held = next(iter(load(session, [conversation_id], self._house.settings.messages_per_minute)), None)
             if held is None or not held.events or (held.row.not_before_at or 0) > held.now:
                 return False
             begin(session, [held], alone=False)

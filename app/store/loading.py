@@ -26,8 +26,10 @@ class Held:
     unsent: Sequence[Row[Any]] = ()  # queued or sending messages, oldest first
     triggers: Sequence[Row[Any]] = ()  # live triggers of the conversation's number
     journal: Mapping[tuple[int, int, int], Row[Any]] = field(default_factory=dict)  # by run, turn, n
+    floods: bool = False  # the first event is one message too many in a minute
     attempts: int = 0  # of the first event, this one included
-    charged: int = 0
+    charged: int = 0  # attempts that counted towards setting it aside, before this one
+    is_charged: bool = False  # whether this one counts already
     event_now: int = 0  # the engine's instant of the first event
 
     @property
@@ -45,8 +47,10 @@ _CONVERSATIONS = """
             ORDER BY p.id LIMIT 1) AS phone,
            (SELECT p.value FROM addresses p WHERE p.contact_id = c.contact_id AND p.kind = 'email'
             ORDER BY p.id LIMIT 1) AS email,
-           (SELECT count(*) FROM conversations o WHERE o.contact_id = c.contact_id) AS conversation_count
+           (SELECT count(*) FROM conversations o WHERE o.contact_id = c.contact_id) AS conversation_count,
+           c.next_seq, q.state AS entry_state, q.run_id AS entry_run_id
     FROM conversations c JOIN contacts k ON k.id = c.contact_id JOIN addresses a ON a.id = c.address_id
+    LEFT JOIN queue_entries q ON q.conversation_id = c.id AND q.state IN ('waiting', 'active')
     WHERE c.id IN ({ids})
 """
 # A timer's `at` is its due instant, so future timers stay out, while an event that waits for another attempt stays in
@@ -68,13 +72,25 @@ _TRIGGERS = """
     SELECT number_id, slot, kind, flow_id, version_id, step, priority, interrupts FROM live_numbers
     WHERE number_id IN ({ids}) ORDER BY number_id, id
 """
+# As many as are needed are read from the latest on, however long the conversation is.
+_RECENT = """
+    SELECT e.id, (SELECT count(*) FROM (
+                      SELECT m.created_at FROM messages m
+                      WHERE m.conversation_id = e.conversation_id AND m.direction = 'in' AND m.event_id <= e.id
+                      ORDER BY m.id DESC LIMIT :most + 1) AS latest
+                  WHERE latest.created_at > e.at - 60000000) AS recent
+    FROM inbound_events e WHERE e.id IN ({ids})
+"""
 _JOURNAL = """
     SELECT j.run_id, j.turn, j.n, j.fingerprint, j.state, j.answer FROM journal j WHERE j.run_id IN ({ids})
 """
 
 
-def load(session: Session, conversation_ids: Sequence[int]) -> list[Held]:
-    """The conversations as they stand now. Reads only; the caller holds their locks."""
+def load(session: Session, conversation_ids: Sequence[int], messages_per_minute: int) -> list[Held]:
+    """The conversations as they stand now. Reads only; the caller holds their locks.
+
+    messages_per_minute: a contact who writes more floods (0 = nobody does).
+    """
     now = now_microseconds(session)
     rows = ids(session, _CONVERSATIONS, conversation_ids).all()
     events = _grouped(ids(session, _EVENTS, conversation_ids, now=now).all(), "conversation_id")
@@ -91,7 +107,21 @@ def load(session: Session, conversation_ids: Sequence[int]) -> list[Held]:
         if run is not None:
             one.run, one.version_id = wire.read(Run, run.state), run.version_id
         held.append(one)
+    if messages_per_minute:
+        _note_floods(session, held, messages_per_minute)
     return held
+
+
+def _note_floods(session: Session, held: Sequence[Held], most: int) -> None:
+    """Counts the contact's messages of the minute before the first event, where there can be so many."""
+    suspects = {
+        one.events[0].id: one
+        for one in held
+        if one.row.next_seq > most and one.events and one.events[0].kind == "message_received"
+    }
+    if suspects:
+        for row in ids(session, _RECENT, suspects, most=most):
+            suspects[row.id].floods = row.recent > most
 
 
 def begin(session: Session, held: Sequence[Held], alone: bool) -> None:
@@ -100,7 +130,9 @@ def begin(session: Session, held: Sequence[Held], alone: bool) -> None:
     `alone` says that nothing else is under way in this process: only then may a repeated attempt be charged, since a
     killed process has charged innocents too.
     """
-    rows = [{"id": one.events[0].id, "charge": int(alone and one.events[0].attempts >= 2)} for one in held]
+    for one in held:
+        one.is_charged = alone and one.events[0].attempts >= 2
+    rows = [{"id": one.events[0].id, "charge": int(one.is_charged)} for one in held]
     begun = over(
         session,
         """
@@ -113,7 +145,7 @@ def begin(session: Session, held: Sequence[Held], alone: bool) -> None:
     by_id = {row.id: row for row in begun}
     for one in held:
         row = by_id[one.events[0].id]
-        one.attempts, one.charged, one.event_now = row.attempts, row.charged, row.now
+        one.attempts, one.charged, one.event_now = row.attempts, row.charged - one.is_charged, row.now
     _read_journal(session, [one for one in held if one.attempts > 1])
 
 

@@ -15,8 +15,8 @@ def charge(session: Session, held: Held, why: str) -> None:
     """Charges the first event, and keeps its conversation away for a while, or it would be claimed again for ever."""
     event = held.events[0]
     session.execute(
-        text("UPDATE inbound_events SET charged = charged + 1, error = :why WHERE id = :id"),
-        {"why": why, "id": event.id},
+        text("UPDATE inbound_events SET charged = charged + :charge, error = :why WHERE id = :id"),
+        {"charge": int(not held.is_charged), "why": why, "id": event.id},
     )
     pause = int(_BACK_OFF_SECONDS * 1_000_000 * 2**held.charged)
     wait_until(session, held.id, held.now + pause)
