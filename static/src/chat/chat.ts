@@ -12,6 +12,8 @@ import { Stream } from "./stream.ts";
 import * as transcripts from "./transcript.ts";
 import { Words } from "./words.ts";
 
+const OTHER_TAB_MS = 3_000;
+
 class Chat {
   private readonly words: Words;
   private readonly memory: Memory;
@@ -29,7 +31,7 @@ class Chat {
   private receiptTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(root: HTMLElement, number: string, title: string, language: string, greeting: string) {
-    this.words = new Words(language);
+    this.words = new Words(language, navigator.languages);
     this.memory = new Memory(storeOfPage(), number);
     this.doors = new Doors(number, navigator.language || language);
     this.screen = new Screen(root, this.words, title, greeting, this.memory.draft, {
@@ -100,7 +102,9 @@ class Chat {
     const user = userOfHost();
     if (user) {
       try {
-        this.enter(await this.doors.visit("", user));
+        const visit = await this.doors.visit("", user);
+        if (userOfHost() !== user) return this.visit(); // the site signed somebody else in meanwhile
+        this.enter(visit);
         this.screen.showNotice("");
         return;
       } catch (error) {
@@ -109,12 +113,13 @@ class Chat {
         this.screen.showNotice(this.words.say("guest"));
       }
     }
-    // Two tabs that open at once must not become two visitors.
+    // Two tabs that open at once must not become two visitors; see readOtherTab for what a lock cannot keep apart.
     await locked("patchbay-visit", async () => {
       const visit = await this.doors.visit(this.memory.token, "");
-      this.memory.token = visit.token;
-      this.enter(visit);
+      this.memory.keepGuest(visit.visitor, visit.token);
+      if (userOfHost() === user) this.enter(visit);
     });
+    if (userOfHost() !== user) await this.visit();
   }
 
   private enter(visit: Visit): void {
@@ -135,7 +140,6 @@ class Chat {
       this.stream.start();
       addEventListener("online", () => void this.courier.go());
       addEventListener("offline", () => this.screen.showConnected(false));
-      addEventListener("hashchange", () => void this.renew().then(() => this.stream.again()));
       addEventListener("storage", (event) => this.readOtherTab(event.key));
       document.addEventListener("visibilitychange", () => this.show());
       tellHost({ patchbay: "ready" });
@@ -180,8 +184,10 @@ class Chat {
     this.screen.composer.focus();
   }
 
-  /** Another tab wrote, sent or deleted a message. */
+  /** Another tab wrote, sent or deleted a message, or became another guest: storage reaches other tabs a bit late. */
   private readOtherTab(name: string | null): void {
+    const isOtherGuest = this.memory.isGuest(name) && this.memory.guest !== this.visitor;
+    if (isOtherGuest && this.visitor.startsWith("visitor:")) void this.changeUser();
     if (!this.memory.isUnsent(name)) return;
     const kept = this.memory.unsent(this.visitor);
     const keys = new Set(kept.map((unsent) => unsent.key));
@@ -191,6 +197,7 @@ class Chat {
       if (!keys.has(unsent.key) && unsent.refusal) this.transcript = transcripts.without(this.transcript, unsent.key);
     }
     this.show();
+    setTimeout(() => void this.courier.go(), OTHER_TAB_MS); // it may have been closed before it could send
   }
 
   private async showOlder(): Promise<void> {
@@ -229,6 +236,13 @@ class Chat {
     return this.words.sayIfKnown(error.code) ?? (error.message || this.words.say("unavailable"));
   }
 
+  /** The host page signed somebody in. */
+  async changeUser(): Promise<void> {
+    if (!this.isStarted) return this.begin();
+    await this.renew();
+    this.stream.again();
+  }
+
   /** The panel was opened or closed by the host page. */
   shown(isShown: boolean): void {
     this.isShown = isShown;
@@ -261,6 +275,7 @@ if (root) {
   const { number = "", title = "", language = "en", greeting = "" } = root.dataset;
   const chat = new Chat(root, number, title, language, greeting);
   onHost((isShown) => chat.shown(isShown));
+  addEventListener("hashchange", () => void chat.changeUser());
   addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !event.isComposing) tellHost({ patchbay: "close" });
   });

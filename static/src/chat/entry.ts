@@ -117,7 +117,7 @@ function attachment(file: Attachment, words: Words): HTMLElement {
   const isShown = file.url.startsWith("/") && PICTURES.includes(file.media_type);
   const content = isShown
     ? [make("img", { src: file.url, alt: name, loading: "lazy" })]
-    : [icon("file"), make("bdi", {}, name), make("span", { class: "size" }, size(file.size_bytes, words.language))];
+    : [icon("file"), make("bdi", {}, name), make("span", { class: "size" }, size(file.size_bytes, words.locale))];
   const attributes = { class: isShown ? "picture" : "file", href: file.url, title: words.say("download", { name }) };
   const outside = file.url.startsWith("/") ? { download: name } : { target: "_blank", rel: "noopener noreferrer nofollow" };
   return make("a", { ...attributes, ...outside }, ...content);
@@ -125,8 +125,8 @@ function attachment(file: Attachment, words: Words): HTMLElement {
 
 function footer(entry: Entry, isOwn: boolean, words: Words, actions: EntryActions): HTMLElement[] {
   const at = new Date(entry.at);
-  const time = new Intl.DateTimeFormat(words.language, { hour: "2-digit", minute: "2-digit" }).format(at);
-  const exact = new Intl.DateTimeFormat(words.language, { dateStyle: "full", timeStyle: "medium" }).format(at);
+  const time = new Intl.DateTimeFormat(words.locale, { hour: "2-digit", minute: "2-digit" }).format(at);
+  const exact = new Intl.DateTimeFormat(words.locale, { dateStyle: "full", timeStyle: "medium" }).format(at);
   const found: HTMLElement[] = [make("time", { datetime: entry.at, title: exact }, time)];
   const state = isOwn ? STATES[entry.state] : undefined;
   if (!state) return found;
@@ -145,8 +145,8 @@ function textButton(label: string, action: () => void): HTMLButtonElement {
   return button;
 }
 
-function size(bytes: number, language: string): string {
+function size(bytes: number, locale: string): string {
   const [value, unit] = bytes < 1_000_000 ? [Math.max(1, bytes / 1000), "kilobyte"] : [bytes / 1_000_000, "megabyte"];
   const digits = unit === "kilobyte" ? 0 : 1;
-  return new Intl.NumberFormat(language, { style: "unit", unit, maximumFractionDigits: digits }).format(value);
+  return new Intl.NumberFormat(locale, { style: "unit", unit, maximumFractionDigits: digits }).format(value);
 }

@@ -121,7 +121,7 @@ export class Log {
     const date = new Date(at);
     const today = new Date();
     const yesterday = new Date(today.getFullYear(), today.getMonth(), today.getDate() - 1);
-    const format = new Intl.DateTimeFormat(this.words.language, { dateStyle: "long" });
+    const format = new Intl.DateTimeFormat(this.words.locale, { dateStyle: "long" });
     const text =
       date.toDateString() === today.toDateString()
         ? this.words.say("today")

@@ -14,8 +14,20 @@ export class Memory {
     return this.store.getItem(this.name("token")) ?? "";
   }
 
-  set token(token: string) {
+  /** The guest whose token that is. */
+  get guest(): string {
+    return this.store.getItem(this.name("guest")) ?? "";
+  }
+
+  /** Keeps who this browser's guest is; other tabs hear of the name last, when the token is there. */
+  keepGuest(guest: string, token: string): void {
     this.store.setItem(this.name("token"), token);
+    if (guest !== this.guest) this.store.setItem(this.name("guest"), guest);
+  }
+
+  /** Whether a storage event is about the guest. */
+  isGuest(name: string | null): boolean {
+    return name === this.name("guest");
   }
 
   get draft(): string {

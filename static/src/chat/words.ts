@@ -12,12 +12,15 @@ export const catalogues: Readonly<Record<string, Catalogue>> = { en, pl, ru };
 /** The language of the page, one that has a catalogue. */
 export class Words {
   readonly language: string;
+  /** How the visitor writes dates and numbers: "en-GB" where the page is in English. */
+  readonly locale: string;
   private readonly catalogue: Catalogue;
   private readonly plurals: Intl.PluralRules;
 
-  constructor(language: string) {
+  constructor(language: string, preferred: readonly string[] = []) {
     const known = catalogues[language];
     this.language = known ? language : "en";
+    this.locale = preferred.find((locale) => locale.startsWith(this.language)) ?? this.language;
     this.catalogue = known ?? en;
     this.plurals = new Intl.PluralRules(this.language);
   }
