@@ -69,21 +69,20 @@ def claim_all(session: Session, house: House, version: Version, flow: Flow) -> M
 
 
 def claim_held(session: Session, house: House, version: Version, flow: Flow) -> Moved:
-    """This version answers only what its flow holds now; numbers it does not know stay with their version."""
-    held = set(
-        session.execute(
-            select(Number.name, LiveNumber.kind)
-            .join(Number, Number.id == LiveNumber.number_id)
-            .where(LiveNumber.flow_id == version.flow_id)
-        ).tuples()
-    )
+    """This version answers only what its flow holds now; numbers it does not know stay with their version.
+
+    Raises: NumberTaken.
+    """
+    query = select(Number.name, LiveNumber.kind).join(LiveNumber, LiveNumber.number_id == Number.id)
+    held = {(name, kind) for name, kind in session.execute(query.where(LiveNumber.flow_id == version.flow_id))}
     claims = [one for one in wanted(flow, house.steps) if (one.number, one.claim.kind) in held]
+    refuse_taken(session, house.steps, version.flow_id, claims)  # it may have had other words there
     pairs = {(one.number, one.claim.kind) for one in claims}
     for live, name in session.execute(
         select(LiveNumber, Number.name)
         .join(Number, Number.id == LiveNumber.number_id)
         .where(LiveNumber.flow_id == version.flow_id)
-    ).tuples():
+    ):
         if (name, live.kind) in pairs:
             session.delete(live)
     session.flush()

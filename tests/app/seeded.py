@@ -43,7 +43,9 @@ def seeded(settings: Settings) -> Iterator[Seeded]:
     """Seeds the database of these settings; closes what it opened."""
     lines = list(prepare(settings))
     house = build_house(settings)
-    with house.database.transaction() as session:
-        token = create_token(session, "tests", "tests")
-    yield Seeded(house, lines, token, {"Authorization": f"Bearer {token}"})
-    leave_house(house)
+    try:
+        with house.database.transaction() as session:
+            token = create_token(session, "tests", "tests")
+        yield Seeded(house, lines, token, {"Authorization": f"Bearer {token}"})
+    finally:
+        leave_house(house)

@@ -117,7 +117,7 @@ def _live(session: Session, ids: list[int]) -> dict[int, list[dict[str, str]]]:
         .where(LiveNumber.number_id.in_(ids))
         .order_by(LiveNumber.id)
         .limit(1_000)
-    ).tuples():
+    ):
         what = "keywords" if live.slot.startswith("keywords:") else live.kind
         found.setdefault(live.number_id, []).append({"flow": flow, "answers": what})
     return found

@@ -75,7 +75,7 @@ def _lengths(session: Session, ids: list[int]) -> dict[int, dict[str, int]]:
         select(QueueEntry.queue_id, QueueEntry.state, func.count())
         .where(QueueEntry.queue_id.in_(ids), QueueEntry.state.in_(("waiting", "active")))
         .group_by(QueueEntry.queue_id, QueueEntry.state)
-    ).tuples():
+    ):
         found.setdefault(queue_id, {})[state] = count
     return found
 
