@@ -1,0 +1,139 @@
+"""Nothing but the open doors answers without a token: every route of the application is walked."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.routing import Rule
+
+from app.config import Settings
+from app.web import create_app
+from app.web.api import NOUNS
+from app.web.policy import Policy, policy_of
+from tests.app.seeded import Seeded, seeded
+
+OPEN_DOORS = ("/", "/hooks", "/chat", "/updates", "/static", "/files", "/first", "/live", "/ready")
+"""DESIGN §5."""
+
+
+@pytest.fixture
+def house(settings: Settings) -> Iterator[Seeded]:
+    with seeded(settings) as found:
+        yield found
+
+
+@pytest.fixture
+def client(house: Seeded) -> FlaskClient:
+    return create_app(house.house).test_client(use_cookies=False)
+
+
+def rules(client: FlaskClient) -> list[Rule]:
+    return list(client.application.url_map.iter_rules())
+
+
+def address(rule: Rule) -> str:
+    """An address of the rule, with something in each place."""
+    return re.sub(r"<(\w+)(\([^)]*\))?:\w+>", "1", re.sub(r"<\w+>", "x", rule.rule))
+
+
+def methods(rule: Rule) -> list[str]:
+    return sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+
+
+def test_every_route_has_a_policy(client: FlaskClient) -> None:
+    assert [rule.rule for rule in rules(client) if policy_of(rule.rule) is None] == []
+
+
+def test_only_the_open_doors_of_the_design_are_open(client: FlaskClient) -> None:
+    opened = {rule.rule for rule in rules(client) if policy_of(rule.rule) is not Policy.TOKEN}
+    assert {rule for rule in opened if f"/{rule.split('/')[1]}" not in OPEN_DOORS} == set()
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        ({}, "token_missing"),
+        ({"Authorization": "Bearer"}, "token_missing"),
+        ({"Authorization": "Basic cGI6eA=="}, "token_missing"),
+        ({"Authorization": "Bearer pb_wrong"}, "token_refused"),
+        ({"Authorization": "Bearer " + "é" * 5_000}, "token_refused"),
+    ],
+)
+def test_no_closed_door_answers_without_a_valid_token(client: FlaskClient, header: dict[str, str], code: str) -> None:
+    closed = [rule for rule in rules(client) if policy_of(rule.rule) is Policy.TOKEN]
+    assert len(closed) > 30
+    encoded = {name: value.encode("utf-8").decode("latin-1") for name, value in header.items()}
+    for rule in closed:
+        for method in methods(rule):
+            answer = client.open(address(rule), method=method, headers=encoded, json={"name": "x"})
+            assert (answer.status_code, answer.get_json()["code"]) == (401, code), (method, rule.rule)
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_revoked_token_opens_nothing(client: FlaskClient, house: Seeded) -> None:
+    assert client.get("/api/v1/flows", headers=house.headers).status_code == 200
+    assert client.delete("/api/v1/tokens/tests", headers=house.headers).status_code == 200
+    answer = client.get("/api/v1/flows", headers=house.headers)
+    assert (answer.status_code, answer.get_json()["code"]) == (401, "token_refused")
+
+
+def test_unknown_addresses_below_the_api_tell_nothing_without_a_token(client: FlaskClient, house: Seeded) -> None:
+    assert client.get("/api/v1/nothing").status_code == 401
+    assert client.get("/api/v1/nothing", headers=house.headers).status_code == 404
+    assert client.get("/nothing").status_code == 404
+
+
+def test_every_answer_is_protected(client: FlaskClient, house: Seeded) -> None:
+    for rule in rules(client):
+        if rule.rule == "/updates":  # a stream; without a ticket it is refused like the others
+            continue
+        for method in methods(rule):
+            answer = client.open(address(rule), method=method, headers=house.headers)
+            assert answer.status_code != 500, (method, rule.rule, answer.text)
+            assert "default-src 'none'" in answer.headers["Content-Security-Policy"] or answer.status_code == 404
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert "Set-Cookie" not in answer.headers
+            answer.close()
+
+
+def test_every_door_of_the_api_refuses_what_it_does_not_know(client: FlaskClient, house: Seeded) -> None:
+    for noun in NOUNS:
+        for door in noun.doors:
+            path = "/api/v1" + re.sub(r"<[^>]*>", "1", door.path)
+            query = client.open(f"{path}?nonsense=1", method=door.method, headers=house.headers, json={"nonsense": 1})
+            assert 400 <= query.status_code < 500, (door.method, door.path, query.text)
+            assert query.get_json()["error"].endswith("."), query.text
+
+
+def test_the_first_link_is_shown_by_a_press_and_only_once(client: FlaskClient, house: Seeded) -> None:
+    path = "/first/" + house.lines[0].rpartition("/")[2]
+    for _ in range(3):
+        preview = client.get(path)
+        assert preview.status_code == 200
+        assert "pb_" not in preview.text
+    shown = client.post(path)
+    token = re.search(r"pb_[\w-]{43}", shown.text)
+    assert token is not None
+    assert shown.headers["Cache-Control"] == "no-store"
+    assert client.get("/api/v1/flows", headers={"Authorization": f"Bearer {token[0]}"}).status_code == 200
+    for method in ("GET", "POST"):
+        again = client.open(path, method=method)
+        assert again.status_code == 410
+        assert "pb_" not in again.text
+
+
+def test_the_first_link_ends_after_a_day(client: FlaskClient, house: Seeded) -> None:
+    path = "/first/" + house.lines[0].rpartition("/")[2]
+    house.move_clock(24 * 3600 + 1)
+    assert client.post(path).status_code == 410
+    assert house.rows("SELECT count(*) FROM tokens WHERE name = 'first'") == [(0,)]
+
+
+def test_a_wrong_first_link_is_like_a_used_one(client: FlaskClient) -> None:
+    assert client.post("/first/guess").status_code == 410
+
+
+def test_a_large_body_is_refused_in_json(client: FlaskClient, house: Seeded) -> None:
+    answer = client.post("/api/v1/flows", data=b"x" * 1_000_001, content_type="application/json", headers=house.headers)
+    assert (answer.status_code, answer.get_json()["code"]) == (413, "too_large")
