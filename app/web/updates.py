@@ -25,7 +25,9 @@ blueprint = Blueprint("updates", __name__)
 
 TICKET_LIFETIME: Final = timedelta(seconds=60)
 _PURPOSE: Final = "updates-ticket"
-_LOOK_SECONDS: Final = 1.0  # an announcement may be lost between a look and the wait, or Redis may be away
+_LOOK_SECONDS: Final = 1.0  # Redis may be away, and an announcement between a look and the wait is not heard
+_QUIET_LOOKS: Final = 3  # after so many looks without news …
+_QUIET_SECONDS: Final = 5.0  # … announcements are relied on: 300 idle streams cost a twentieth of a core, not a quarter
 _KEEP_ALIVE_SECONDS: Final = 15.0  # proxies close what is silent for 30 or 60 s
 _LONGEST_STREAM_SECONDS: Final = 1800.0  # the page comes back with a new ticket: so a token that ended ends its streams
 _LARGEST_ID: Final = 2**62
@@ -33,6 +35,10 @@ _LARGEST_ID: Final = 2**62
 
 class Changes(Protocol):
     """What tells that a conversation changed (app.lanes.Lanes)."""
+
+    def is_up(self) -> bool:
+        """Whether announcements are heard at all."""
+        ...
 
     def wait(self, conversation_id: int, timeout_seconds: float) -> bool:
         """Until the conversation changed or the time is over."""
@@ -56,25 +62,28 @@ class Stream:
         last = self.after
         ends_at = time.monotonic() + _LONGEST_STREAM_SECONDS
         beat_at = 0.0
-        conversation_id = 0
+        conversation_id = quiet_looks = 0
         yield "retry: 2000\n\n"
         while time.monotonic() < ends_at:
             seen = self._look(last)
+            quiet_looks += 1
             if seen is not None:
                 for message in seen.messages:
                     if shown.get(message["id"]) != message:
-                        last = max(last, message["id"])
+                        last, quiet_looks = max(last, message["id"]), 0
                         yield _event("message", message, last)
                 shown = {message["id"]: message for message in seen.messages}
                 if conversation != seen.conversation:
-                    conversation = seen.conversation
+                    conversation, quiet_looks = seen.conversation, 0
                     yield _event("conversation", conversation)
                     beat_at = time.monotonic() + _KEEP_ALIVE_SECONDS
                 conversation_id = seen.conversation_id
             if time.monotonic() >= beat_at:
                 yield ": still here\nevent: beat\ndata: 0\n\n"  # a page cannot see a comment, and must notice silence
                 beat_at = time.monotonic() + _KEEP_ALIVE_SECONDS
-            self.changes.wait(conversation_id, _LOOK_SECONDS)
+            is_quiet = quiet_looks > _QUIET_LOOKS and self.changes.is_up()
+            if self.changes.wait(conversation_id, _QUIET_SECONDS if is_quiet else _LOOK_SECONDS):
+                quiet_looks = 0
 
     def _look(self, last: int) -> Seen | None:
         """None while the database is away: the page keeps its stream, and the next look may succeed."""

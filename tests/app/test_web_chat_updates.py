@@ -24,16 +24,19 @@ class TheEnd(Exception):
 class Turns:
     """Stands in for the waiting: each wait runs the next prepared action, and the last one ends the stream."""
 
-    def __init__(self, *actions: Any) -> None:
+    def __init__(self, *actions: Any, up: bool = True) -> None:
         self.actions = list(actions)
+        self.up = up
         self.waits: list[tuple[int, float]] = []
+
+    def is_up(self) -> bool:
+        return self.up
 
     def wait(self, conversation_id: int, timeout_seconds: float) -> bool:
         self.waits.append((conversation_id, timeout_seconds))
         if not self.actions:
             raise TheEnd
-        self.actions.pop(0)()
-        return True
+        return bool(self.actions.pop(0)())
 
 
 @pytest.fixture
@@ -133,6 +136,19 @@ def test_a_silent_stream_sends_a_comment_before_proxies_close_it(
     place = Place(chat.number_id, "visitor", "nobody")
     parts = until_the_end(Stream(chat.house.database, Turns(*[lambda: None] * 9), chat.house.key, place, 0))
     assert sum(part.startswith(": still here\n") for part in parts) >= 2
+
+
+@pytest.mark.parametrize(("up", "seconds"), [(True, 5.0), (False, 1.0)], ids=["with Redis", "without"])
+def test_a_quiet_stream_relies_on_announcements_only_while_they_are_heard(
+    chat: ChatHouse, up: bool, seconds: float
+) -> None:
+    visit = chat.visit()
+    visit.send("hello")
+    turns = Turns(*[lambda: False] * 6, lambda: chat.answer("news"), lambda: False, up=up)
+    place = Place(chat.number_id, "visitor", json.loads(_decoded(visit.token))["address"])
+    until_the_end(Stream(chat.house.database, turns, chat.house.key, place, 0))
+    assert [wait for _, wait in turns.waits] == [1.0] * 4 + [seconds] * 3 + [1.0, 1.0]
+    assert len({conversation for conversation, _ in turns.waits}) == 1
 
 
 def test_a_stream_outlives_a_database_that_is_away(chat: ChatHouse, monkeypatch: pytest.MonkeyPatch) -> None:

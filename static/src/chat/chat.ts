@@ -197,7 +197,10 @@ class Chat {
       if (!keys.has(unsent.key) && unsent.refusal) this.transcript = transcripts.without(this.transcript, unsent.key);
     }
     this.show();
-    setTimeout(() => void this.courier.go(), OTHER_TAB_MS); // it may have been closed before it could send
+    setTimeout(() => {
+      void this.courier.go(); // it may have been closed before it could send
+      if (!this.conversation.reference) this.stream.again(); // there is a conversation now, which can be waited for
+    }, OTHER_TAB_MS);
   }
 
   private async showOlder(): Promise<void> {
