@@ -6,28 +6,36 @@ import importlib
 import inspect
 import json
 import re
+import shlex
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app import cli
 from app.channels import registry as channel_registry
 from app.channels.arrival import Arrival, Report
 from app.channels.contract import ConnectionInfo, OutgoingMessage, SendFailed, Sent, Unreadable, Unsigned, Webhook
+from app.channels.twilio import Twilio
+from app.config import SettingError, Settings
 from app.outgoing import ConnectionLost, OutgoingAnswer, OutgoingRequest
+from docs import tables
 from flows.ask import HttpAnswer, HttpRequest
 from flows.check import InstallationNames, check
 from flows.document import read
 from flows.effect import SendMessage
 from flows.event import Answered, Event, Happening, MessageReceived
+from flows.expression import ExpressionError, Template
 from flows.interpreter import advance, begin
 from flows.limits import Limits
 from flows.registry import Registry
 from flows.run import Run, Turn
 from flows.step import Example, Step
+from flows.values import Value
 from flows.wire import read as read_wire
 from flows.wire import write
 from tests.steps import test_contract as contract
@@ -35,7 +43,10 @@ from tests.steps import visits
 from tests.steps.purity import worldly_code
 
 ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 STEP_PAGE = ROOT / "docs" / "writing-a-step.md"
+FLOW_PAGE = ROOT / "docs" / "flows.md"
+OPERATING_PAGE = ROOT / "docs" / "operating.md"
 STEP_TYPES = ("ask_rating", "check_stock", "days_until")
 PACKAGE = "acme_patchbay"
 Contract = Callable[..., None]
@@ -243,4 +254,155 @@ def test_every_block_of_python_on_a_page_is_run_here(plugin: Path) -> None:
         importlib.import_module(f"{PACKAGE}.{name}")
 
 
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+# Tables, links, paths and commands
+
+
+def rows(page: Path, heading: str) -> list[list[str]]:
+    """The rows of the first table after a line that contains the heading, without head and rule; cells as they read."""
+    after = page.read_text(encoding="utf-8").partition(heading)[2]
+    table = re.search(r"(?:^ *\|.*\|\n)+", after, re.MULTILINE)
+    assert table is not None, f"{page.name} has no table after {heading!r}"
+    lines = table[0].splitlines()[2:]
+    return [[cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+def code(cell: str) -> str:
+    """What stands between the first pair of backticks, a lone space as nothing."""
+    return cell.split("`")[1].rstrip() if "`" in cell else cell
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_tables_of_a_page_are_those_of_the_code(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert tables.up_to_date(text) == text, "Run `.venv/bin/python -m docs.tables` and read the diff."
+
+
+def test_every_table_of_the_code_stands_on_a_page() -> None:
+    text = FLOW_PAGE.read_text(encoding="utf-8")
+    assert [name for name in tables.TABLES if f"<!-- table: {name} -->" not in text] == []
+
+
+def test_the_page_of_flows_names_every_key_of_the_format() -> None:
+    schema = json.loads((ROOT / "flows" / "flow.schema.json").read_text(encoding="utf-8"))
+    parts = schema["$defs"]
+    assert {code(row[0]) for row in rows(FLOW_PAGE, "The document:")} == set(schema["properties"])
+    needed = {code(row[0]) for row in rows(FLOW_PAGE, "The document:") if row[2] == "refused"}
+    assert needed == set(schema["required"])
+    assert {code(row[0]) for row in rows(FLOW_PAGE, "A step (under")} == set(parts["step"]["properties"])
+    for row in rows(FLOW_PAGE, "The rest:"):
+        part = parts[{"variables.<name>": "variable"}.get(code(row[0]), code(row[0]).removesuffix("s"))]
+        known = {*part["properties"], *part["properties"].get("turns", {}).get("items", {}).get("properties", {})}
+        assert set(re.findall(r"`(\w+)`", row[1])) == known
+
+
+VALUES: dict[str, Value] = {
+    "name": "Anna",
+    "orders": Decimal(2),
+    "tags": ["gold", "new"],
+    "order": {"total": Decimal("12.50"), "items": ["a", "b"]},
+}
+
+
+def test_the_expressions_of_the_page_give_what_it_says() -> None:
+    told = rows(FLOW_PAGE, "| expression | result")
+    assert len(told) > 10
+    for row in told:
+        assert Template.compile(code(row[0])).render(VALUES).text == code(row[1]), row[0]
+
+
+def test_the_expressions_that_the_page_calls_refused_are_refused() -> None:
+    for row in rows(FLOW_PAGE, "These are refused when the flow is checked"):
+        with pytest.raises(ExpressionError):
+            Template.compile(code(row[0]))
+    for row in rows(FLOW_PAGE, "These are refused when they are worked out"):
+        template = Template.compile(code(row[0]))
+        with pytest.raises(ExpressionError):
+            template.render(VALUES)
+
+
+def test_the_flow_of_the_page_has_nothing_to_mend() -> None:
+    flow = read(blocks(FLOW_PAGE, "json")[0])
+    calls = frozenset({"calls"})
+    names = InstallationNames(queues=frozenset({"standard"}), numbers={"support-line": calls})
+    assert check(flow, Registry.discover(["steps"]), names) == []
+
+
+class Read(dict[str, str]):
+    """An environment that notes which settings are read from it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Nothing is set."""
+        self.names.append(name)
+        return default
+
+
+def test_the_page_of_operating_has_every_setting_with_its_default() -> None:
+    environment = Read()
+    settings = Settings.from_environment(environment)
+    told = {code(row[0]): row for row in rows(OPERATING_PAGE, "## Settings")}
+    assert set(told) == set(environment.names)
+    found = {name: getattr(settings, {"PATCHBAY_DATA": "data_folder"}.get(name, name.lower())) for name in told}
+    for name, row in told.items():
+        if row[3].startswith("empty"):
+            assert not found[name], name
+        elif isinstance(found[name], Path):
+            assert found[name].name == code(row[3]), name
+        else:
+            assert str(found[name]) == code(row[3]), name
+
+
+def test_the_bounds_of_the_settings_on_the_page_are_those_of_the_code() -> None:
+    bounded = [(code(row[0]), row[2]) for row in rows(OPERATING_PAGE, "## Settings") if " to " in row[2]]
+    assert len(bounded) >= 8
+    for name, form in bounded:
+        least, most = map(int, re.findall(r"\d+", form))
+        for value in (least, most):
+            assert getattr(Settings.from_environment({name: str(value)}), name.lower()) == value
+        for value in (least - 1, most + 1):
+            with pytest.raises(SettingError, match=name):
+                Settings.from_environment({name: str(value)})
+
+
+def test_the_addresses_to_enter_at_twilio_are_those_of_the_channel() -> None:
+    account = ConnectionInfo(1, "acme-twilio", "twilio", {}, {}, "")
+    told = {code(row[0]): code(row[2]) for row in rows(OPERATING_PAGE, "settings of the telephone number:")}
+    assert told == dict(Twilio().webhook_addresses(account))
+
+
+def anchors(page: Path) -> set[str]:
+    """The addresses of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        address, _, anchor = link.partition("#")
+        if not address.startswith(("http://", "https://")):
+            target = (page.parent / address).resolve() if address else page
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_paths_a_page_names_exist(page: Path) -> None:
+    folders = "app|flows|steps|static|migrations|examples|benchmarks|docs|tests|.ci"
+    for path in re.findall(rf"`((?:{folders})/[\w./-]*)`", page.read_text(encoding="utf-8")):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_commands_a_page_names_exist(page: Path) -> None:
+    reader = cli._reader()
+    shown = [*blocks(page, "sh"), *blocks(page, "bash")]
+    lines = [line for block in shown for line in re.findall(r"bin/patchbay ([a-z][^)\n]*)", block)]
+    for line in [*lines, *re.findall(r"`patchbay ([^`]+)`", page.read_text(encoding="utf-8"))]:
+        reader.parse_args(shlex.split(line, comments=True))
+    for block in shown:
+        for target in re.findall(r"^make ([a-z]+)", block, re.MULTILINE):
+            assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE), target

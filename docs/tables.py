@@ -1,0 +1,213 @@
+"""Writes the tables of the pages that come from the code: `python -m docs.tables` after a change, and read the diff.
+
+A table stands in a page between `<!-- table: NAME -->` and `<!-- end of table -->`; tests/test_documentation.py fails
+while a page has another text there.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from inspect import getsource
+from pathlib import Path
+from typing import Any
+
+from flows.check.variables import SCOPE
+from flows.expression import FILTERS, TESTS
+from flows.expression_filter import Filter, Test
+from flows.failing import ENGINE_ERRORS
+from flows.limits import Limits
+from flows.registry import Registry
+from flows.step import Step
+
+FOLDER = Path(__file__).resolve().parent
+_TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+_MEDIA = {"call": "calls", "messages": "messages"}
+_KINDS: Mapping[str, str] = {
+    "template": "text with `{{ … }}`",
+    "value": "text or a lone `{{ … }}`",
+    "address": "address with `{{ … }}`",
+    "header_value": "text of one line with `{{ … }}`",
+    "body": "any JSON",
+    "localised": "text per language",
+    "variable": "a variable's name",
+    "exit": "an exit's id",
+}
+Setting = tuple[str, str, str, str]  # its place, what may stand there, the default, its help
+
+
+def steps() -> str:
+    """Every built-in step: its help, config, exits, errors and one example."""
+    registry = Registry.discover(["steps"])
+    return "\n".join(_step(step) for step in registry if not registry.is_plugin(step.type))
+
+
+def filters() -> str:
+    """The words after a bar."""
+    return _words(FILTERS)
+
+
+def tests() -> str:
+    """The words after `is`."""
+    return _words(TESTS)
+
+
+def names() -> str:
+    """What every expression may read besides the flow's own variables."""
+    described = {"constants": "every constant of the installation, by its name", "now": "the instant of this turn"}
+    rows = [(f"`{name}`", described.get(name) or _listed(sorted(keys or ()))) for name, keys in SCOPE.items()]
+    return _table(("name", "what it has"), rows)
+
+
+def engine_errors() -> str:
+    """The kinds of failure that any step can have."""
+    return _table(("kind", "meaning"), [(f"`{kind}`", meaning) for kind, meaning in ENGINE_ERRORS.items()])
+
+
+def limits() -> str:
+    """Every limit with its value, the error beyond it, and its reason."""
+    remarks = dict(re.findall(r"^    (\w+): .*?  # (.*)$", getsource(Limits), re.MULTILINE))
+    rows = [(f"`{part.name}`", f"{part.default:,}", remarks[part.name]) for part in fields(Limits)]
+    return _table(("limit", "value", "what happens beyond it, and remarks"), rows)
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    table.__name__: table for table in (steps, filters, tests, names, engine_errors, limits)
+}
+
+
+def up_to_date(page: str) -> str:
+    """The page with every table as the code has it."""
+    return _TABLE.sub(lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n{found[3]}", page)
+
+
+def main() -> None:
+    """Write the tables of all pages anew."""
+    for path in sorted(FOLDER.glob("*.md")):
+        path.write_text(up_to_date(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def _step(step: Step) -> str:
+    example = step.examples[0]
+    works = " and ".join(word for medium, word in _MEDIA.items() if medium in step.media)
+    waits = " The run can wait here." if step.waits else ""
+    parts = [
+        f"### {step.title} (`{step.type}`)\n",
+        f"{' '.join((step.__doc__ or '').split())}\n",
+        f"Group “{step.group}”; for {works}.{waits} {_exits(step)}\n",
+        _table(("setting", "what may stand there", "default", "help"), list(_settings(step.schema, ""))),
+        *[f"{sentence}\n" for sentence in _alternatives(step.schema, "the config")],
+        f"Example, “{example.title}”:\n",
+        f"```json\n{json.dumps(example.config, ensure_ascii=False, indent=2)}\n```\n",
+    ]
+    if step.errors:
+        errors = [(f"`{kind}`", meaning) for kind, meaning in step.errors.items()]
+        parts.append(_table(("error kind", "meaning"), errors))
+    return "\n".join(parts)
+
+
+def _exits(step: Step) -> str:
+    seen = [[way.id for way in step.exits(config)] for config in ({}, *(example.config for example in step.examples))]
+    always = [way for way in seen[0] if all(way in ways for ways in seen)]
+    others = list(dict.fromkeys(way for ways in seen for way in ways if way not in always))
+    failure = ["failure"] if step.fails() else []
+    if not always and not others and not failure:
+        return "It has no exits."
+    said = f"Exits: {_listed([*always, *failure])}"
+    return f"{said}; by its config also such as {_listed(others)}." if others else f"{said}."
+
+
+def _settings(field: Mapping[str, Any], path: str) -> Iterator[Setting]:
+    """Every setting inside a group, the place written as in `choices[].key`."""
+    for name, inner, needed, only in _parts(field):
+        place = f"{path}.{name}" if path else name
+        default = f"`{json.dumps(inner['default'])}`" if "default" in inner else ""
+        title = f"{inner['title'].rstrip('.')}. " if "title" in inner else ""
+        yield f"`{place}`", _what(inner) + only, "needed" if needed else default, title + inner["description"]
+        item = inner.get("items", {})
+        if "properties" in item or _is_variants(item):
+            yield from _settings(item, f"{place}[]")
+        elif inner.get("type") == "object" and "x-kind" not in inner:
+            yield from _settings(inner, place)
+
+
+def _parts(field: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], bool, str]]:
+    """The fields of a group, whether each is needed; of variants each different field once, with its words."""
+    if not _is_variants(field):
+        needed = field.get("required", ())
+        yield from ((name, inner, name in needed, "") for name, inner in field.get("properties", {}).items())
+        return
+    by = next(name for name, inner in field["oneOf"][0]["properties"].items() if "const" in inner)
+    words = [option["properties"][by]["const"] for option in field["oneOf"]]
+    yield by, {"oneOf": [{"const": word} for word in words], "description": "Which kind it is."}, True, ""
+    found: dict[str, tuple[str, Mapping[str, Any], bool, list[str]]] = {}
+    for option, word in zip(field["oneOf"], words, strict=True):
+        for name, inner in option["properties"].items():
+            is_needed = name in option.get("required", ())
+            key = json.dumps([name, inner, is_needed], sort_keys=True)
+            if name != by:
+                found.setdefault(key, (name, inner, is_needed, []))[3].append(word)
+    for name, inner, is_needed, having in sorted(found.values(), key=lambda one: one[0]):
+        yield name, inner, is_needed, "" if len(having) == len(words) else f" (where `{by}` is {_listed(having)})"
+
+
+def _is_variants(field: Mapping[str, Any]) -> bool:
+    return "oneOf" in field and "properties" not in field and field.get("type") == "object"
+
+
+def _what(field: Mapping[str, Any]) -> str:
+    kind, type_ = field.get("x-kind"), field.get("type")
+    if "x-names" in field:
+        return f"the name of a {field['x-names']}" + (" or `{{ … }}`" if kind == "template" else "")
+    if "oneOf" in field and type_ != "object":
+        return "one of " + _listed([option["const"] for option in field["oneOf"]])
+    if kind in _KINDS:
+        return _KINDS[str(kind)]
+    if type_ == "array":
+        return f"list{_bounds(field, 'minItems', 'maxItems', ' entries')}"
+    if type_ in {"number", "integer"}:
+        word = "seconds" if kind == "seconds" else "number" if type_ == "number" else "whole number"
+        return word + _bounds(field, "minimum", "maximum")
+    words = {"boolean": "`true` or `false`", "object": "group"}
+    says = f": {field['x-says']}" if "x-says" in field else ""
+    return words.get(str(type_), f"text{_bounds(field, 'minLength', 'maxLength', ' characters')}{says}")
+
+
+def _bounds(field: Mapping[str, Any], least: str, most: str, unit: str = "") -> str:
+    low, high = field.get(least), field.get(most)
+    if low is not None and high is not None:
+        return f", {low:,} to {high:,}{unit}"
+    if high is not None:
+        return f", up to {high:,}{unit}"
+    return "" if low is None else f", {low:,} or more{unit}"
+
+
+def _alternatives(field: Mapping[str, Any], where: str) -> Iterator[str]:
+    """Where exactly one of several settings is filled."""
+    if "oneOf" in field and "properties" in field:
+        yield f"Exactly one of {_listed([option['required'][0] for option in field['oneOf']])} in {where}."
+    for name, inner in field.get("properties", {}).items():
+        yield from _alternatives(inner.get("items", inner), f"`{name}`")
+
+
+def _words(words: Mapping[str, Filter] | Mapping[str, Test]) -> str:
+    rows = [(f"`{_called(word)}`", word.help, f"`{word.example}`", f"`{word.gives}`") for word in words.values()]
+    return _table(("word", "meaning", "example", "gives"), rows)
+
+
+def _called(word: Filter | Test) -> str:
+    given = [*word.parameters[: word.required], *(f"{name}?" for name in word.parameters[word.required :])]
+    return f"{word.name}({', '.join(given)})" if given else word.name
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *[[cell.replace("|", "\\|") for cell in row] for row in rows]]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines) if rows else "It has no settings.\n"
+
+
+if __name__ == "__main__":
+    main()
