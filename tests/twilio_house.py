@@ -118,8 +118,8 @@ class TwilioHouse:
 def twilio_house(
     settings: Settings, take_one: TakeOne | None = None, patience: Patience = QUICK, hold_prompt: str = ""
 ) -> Iterator[TwilioHouse]:
-    """A house over a migrated database; the number `support-line` is on both connections."""
-    settings = replace(settings, public_url=PUBLIC_URL)
+    """A house over a migrated database; our number is on both connections, for WhatsApp on `main` only."""
+    settings = replace(settings, public_url=settings.public_url or PUBLIC_URL)
     database = Database.connect(settings)
     Base.metadata.create_all(database.engine)
     key = SecretKey(secrets.token_bytes(32))
@@ -141,6 +141,9 @@ def twilio_house(
             number = Number(name=f"{name}-line", connection_id=row.id, value=OURS, answers_calls=True, created_at=at)
             number.language, number.fallback_number = "pl", "+48221111111"
             session.add(number)
+            if name == "main":
+                chat = Number(name="whatsapp", connection_id=row.id, value=f"whatsapp:{OURS}", created_at=at)
+                session.add(chat)
     app = Flask("hooks-test")
     app.extensions["patchbay"] = house
     calling = Calling(house, take_one, patience, lambda _: hold_prompt)

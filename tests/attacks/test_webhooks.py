@@ -152,9 +152,31 @@ HOSTILE = st.text(st.characters(codec=None), max_size=40) | st.sampled_from(
     ]
 )
 NAMES = st.sampled_from(
-    "MessageSid SmsSid CallSid From To Body NumMedia MediaUrl0 MediaContentType0 MessageStatus ErrorCode CallStatus Digits"
-    " SpeechResult Confidence DialCallStatus DialSipResponseCode CallDuration ButtonPayload ProfileName ParentCallSid"
-    " Direction CallerName".split()
+    [
+        "MessageSid",
+        "SmsSid",
+        "CallSid",
+        "From",
+        "To",
+        "Body",
+        "NumMedia",
+        "MediaUrl0",
+        "MediaContentType0",
+        "MessageStatus",
+        "ErrorCode",
+        "CallStatus",
+        "Digits",
+        "SpeechResult",
+        "Confidence",
+        "DialCallStatus",
+        "DialSipResponseCode",
+        "CallDuration",
+        "ButtonPayload",
+        "ProfileName",
+        "ParentCallSid",
+        "Direction",
+        "CallerName",
+    ]
 )
 PAIRS = st.lists(st.tuples(NAMES, HOSTILE), max_size=25)
 QUERY = st.lists(st.tuples(st.sampled_from(["turn", "after", "empty", "effect"]), HOSTILE), max_size=5)
