@@ -164,7 +164,8 @@ def _what(field: Mapping[str, Any]) -> str:
     if kind in _KINDS:
         return _KINDS[str(kind)]
     if type_ == "array":
-        return f"list{_bounds(field, 'minItems', 'maxItems', ' entries')}"
+        each = "" if field["items"].get("type") == "object" else f"; each {_what(field['items'])}"
+        return f"list{_bounds(field, 'minItems', 'maxItems', ' entries')}{each}"
     if type_ in {"number", "integer"}:
         word = "seconds" if kind == "seconds" else "number" if type_ == "number" else "whole number"
         return word + _bounds(field, "minimum", "maximum")
