@@ -29,7 +29,7 @@ _KINDS: Mapping[str, str] = {
     "address": "address with `{{ … }}`",
     "header_value": "text of one line with `{{ … }}`",
     "body": "any JSON",
-    "localised": "text per language",
+    "localised": "text per language, with `{{ … }}`",
     "variable": "a variable's name",
     "exit": "an exit's id",
 }
