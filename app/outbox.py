@@ -18,7 +18,7 @@ LOOKS_UP_AFTER_SECONDS = (
     30.0  # earlier, the provider's own list may not show a message it has: that makes the duplicate
 )
 RECHECK_WITH_KEY_SECONDS = 2.0  # a crashed attempt with a key may simply be repeated
-_BACK_OFF_SECONDS = (5, 30, 120, 600, 1_800, 7_200, 28_800, 46_000)  # 8 attempts over 24 h
+_PAUSES_SECONDS = (0.5, 10, 60, 600, 3_600, 21_600, 60_500)  # 8 attempts over 24 h; most outages are a restart
 _STALE_SECONDS = 5.0  # a mark must be young when the request leaves, else somebody may have taken over
 
 
@@ -45,16 +45,13 @@ def recheck_seconds(connection: ConnectionInfo) -> float:
 def must_not_repeat(connection: ConnectionInfo, unsent: Unsent, now: int) -> bool:
     """Whether a resumed message can neither be repeated nor looked up: then it is shown as unknown."""
     policy = policy_of(connection)
-    if policy.looks_up:
-        return False
-    age_seconds = (now - (unsent.sending_at or now)) / 1_000_000
-    return age_seconds > policy.key_lifetime_seconds
+    return not policy.looks_up and not _key_holds(policy, unsent, now)
 
 
-def looks_up_first(connection: ConnectionInfo) -> bool:
+def looks_up_first(connection: ConnectionInfo, unsent: Unsent, now: int) -> bool:
     """Whether a resumed message is looked up instead of repeated with its key."""
     policy = policy_of(connection)
-    return policy.looks_up and not policy.key_lifetime_seconds
+    return policy.looks_up and not _key_holds(policy, unsent, now)
 
 
 def look_up(attempt: Attempt, http: Http) -> Settled | None:
@@ -114,21 +111,26 @@ def _no_answer(attempt: Attempt, error: OutgoingError) -> Settled:
     if not error.may_have_arrived:
         return _again(attempt, "provider_code", str(error), 0, False)
     policy = policy_of(attempt.connection)
-    age_seconds = ((attempt.unsent.sending_at or 0) - attempt.unsent.created_at) / 1_000_000
     settled = _again(attempt, "provider_code", str(error), 0, False)
-    if age_seconds + settled.again_seconds < policy.key_lifetime_seconds:
+    then = (attempt.unsent.sending_at or 0) + int(settled.again_seconds * 1_000_000)
+    if _key_holds(policy, attempt.unsent, then):
         return settled
     if policy.looks_up:
         return Settled(attempt.unsent, "later", error=str(error), again_seconds=LOOKS_UP_AFTER_SECONDS)
     return Settled(attempt.unsent, "unknown", error=str(error))
 
 
+def _key_holds(policy: SendPolicy, unsent: Unsent, now: int) -> bool:
+    """Whether the provider still knows a key by then, which it may have had since the message was made."""
+    return (now - unsent.created_at) / 1_000_000 < policy.key_lifetime_seconds
+
+
 def _again(attempt: Attempt, kind: str, why: str, wish_seconds: float, whole_number: bool) -> Settled:
     tried = attempt.unsent.attempts
-    if tried >= len(_BACK_OFF_SECONDS):
+    if tried > len(_PAUSES_SECONDS):
         return Settled(attempt.unsent, "dead", error_kind=kind, error=why)
-    # The first repeats come quickly: most outages are a restart. Jitter only spreads load; nothing is decided by it.
-    pause = max(wish_seconds, (0.5 if tried == 1 else _BACK_OFF_SECONDS[tried - 2]) * random.uniform(0.8, 1.2))  # noqa: S311
+    jitter = random.uniform(0.8, 1.2)  # noqa: S311 - it only spreads load; nothing is decided by it
+    pause = max(wish_seconds, _PAUSES_SECONDS[tried - 1] * jitter)
     return Settled(
         attempt.unsent,
         "retry",

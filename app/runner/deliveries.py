@@ -102,7 +102,7 @@ class Deliveries:
             settle(session, [Settled(head, "unknown", error="The process died while the message was sent.")])
             work.unsent = work.unsent[1:]
             return None
-        looks_up = resumed and outbox.looks_up_first(connection)
+        looks_up = resumed and outbox.looks_up_first(connection, head, work.held.now)
         owned = setbacks.owned_ids(session, head) if looks_up else frozenset()
         sender = self._directory.number(session, head.number_id).value
         return _Next(work, outbox.Attempt(head, connection, sender, owned=owned), looks_up)

@@ -122,14 +122,16 @@ def settle(session: Session, settled: Sequence[Settled]) -> set[int]:
         }
         for one in sorted(settled, key=lambda one: one.unsent.id)
     ]
-    # Only the attempt that is still the latest may settle; a status callback may have settled it already.
+    # Only the attempt that is still the latest may settle; a status callback may have settled it already. An answer
+    # that comes after the message was given up as unknown is still the truth.
     changed = over(
         session,
         """
         UPDATE effects SET state = r.state, error = r.error, next_attempt_at = r.again,
             provider_id = CASE WHEN r.provider_id = '' THEN effects.provider_id ELSE r.provider_id END,
             settled_at = CASE WHEN r.settled = 1 THEN :now ELSE NULL END
-        FROM {rows} WHERE effects.id = r.id AND effects.attempts = r.attempts AND effects.state = 'sending'
+        FROM {rows} WHERE effects.id = r.id AND effects.attempts = r.attempts
+            AND (effects.state = 'sending' OR (effects.state = 'unknown' AND r.state IN ('sent', 'dead')))
         RETURNING effects.id, effects.key
         """,
         {
@@ -144,6 +146,7 @@ def settle(session: Session, settled: Sequence[Settled]) -> set[int]:
         rows,
         now=now,
     ).all()
+    mine = {row.id for row in changed}
     over(
         session,
         """
@@ -153,13 +156,33 @@ def settle(session: Session, settled: Sequence[Settled]) -> set[int]:
             AND (messages.rank < r.rank OR (r.rank = 1 AND messages.rank = 2))
         """,
         {"id": "bigint", "rank": "bigint", "error": "text", "provider_id": "text"},
-        rows,
+        [row for row in rows if row["id"] in mine],
         now=now,
     )
     _block_numbers(session, settled, now)
-    mine = {row.id for row in changed}
     final = [one for one in settled if one.unsent.id in mine and one.outcome in ("sent", "unknown", "dead")]
+    _note_unknown(session, [one for one in final if one.outcome == "unknown"], now)
     return follow(session, final, now)
+
+
+def _note_unknown(session: Session, unknown: Sequence[Settled], now: int) -> None:
+    """People decide whether such a message is sent again."""
+    if unknown:
+        over(
+            session,
+            "INSERT INTO problems (conversation_id, run_id, step, kind, message, created_at)"
+            " SELECT r.conversation_id, r.run_id, '', 'outcome_unknown', r.message, :now FROM {rows}",
+            {"conversation_id": "bigint", "run_id": "bigint", "message": "text"},
+            [
+                {
+                    "conversation_id": one.unsent.conversation_id,
+                    "run_id": one.unsent.run_id,
+                    "message": f"Whether a message arrived is unknown. {one.error}",
+                }
+                for one in unknown
+            ],
+            now=now,
+        )
 
 
 def follow(session: Session, final: Sequence[Settled], now: int) -> set[int]:

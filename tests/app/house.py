@@ -146,8 +146,13 @@ class Runtime:
             for process in living:
                 if not process.alive:
                     raise AssertionError("the process died") from process.died_of
-                process.runner.wake()
-            return not self.due() and not any(process.locks.held for process in living)
+            if any(process.locks.held for process in living):
+                return False
+            if self.due():
+                for process in living:
+                    process.runner.wake()
+                return False
+            return not any(process.locks.held for process in living)
 
         until(idle, f"nothing was due any more ({self.due()})")
 

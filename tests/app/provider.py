@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -155,13 +156,18 @@ _DOUBLES = (KeysDouble, LookupDouble, NeitherDouble, ConfirmingDouble)
 KINDS = tuple(one.kind for one in _DOUBLES)
 
 
+@cache
+def _installed(group: str) -> tuple[EntryPoint, ...]:
+    """What is really installed; looking takes longer than many a test."""
+    return tuple(importlib.metadata.entry_points(group=group))
+
+
 def install_doubles(patch: pytest.MonkeyPatch) -> None:
     """Makes the registry find the doubles as it finds plugins."""
-    real = importlib.metadata.entry_points
     ours = [EntryPoint(one.kind, f"{__name__}:{one.__name__}", registry.ENTRY_POINTS) for one in _DOUBLES]
 
     def entry_points(*, group: str) -> list[EntryPoint]:
-        return [*real(group=group), *(ours if group == registry.ENTRY_POINTS else [])]
+        return [*_installed(group), *(ours if group == registry.ENTRY_POINTS else [])]
 
     patch.setattr(registry, "entry_points", entry_points)
     registry.channels.cache_clear()

@@ -1,0 +1,286 @@
+"""What leaves, how often, and what is known of it: the provider's own log is the witness (RELIABILITY §2, "Outbox")."""
+
+import time
+
+import pytest
+
+from app import outbox
+from tests.app.drawn import drawn, echo, sends, starts_with
+from tests.app.house import Runtime
+from tests.app.processes import die_at, until
+from tests.app.provider import RETRY_AFTER_SECONDS, Plan
+
+DAY = 86_400.0
+RECHECK = {"keys": 3.0, "lookup": 31.0, "neither": 31.0}
+
+
+def states(room: Runtime) -> list[str]:
+    return room.column("SELECT state FROM effects ORDER BY id")
+
+
+def ranks(room: Runtime) -> list[int]:
+    return room.column("SELECT rank FROM messages WHERE direction = 'out' ORDER BY id")
+
+
+# an attempt without an answer
+
+NO_ANSWER: list[tuple[str, Plan, int, str]] = [
+    ("keys", "lose_answer", 1, "sent"),
+    ("keys", "drop", 1, "sent"),
+    ("lookup", "lose_answer", 1, "sent"),
+    ("lookup", "drop", 1, "sent"),
+    ("neither", "lose_answer", 1, "unknown"),
+    ("neither", "drop", 0, "unknown"),
+]
+
+
+@pytest.mark.parametrize(("number", "plan", "taken", "state"), NO_ANSWER)
+def test_a_message_without_an_answer_is_never_sent_twice(
+    room: Runtime, number: str, plan: Plan, taken: int, state: str
+) -> None:
+    room.publish(echo(number))
+    room.provider.plans.append(plan)
+    room.write("hello", number)
+    room.drive()
+    room.move_clock(RECHECK[number])
+    room.drive()
+    assert len(room.provider.texts) == taken
+    assert states(room) == [state]
+    if number == "neither":
+        assert room.problems() == ["outcome_unknown"]
+        assert len(room.provider.attempts) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "taken", "state"), [("keys", 1, "sent"), ("lookup", 1, "sent"), ("neither", 1, "unknown")]
+)
+def test_a_kill_between_sending_and_the_answer_duplicates_nothing(
+    room: Runtime, number: str, taken: int, state: str
+) -> None:
+    room.publish(echo(number))
+    room.provider.plans.append("hold")  # the provider has it, its answer is under way
+    process = room.start()
+    room.write("hello", number)
+    process.runner.wake()
+    until(lambda: room.provider.taken, "the provider has the message")
+    process.kill()
+    room.drive()
+    assert states(room) == ["sending"], "nobody may touch it yet"
+    room.move_clock(RECHECK[number])
+    room.drive()
+    assert len(room.provider.taken) == taken
+    assert states(room) == [state]
+
+
+@pytest.mark.parametrize(
+    ("number", "taken", "state"), [("keys", 1, "sent"), ("lookup", 1, "sent"), ("neither", 0, "unknown")]
+)
+def test_a_kill_before_the_request_left_loses_nothing_that_can_be_known(
+    room: Runtime, number: str, taken: int, state: str
+) -> None:
+    room.publish(echo(number))
+    die_at("send:marked")
+    process = room.start()
+    room.write("hello", number)
+    process.runner.wake()
+    process.wait_until_dead()
+    assert states(room) == ["sending"]
+    room.move_clock(RECHECK[number])
+    room.drive()
+    assert (len(room.provider.taken), states(room)) == (taken, [state])
+
+
+def test_a_key_is_trusted_only_as_long_as_the_provider_keeps_it(room: Runtime) -> None:
+    room.publish(echo("keys"))
+    die_at("send:marked")
+    process = room.start()
+    room.write("hello")
+    process.runner.wake()
+    process.wait_until_dead()
+    room.move_clock(3_700)
+    room.drive()
+    assert (states(room), room.provider.attempts) == (["unknown"], [])
+
+
+def test_a_key_that_outlived_its_repeats_makes_no_duplicate(room: Runtime) -> None:
+    room.publish(echo("keys"))
+    room.provider.plans.extend(["lose_answer", "drop", "drop", "drop", "drop", "drop", "drop", "drop"])
+    room.write("hello")
+    room.drive()
+    for _ in range(8):
+        room.move_clock(1_300)
+        room.drive()
+    assert states(room) == ["unknown"]
+    first, last = room.provider.attempts[0], room.provider.attempts[-1]
+    assert first.key == last.key
+    assert len(room.provider.attempts) <= 4
+
+
+def test_a_look_up_passes_by_what_other_messages_own(room: Runtime) -> None:
+    room.publish(drawn("Same", {"in": starts_with("lookup", "out"), "out": sends("the same words")}))
+    room.write("one", "lookup")
+    room.drive()
+    room.provider.plans.append("drop")
+    room.write("two", "lookup")
+    room.drive()
+    room.move_clock(31)
+    room.drive()
+    assert room.provider.texts == ["the same words"] * 2
+    assert len(set(room.column("SELECT provider_id FROM effects"))) == 2
+
+
+def test_a_look_up_is_believed_only_after_thirty_seconds(room: Runtime) -> None:
+    room.publish(echo("lookup"))
+    room.provider.plans.append("drop")
+    room.write("hello", "lookup")
+    room.drive()
+    room.move_clock(20)
+    room.drive()
+    assert (room.provider.lookups, len(room.provider.attempts)) == (0, 1)
+    room.move_clock(11)
+    room.drive()
+    assert (room.provider.lookups, len(room.provider.attempts)) == (1, 2)
+
+
+def test_a_stale_mark_is_made_again_before_anything_leaves(room: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.publish(echo("neither"))
+    marks = iter([True, True])
+
+    def is_stale(marked_at: float) -> bool:
+        return next(marks, False)
+
+    monkeypatch.setattr(outbox, "is_stale", is_stale)
+    room.write("hello", "neither")
+    room.drive()
+    assert len(room.provider.attempts) == 1
+    assert room.one("SELECT attempts, state FROM effects") == {"attempts": 3, "state": "sent"}
+
+
+def test_a_mark_is_stale_after_five_seconds() -> None:
+    assert not outbox.is_stale(time.monotonic() - 4)
+    assert outbox.is_stale(time.monotonic() - 6)
+
+
+# refusals and repeats
+
+
+def test_a_refused_message_is_dead_and_raised_when_its_run_is_over(room: Runtime) -> None:
+    room.publish(echo("keys"))
+    room.provider.plans.append("refuse")
+    put = room.write("hello")
+    room.drive()
+    assert (states(room), ranks(room)) == (["dead"], [5])
+    assert room.problems() == ["invalid_recipient"]
+    assert room.entries() == [("people", "waiting")]
+    assert room.conversation(put.conversation_id)["owner"] == "people"
+
+
+def test_a_temporary_refusal_is_repeated_eight_times_over_a_day_and_then_dead(room: Runtime) -> None:
+    room.publish(echo("keys"))
+    room.provider.plans.extend(["later"] * 20)
+    room.write("hello")
+    waited = 0.0
+    while "dead" not in states(room):
+        room.drive()
+        due = room.one("SELECT (next_attempt_at - created_at) / 1000000.0 AS seconds FROM effects")["seconds"]
+        room.move_clock(max(float(due) - waited, 0) + 0.01)
+        waited = max(float(due), waited)
+        assert waited < 2 * DAY
+    assert len(room.provider.attempts) == 8
+    assert 0.8 * DAY < waited < 1.2 * DAY
+    assert room.problems() == ["provider_code"]
+
+
+def test_a_provider_that_cannot_be_reached_is_tried_again_soon(room: Runtime) -> None:
+    room.publish(echo("neither"))
+    room.provider.plans.append("unreachable")
+    room.write("hello", "neither")
+    room.drive()
+    room.move_clock(1)
+    room.drive()
+    assert (room.provider.texts, states(room)) == (["echo hello"], ["sent"])
+
+
+def test_a_channel_that_breaks_spoils_only_its_message(room: Runtime) -> None:
+    room.publish(echo("keys"))
+    room.provider.plans.append("break")
+    room.write("one", contact="+48600000001")
+    room.drive()
+    room.write("two", contact="+48600000002")
+    room.drive()
+    assert states(room) == ["unknown", "sent"]
+
+
+def test_slow_down_holds_for_the_whole_number_and_for_no_other(room: Runtime) -> None:
+    room.publish(echo("keys"))
+    room.publish(echo("confirming", "Other"))
+    room.provider.plans.append("slow_down")
+    room.write("one", contact="+48600000001")
+    room.drive()
+    room.write("two", contact="+48600000002")
+    room.write("three", "confirming", contact="+48600000003")
+    room.drive()
+    assert room.provider.texts == ["echo three"]
+    assert len(room.provider.attempts) == 2
+    room.move_clock(RETRY_AFTER_SECONDS * 1.3)
+    room.drive()
+    assert sorted(room.provider.texts) == ["echo one", "echo three", "echo two"]
+
+
+def test_a_number_is_paced_by_its_rate_and_burst(room: Runtime) -> None:
+    room.execute("UPDATE numbers SET rate_per_second = 0.1, burst = 2 WHERE name = 'keys'")
+    room.publish(echo("keys"))
+    for n in range(5):
+        room.write("hello", contact=f"+4860000000{n}")
+    room.drive()
+    sent = [len(room.provider.texts)]
+    for _ in range(3):
+        room.move_clock(10)
+        room.drive()
+        sent.append(len(room.provider.texts))
+    assert sent == [2, 3, 4, 5]
+
+
+# the line of one conversation
+
+
+def three(number: str) -> dict[str, object]:
+    steps = {
+        "in": starts_with(number, "a"),
+        "a": sends("first", to="b"),
+        "b": sends("second", to="c"),
+        "c": sends("third"),
+    }
+    return drawn("Three", steps)
+
+
+def test_messages_of_one_conversation_leave_in_order_whatever_happens_to_the_first(room: Runtime) -> None:
+    room.publish(three("keys"))
+    room.provider.plans.extend(["later", "later"])
+    room.write("hello")
+    room.drive()
+    room.move_clock(2)
+    room.drive()
+    assert room.provider.texts == [], "the second waits behind the first"
+    room.move_clock(60)
+    room.drive()
+    assert room.provider.texts == ["first", "second", "third"]
+
+
+@pytest.mark.parametrize(("number", "plan", "state"), [("keys", "refuse", "dead"), ("neither", "drop", "unknown")])
+def test_a_dead_or_unknown_message_does_not_hold_up_the_later_ones(
+    room: Runtime, number: str, plan: Plan, state: str
+) -> None:
+    room.publish(three(number))
+    room.provider.plans.append(plan)
+    room.write("hello", number)
+    room.drive()
+    assert states(room) == [state, "sent", "sent"]
+    assert room.provider.texts == ["second", "third"]
+
+
+def test_a_page_of_ours_has_its_message_by_the_commit(room: Runtime) -> None:
+    room.publish(echo("chat"))
+    room.write("hello", "chat", contact="visitor-1")
+    room.drive()
+    assert (states(room), ranks(room), room.provider.attempts) == (["sent"], [4], [])
