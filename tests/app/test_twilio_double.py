@@ -38,9 +38,7 @@ class Both:
 
     def send(self, message: SendMessage, effect_id: int = 1, **changes: str) -> Sent:
         """Sends through the guarded client, as the outbox does."""
-        secrets = connection().secrets | {
-            name: value for name, value in changes.items() if name in connection().secrets
-        }
+        secrets = {name: changes.get(name, value) for name, value in connection().secrets.items()}
         info = replace(connection(api_base=self.double.url), secrets=secrets, public_url=self.public_url)
         return TWILIO.send(info, self.outgoing(message, effect_id, **changes), self.http())
 

@@ -1,0 +1,99 @@
+"""The channels that are found: ours, and plugins by entry point; what does not fit stops the start with a sentence."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+
+from app.channels import registry
+from app.channels.contract import Channel
+from app.channels.registry import ChannelsClash, UnknownChannel, channel_of, channels
+
+
+class Pigeon(Channel):
+    kind: ClassVar[str] = "pigeon"
+    title: ClassVar[str] = "Carrier pigeon"
+
+
+class AnotherTwilio(Channel):
+    kind: ClassVar[str] = "twilio"
+
+
+class Nameless(Channel):
+    title: ClassVar[str] = "Nobody"
+
+
+@dataclass
+class Distribution:
+    name: str = "patchbay-pigeon"
+
+
+@dataclass
+class Point:
+    """An installed plugin's entry point."""
+
+    thing: object
+    name: str = "pigeon"
+    value: str = "patchbay_pigeon:Pigeon"
+    dist: Distribution | None = None
+
+    def load(self) -> object:
+        """What the plugin names."""
+        if isinstance(self.thing, Exception):
+            raise self.thing
+        return self.thing
+
+
+@pytest.fixture(autouse=True)
+def _forgetting() -> Iterator[None]:
+    channels.cache_clear()
+    yield
+    channels.cache_clear()
+
+
+def install(monkeypatch: pytest.MonkeyPatch, thing: object) -> None:
+    monkeypatch.setattr(registry, "entry_points", lambda **_: [Point(thing, dist=Distribution())])
+
+
+def test_the_built_in_channels_are_found_without_a_list() -> None:
+    assert {"simulated", "twilio", "web_chat"} <= set(channels())
+    assert all(kind == channel.kind for kind, channel in channels().items())
+    assert channels() is channels()
+
+
+@pytest.mark.parametrize("channel", channels().values(), ids=channels().keys())
+def test_every_channel_says_what_its_form_needs(channel: Channel) -> None:
+    assert channel.title
+    assert all(field.isidentifier() for field in channel.secret_fields)
+    for field in channel.settings_schema.get("properties", {}).values():
+        assert field["title"]
+        assert field["description"].endswith(".")
+
+
+def test_a_plugin_is_a_channel_like_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, Pigeon)
+    assert isinstance(channel_of("pigeon"), Pigeon)
+
+
+MISFITS = [
+    (AnotherTwilio, "Two channels have the kind 'twilio'"),
+    (Nameless, "has no kind"),
+    (str, "is no Channel class"),
+    (None, "is no Channel class"),
+    (ImportError("no module named feathers"), "cannot be loaded"),
+    (RuntimeError("boom"), "cannot be loaded"),
+]
+
+
+@pytest.mark.parametrize(("thing", "sentence"), MISFITS)
+def test_a_plugin_that_does_not_fit_is_named(monkeypatch: pytest.MonkeyPatch, thing: object, sentence: str) -> None:
+    install(monkeypatch, thing)
+    with pytest.raises(ChannelsClash, match=sentence) as clash:
+        channels()
+    assert "patchbay-pigeon" in str(clash.value)
+
+
+def test_an_unknown_kind_is_told_in_a_sentence() -> None:
+    with pytest.raises(UnknownChannel, match="install the plugin"):
+        channel_of("fax")
