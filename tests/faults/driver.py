@@ -48,11 +48,16 @@ class Driver:
         asyncio.run(self._all())
         self.done = True
 
+    def wanted(self) -> list[Key]:
+        """Every message there is, as contact and number."""
+        return [(phone_of(index), number + 1) for index, share in enumerate(self._shares()) for number in range(share)]
+
+    def _shares(self) -> list[int]:
+        whole, rest = divmod(self.messages, self.contacts)
+        return [whole + (index < rest) for index in range(self.contacts)]
+
     async def _all(self) -> None:
-        shares = [
-            self.messages // self.contacts + (index < self.messages % self.contacts) for index in range(self.contacts)
-        ]
-        await asyncio.gather(*(self._contact(index, share) for index, share in enumerate(shares)))
+        await asyncio.gather(*(self._contact(index, share) for index, share in enumerate(self._shares())))
 
     async def _contact(self, index: int, share: int) -> None:
         rng = random.Random(f"{self.seed}/{index}")

@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults.driver import Tap
+from tests.faults.driver import Driver
 from tests.faults.keeper import Keeper, Kept, children_of, kill
 
 RANDOM = ("worker parent", "worker child", "web master", "web process", "sweeper", "redis")
 _IN_WEB = "app/web"
 _REACH_SECONDS = 6.0  # a labelled place that the traffic does not come by is given up
 _PROGRESS_SECONDS = 4.0
+_CALM_SECONDS = 90.0
 
 
 @dataclass
@@ -22,11 +23,12 @@ class Monkey:
     """Each step lets a share of the messages in, waits for some of its answers, and kills."""
 
     keeper: Keeper
-    tap: Tap
+    driver: Driver
     answered: Callable[[], int]
     rng: random.Random
     steps: Sequence[str]
     share: int
+    calm: bool = False  # wait until a kill is got over before the next
     kills: Counter[str] = field(default_factory=Counter)
     blows: list[tuple[float, str]] = field(default_factory=list)  # time.time() and what was killed
     not_reached: list[str] = field(default_factory=list)
@@ -41,12 +43,25 @@ class Monkey:
             else:
                 self._let_in(until_answered=not step.startswith("web"))
                 self._kill(step)
+            if self.calm:
+                self._get_over()
         self.done = True
+
+    def _get_over(self) -> None:
+        deadline = time.monotonic() + _CALM_SECONDS
+        while time.monotonic() < deadline and not self._is_over():
+            time.sleep(0.02)
+
+    def _is_over(self) -> bool:
+        driver = self.driver
+        return len(driver.accepted) >= min(driver.tap.open_until, driver.messages) and self.answered() >= len(
+            driver.accepted
+        )
 
     def _let_in(self, *, until_answered: bool) -> None:
         """The next share, and some of its answers, so that the blow falls while work is under way."""
         before = self.answered()
-        self.tap.open_until += self.share
+        self.driver.tap.open_until += self.share
         wanted = before + (self.rng.randint(0, self.share) if until_answered else 0)
         deadline = time.monotonic() + _PROGRESS_SECONDS
         while self.answered() < wanted and time.monotonic() < deadline:
@@ -75,7 +90,7 @@ class Monkey:
         parent = kept.pid
         self._until(lambda: bool(children_of(parent)))
         victims = children_of(parent)
-        self.tap.open_until += self.share
+        self.driver.tap.open_until += self.share
         if self._until(lambda: bool(victims) and not set(victims) <= set(children_of(parent))):
             self._note(f"{name} at {place}")
         else:

@@ -44,6 +44,7 @@ class Log:
 class Verdict:
     """What is wrong; everything empty is what the product promises."""
 
+    refused: Sequence[Key]  # never answered with 200, however often it was repeated
     lost: Sequence[Key]
     duplicated: Sequence[Key]
     out_of_order: Sequence[tuple[Key, Key]]
@@ -53,7 +54,9 @@ class Verdict:
     @property
     def is_clean(self) -> bool:
         """Whether nothing is wrong."""
-        return not (self.lost or self.duplicated or self.out_of_order or self.strange or self.asked_twice)
+        return not (
+            self.refused or self.lost or self.duplicated or self.out_of_order or self.strange or self.asked_twice
+        )
 
 
 def taken(log: Log) -> list[Taken]:
@@ -61,15 +64,19 @@ def taken(log: Log) -> list[Taken]:
     return [Taken(line["at"], line["to"], _number(line["body"]), line["body"]) for line in log.lines]
 
 
-def judge(accepted: Mapping[Key, float], sent: Sequence[Taken], visits: Sequence[Mapping[str, str]]) -> Verdict:
-    """`accepted`: when each message was answered with 200. `visits`: those that may be noted once only."""
+def judge(
+    accepted: Mapping[Key, float], wanted: Sequence[Key], sent: Sequence[Taken], visits: Sequence[Mapping[str, str]]
+) -> Verdict:
+    """`accepted`: when each message of `wanted` was answered with 200. `visits`: those that may be noted once only."""
     counts = Counter((one.contact, one.number) for one in sent)
     per_contact: dict[str, list[int]] = defaultdict(list)
     for one in sent:
         if one.number not in per_contact[one.contact]:
             per_contact[one.contact].append(one.number)
+    asked = set(wanted)
     noted = Counter((visit["phone"], int(visit["text"])) for visit in visits)
     return Verdict(
+        refused=[key for key in wanted if key not in accepted],
         lost=[key for key in accepted if key not in counts],
         duplicated=[key for key, count in counts.items() if count > 1],
         out_of_order=[
@@ -78,7 +85,7 @@ def judge(accepted: Mapping[Key, float], sent: Sequence[Taken], visits: Sequence
             for earlier, later in pairwise(numbers)
             if earlier > later
         ],
-        strange=[one.text for one in sent if (one.contact, one.number) not in accepted],
+        strange=[one.text for one in sent if (one.contact, one.number) not in asked],
         asked_twice=[key for key, count in noted.items() if count > 1],
     )
 
