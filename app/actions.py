@@ -3,6 +3,7 @@
 from app.handled import Entry, Handled
 from app.opting import CONFIRMATION
 from app.scene import Scene
+from app.store.loading import Held
 from app.turn_results import ended
 from flows.effect import SendMessage
 from flows.event import MessageFailed
@@ -66,7 +67,7 @@ def opt_out(handled: Handled, scene: Scene, run: Run | None) -> SendMessage | No
     if handled.owner != "people":
         handled.leaves = "cancelled"
         handled.entry = Entry(scene.house.fallback_queue, 0, "opted out of messages", None)
-        handled.owner = "people"
+        handled.owner, handled.state = "people", "open"
     if scene.channel.confirms_opt_out:
         return None
     language = scene.facts().language
@@ -81,17 +82,16 @@ def note_failed_message(handled: Handled, scene: Scene, failed: MessageFailed) -
         handled.entry = Entry(scene.house.fallback_queue, 0, f"message failed: {failed.kind}", None)
 
 
-def set_aside(handled: Handled, scene: Scene, why: str) -> None:
+def set_aside(handled: Handled, held: Held, why: str) -> None:
     """An event that always fails: people get the conversation, and what comes later goes on."""
-    first = scene.held.events[0]
+    first = held.events[0]
     handled.done.remove(first.id)
     handled.set_aside.append((first.id, why))
     handled.problems.append(("", "set_aside", f"An event was set aside: {why}."))
-    if scene.held.run is not None:
-        handled.runs.append(ended(scene.held.run, scene.held.version_id, "failed"))
-        handled.cancels_runs.append(int(scene.held.run.id))
+    if held.run is not None:
+        handled.runs.append(ended(held.run, held.version_id, "failed"))
+        handled.cancels_runs.append(int(held.run.id))
         handled.run_id, handled.releases_kept = None, True
     if handled.owner != "people":
-        handled.leaves = ""
-        handled.entry = Entry(scene.house.fallback_queue, 0, why, None)
+        handled.entry = Entry("", 0, why, None)  # no name: the installation's fallback queue
     handled.owner, handled.state = "people", "open"
