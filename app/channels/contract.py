@@ -201,3 +201,9 @@ class Channel:
     def webhook_addresses(self, connection: ConnectionInfo) -> Mapping[str, str]:
         """The addresses the provider must call, by purpose, for the operator to see."""
         return {}
+
+    def set_webhooks(self, connection: ConnectionInfo, number: str, addresses: Mapping[str, str], http: Http) -> None:
+        """Enters these `webhook_addresses` at the provider for a number of ours and reads them back; may be repeated.
+
+        Raises: SendFailed, app.outgoing.OutgoingError.
+        """

@@ -4,7 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
-from app.channels import twilio_calls, twilio_documents, twilio_messages, twilio_rest
+from app.channels import (
+    twilio_account,
+    twilio_calls,
+    twilio_documents,
+    twilio_messages,
+    twilio_numbers,
+    twilio_rest,
+)
 from app.channels.arrival import Arrival, Report
 from app.channels.contract import (
     CallPlace,
@@ -48,7 +55,7 @@ class Twilio(Channel):
                 "type": "string",
                 "title": "Address of the API",
                 "description": "Only for a region, or for a double in tests. Changing it asks for the secrets again.",
-                "default": twilio_rest.DEFAULT_API,
+                "default": twilio_account.DEFAULT_API,
             },
             "country": COUNTRY,
             "has_keys": {
@@ -126,3 +133,7 @@ class Twilio(Channel):
             "VoiceFallbackUrl": connection.hook("calls/fallback"),
             "StatusCallback": connection.hook("calls/status"),
         }
+
+    def set_webhooks(self, connection: ConnectionInfo, number: str, addresses: Mapping[str, str], http: Http) -> None:
+        """Enters them in the number's settings. Raises: SendFailed, OutgoingError."""
+        twilio_numbers.set_webhooks(connection, number, addresses, http)

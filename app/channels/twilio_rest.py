@@ -4,48 +4,31 @@ Twilio documents no idempotency key for messages, so whether one arrived is foun
 sent along all the same: Twilio ignores it, and another provider of the same interface may honour it (`has_keys`).
 """
 
-import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from app.channels.contract import ConnectionInfo, Http, OutgoingMessage, SendFailed, Sent
-from app.channels.twilio_errors import NOT_NOW, QUEUE_FULL, error_kind, error_sentence
+from app.channels.contract import ConnectionInfo, Http, OutgoingMessage, Sent
+from app.channels.twilio_account import ANSWER_SECONDS, get, post, unclear
 from app.channels.twilio_messages import WHATSAPP
-from app.outgoing import ConnectionLost, OutgoingAnswer, OutgoingRequest
 from flows.effect import SendMessage
 
-DEFAULT_API: Final = "https://api.twilio.com"
-SEND_SECONDS: Final = 20.0  # RELIABILITY §2: a send may take 20 s in all
 TRIAL_PREFIX: Final = "Sent from your Twilio trial account - "  # https://help.twilio.com/articles/223136107
 _SKEW = timedelta(minutes=5)  # the provider's clock is not ours
 _PAGE_SIZE = 200
 _PAGES_AT_MOST = 5
-_LIST_BYTES = 2 * 1024 * 1024
-_WAIT_SECONDS = {429: 1.0, 401: 60.0}
-_QUEUE_FULL_SECONDS = 60.0
 
 
 def send(connection: ConnectionInfo, outgoing: OutgoingMessage, http: Http) -> Sent:
     """Posts the message. Raises: SendFailed; OutgoingError, also after a 5xx, which tells nobody what happened."""
-    form = urlencode(form_of(connection, outgoing)).encode()
-    headers = {"Content-Type": "application/x-www-form-urlencoded", "Idempotency-Key": outgoing.key}
-    answer = http.send(replace(_request(connection, "POST", "Messages.json"), body=form, headers=headers))
-    said = _json(answer)
-    if 200 <= answer.status < 300 and isinstance(said.get("sid"), str):
-        return Sent(provider_id=said["sid"])
-    if answer.status < 400 or answer.status == 408 or answer.status >= 500:
-        # Not a refusal: a gateway may fail after the message was made. Only a look-up or a callback can tell.
-        raise ConnectionLost(
-            f"The provider answered with status {answer.status}, which does not tell whether it has the message.",
-            may_have_arrived=True,
-            answer_began=True,
-        )
-    raise _refused(answer, said)
+    form = form_of(connection, outgoing)
+    made = post(connection, "Messages.json", form, http, key=outgoing.key)
+    if not isinstance(made.get("sid"), str):
+        raise unclear("The provider took the message without naming it.")
+    return Sent(provider_id=made["sid"])
 
 
 def look_up(
@@ -61,15 +44,10 @@ def look_up(
     oldest_at = sending_at - _SKEW
     found: Sent | None = None
     for _ in range(_PAGES_AT_MOST):
-        answer = http.send(_request(connection, "GET", path))
-        page = _json(answer)
+        page = get(connection, path, http)
         listed = page.get("messages")
-        if answer.status != 200 or not isinstance(listed, list):
-            raise ConnectionLost(
-                f"The provider's list of messages answered with status {answer.status}.",
-                may_have_arrived=True,
-                answer_began=True,
-            )
+        if not isinstance(listed, list):
+            raise unclear("The provider's list of messages is unreadable.")
         reached = False
         for entry in (entry for entry in listed if isinstance(entry, dict)):
             created_at = _instant(entry.get("date_created"))
@@ -118,52 +96,10 @@ def _is_same(
     if not isinstance(entry.get("sid"), str) or not str(entry.get("direction", "outbound")).startswith("outbound"):
         return False
     if "ContentSid" in wanted:  # the list shows the rendered text, which only the provider knows: the time must do
-        return created_at is not None and created_at <= sending_at + timedelta(seconds=SEND_SECONDS) + _SKEW
-    text = entry.get("body") or ""
-    body = wanted.get("Body", "")
-    return text in {body, TRIAL_PREFIX + body}
-
-
-def _request(connection: ConnectionInfo, method: str, path: str) -> OutgoingRequest:
-    sid, token = connection.secrets.get("account_sid", ""), connection.secrets.get("auth_token", "")
-    if not sid or not token:
-        raise SendFailed(
-            "provider_code",
-            f"The connection {connection.name} has no account SID or no auth token: enter both, then send again.",
-            final=False,
-            retry_after_seconds=60,
-            whole_number=True,
-        )
-    base = str(connection.settings.get("api_base") or DEFAULT_API).rstrip("/")
-    pair = base64.b64encode(f"{sid}:{token}".encode()).decode("ascii")
-    return OutgoingRequest(
-        method,
-        f"{base}/2010-04-01/Accounts/{sid}/{path}",
-        timeout_seconds=SEND_SECONDS,
-        maximum_bytes=_LIST_BYTES,
-        secret_headers={"Authorization": f"Basic {pair}"},
-        follow_redirects=False,
-    )
-
-
-def _refused(answer: OutgoingAnswer, said: Mapping[str, Any]) -> SendFailed:
-    code = said.get("code")
-    number = code if isinstance(code, int) and not isinstance(code, bool) else 0
-    sentence = error_sentence(number, str(said.get("message") or f"status {answer.status}"))
-    if answer.status in _WAIT_SECONDS or number in NOT_NOW:
-        asked = answer.headers.get("retry-after", "")
-        wait = _QUEUE_FULL_SECONDS if number in QUEUE_FULL else _WAIT_SECONDS.get(answer.status, 1.0)
-        seconds = min(float(asked), 86_400.0) if asked.isascii() and asked.isdecimal() else wait
-        return SendFailed("provider_code", sentence, final=False, retry_after_seconds=seconds, whole_number=True)
-    return SendFailed(error_kind(number), sentence, final=True)
-
-
-def _json(answer: OutgoingAnswer) -> Mapping[str, Any]:
-    try:
-        said = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}
+        return created_at is not None and created_at <= sending_at + timedelta(seconds=ANSWER_SECONDS) + _SKEW
+    # Blanks are left out of account: providers and carriers trim them.
+    listed = str(entry.get("body") or "").removeprefix(TRIAL_PREFIX)
+    return listed.split() == wanted.get("Body", "").split()
 
 
 def _instant(text: object) -> datetime | None:

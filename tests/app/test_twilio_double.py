@@ -23,7 +23,7 @@ from app.outgoing import Guarded, OutgoingError
 from flows.effect import Choice, SendMessage
 from flows.event import Attachment
 from tests.doubles.twilio import TwilioDouble, twilio_double
-from tests.twilio_house import OURS, THEIRS, TwilioHouse, a_worker, connection, twilio_house
+from tests.twilio_house import ACCOUNT, OURS, THEIRS, TwilioHouse, a_worker, connection, twilio_house
 
 TWILIO = channel_of("twilio")
 
@@ -153,6 +153,20 @@ def test_a_message_whose_answer_was_lost_is_found_by_looking(both: Both) -> None
     assert look(both.outgoing(message), sent.provider_id) is None
     assert look(both.outgoing(SendMessage("never sent"))) is None
     assert look(both.outgoing(message, to="+48600100999")) is None
+
+
+def test_our_addresses_are_entered_and_read_back(both: Both) -> None:
+    info = replace(connection(api_base=both.double.url), public_url="https://new.example")
+    for _ in range(2):
+        TWILIO.set_webhooks(info, OURS, TWILIO.webhook_addresses(info), both.http())
+    numbers = both.double.ask("GET", f"/2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers.json")
+    kept = {number["phone_number"]: number for number in numbers["incoming_phone_numbers"]}
+    assert kept[OURS]["sms_url"] == "https://new.example/hooks/main/messages"
+    assert kept[OURS]["voice_url"] == "https://new.example/hooks/main/calls"
+    assert kept[OURS]["status_callback"] == "https://new.example/hooks/main/calls/status"
+    for number, sentence in (("+48229999999", "has no number"), (f"whatsapp:{OURS}", "only in its console")):
+        with pytest.raises(SendFailed, match=sentence):
+            TWILIO.set_webhooks(info, number, TWILIO.webhook_addresses(info), both.http())
 
 
 def test_its_refusals_are_told_apart(both: Both) -> None:

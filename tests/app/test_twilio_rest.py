@@ -177,6 +177,7 @@ LOOKUPS: list[tuple[str, list[dict[str, Any]], Sent | None]] = [
     ("ours", [listed("SM1")], Sent("SM1")),
     ("owned by another effect", [listed("SM0")], None),
     ("the older of two", [listed("SM2", seconds=9), listed("SM1", seconds=1)], Sent("SM1")),
+    ("blanks trimmed on the way", [listed("SM1", " cześć\r\n🙂 ")], Sent("SM1")),
     ("another text", [listed("SM1", "cześć")], None),
     ("no text", [listed("SM1", None)], None),
     ("an incoming one with the same text", [listed("SM1", direction="inbound")], None),
@@ -221,6 +222,39 @@ def test_the_look_up_turns_pages_until_it_is_old_enough() -> None:
 def test_a_list_that_cannot_be_read_is_not_an_empty_one(said: OutgoingAnswer) -> None:
     with pytest.raises(OutgoingError):
         TWILIO.look_up(connection(), OUTGOING, AT, frozenset(), Provider(said))
+
+
+ADDRESSES = {
+    "SmsUrl": "https://x.example/m",
+    "StatusCallback": "https://x.example/s",
+    "VoiceFallbackUrl": "https://x.example/f",
+}
+FOUND = answer(200, {"incoming_phone_numbers": [{"sid": "PN1"}]})
+KEPT = {
+    "sms_url": "https://x.example/m",
+    "status_callback": "https://x.example/s",
+    "voice_fallback_url": "https://x.example/f",
+}
+
+
+def test_addresses_are_entered_with_their_methods_and_read_back() -> None:
+    provider = Provider(FOUND, answer(200, {"sid": "PN1"}), answer(200, KEPT))
+    TWILIO.set_webhooks(connection(), OURS, ADDRESSES, provider)
+    assert [request.method for request in provider.asked] == ["GET", "POST", "GET"]
+    assert parse_qsl((provider.asked[1].body or b"").decode()) == [
+        ("SmsUrl", "https://x.example/m"),
+        ("SmsMethod", "POST"),
+        ("StatusCallback", "https://x.example/s"),
+        ("StatusCallbackMethod", "POST"),
+        ("VoiceFallbackUrl", "https://x.example/f"),
+        ("VoiceFallbackMethod", "POST"),
+    ]
+
+
+def test_an_address_that_was_not_kept_is_named() -> None:
+    provider = Provider(FOUND, answer(200, {"sid": "PN1"}), answer(200, KEPT | {"sms_url": "https://else.example"}))
+    with pytest.raises(SendFailed, match=r"did not keep SmsUrl of \+48221234567"):
+        TWILIO.set_webhooks(connection(), OURS, ADDRESSES, provider)
 
 
 def test_keys_are_trusted_only_where_the_connection_says_so() -> None:

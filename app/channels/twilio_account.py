@@ -1,0 +1,90 @@
+"""Requests to an account's REST interface, and what its answers mean.
+
+https://www.twilio.com/docs/usage/requests-to-twilio
+"""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from app.channels.contract import ConnectionInfo, Http, SendFailed
+from app.channels.twilio_errors import NOT_NOW, QUEUE_FULL, error_kind, error_sentence
+from app.outgoing import ConnectionLost, OutgoingAnswer, OutgoingRequest
+
+DEFAULT_API: Final = "https://api.twilio.com"
+ANSWER_SECONDS: Final = 20.0  # RELIABILITY §2: a send may take 20 s in all
+_ANSWER_BYTES = 2 * 1024 * 1024  # a page of 200 messages
+_WAIT_SECONDS = {429: 1.0, 401: 60.0}
+_QUEUE_FULL_SECONDS = 60.0
+
+
+def post(
+    connection: ConnectionInfo, path: str, form: Sequence[tuple[str, str]], http: Http, key: str = ""
+) -> Mapping[str, Any]:
+    """What a form posted below the account made. `key` is the idempotency key.
+
+    Raises: SendFailed, when the provider surely refused; OutgoingError otherwise.
+    """
+    headers = {"Content-Type": "application/x-www-form-urlencoded"} | ({"Idempotency-Key": key} if key else {})
+    request = _request(connection, "POST", path)
+    return _read(http.send(replace(request, headers=headers, body=urlencode(form).encode())))
+
+
+def get(connection: ConnectionInfo, path: str, http: Http) -> Mapping[str, Any]:
+    """What lies at a path below the account. Raises: SendFailed, OutgoingError."""
+    return _read(http.send(_request(connection, "GET", path)))
+
+
+def unclear(sentence: str) -> ConnectionLost:
+    """An answer that does not tell what happened; only a look-up or a callback can."""
+    return ConnectionLost(sentence, may_have_arrived=True, answer_began=True)
+
+
+def _request(connection: ConnectionInfo, method: str, path: str) -> OutgoingRequest:
+    sid, token = connection.secrets.get("account_sid", ""), connection.secrets.get("auth_token", "")
+    if not sid or not token:
+        sentence = f"The connection {connection.name} has no account SID or no auth token: enter both, then send again."
+        raise SendFailed("provider_code", sentence, final=False, retry_after_seconds=60, whole_number=True)
+    base = str(connection.settings.get("api_base") or DEFAULT_API).rstrip("/")
+    pair = base64.b64encode(f"{sid}:{token}".encode()).decode("ascii")
+    return OutgoingRequest(
+        method,
+        f"{base}/2010-04-01/Accounts/{sid}/{path}",
+        timeout_seconds=ANSWER_SECONDS,
+        maximum_bytes=_ANSWER_BYTES,
+        secret_headers={"Authorization": f"Basic {pair}"},
+        follow_redirects=False,
+    )
+
+
+def _read(answer: OutgoingAnswer) -> Mapping[str, Any]:
+    """The answer's data. A 5xx is no refusal: a gateway may fail after the message was made."""
+    if answer.status < 400 or answer.status == 408 or answer.status >= 500:
+        said = _json(answer)
+        if said is None or not 200 <= answer.status < 300:
+            raise unclear(f"The provider answered with status {answer.status}, which does not tell what it did.")
+        return said
+    raise _refused(answer, _json(answer) or {})
+
+
+def _refused(answer: OutgoingAnswer, said: Mapping[str, Any]) -> SendFailed:
+    code = said.get("code")
+    number = code if isinstance(code, int) and not isinstance(code, bool) else 0
+    sentence = error_sentence(number, str(said.get("message") or f"status {answer.status}"))
+    if answer.status in _WAIT_SECONDS or number in NOT_NOW:
+        asked = answer.headers.get("retry-after", "")
+        wait = _QUEUE_FULL_SECONDS if number in QUEUE_FULL else _WAIT_SECONDS.get(answer.status, 1.0)
+        seconds = min(float(asked), 86_400.0) if asked.isascii() and asked.isdecimal() else wait
+        return SendFailed("provider_code", sentence, final=False, retry_after_seconds=seconds, whole_number=True)
+    return SendFailed(error_kind(number), sentence, final=True)
+
+
+def _json(answer: OutgoingAnswer) -> Mapping[str, Any] | None:
+    try:
+        said = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+    return said if isinstance(said, dict) else None
