@@ -27,7 +27,7 @@ TICKET_LIFETIME: Final = timedelta(seconds=60)
 _PURPOSE: Final = "updates-ticket"
 _LOOK_SECONDS: Final = 1.0  # Redis may be away, and an announcement between a look and the wait is not heard
 _QUIET_LOOKS: Final = 3  # after so many looks without news …
-_QUIET_SECONDS: Final = 5.0  # … announcements are relied on: 300 idle streams cost a twentieth of a core, not a quarter
+_QUIET_SECONDS: Final = 5.0  # … announcements are relied on: 300 idle streams then cost half the processor time
 _KEEP_ALIVE_SECONDS: Final = 15.0  # proxies close what is silent for 30 or 60 s
 _LONGEST_STREAM_SECONDS: Final = 1800.0  # the page comes back with a new ticket: so a token that ended ends its streams
 _LARGEST_ID: Final = 2**62

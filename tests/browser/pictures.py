@@ -9,6 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from app.config import Settings
+from app.files import store_file
 from tests.browser.live_chat import Server, browser, chromium_path, live_chat, serving, site
 from tests.chat_house import ChatHouse
 
@@ -83,19 +84,28 @@ def typing(page: Page, chat: ChatHouse, server: Server) -> None:
 
 
 def overfull(page: Page, chat: ChatHouse, server: Server) -> None:
-    """Long names and words, right-to-left text, emoji, files, 500 messages."""
+    """Long names and words, 500 messages."""
     chat.change_settings(title=LONG_NAME)
     page.goto(f"{server.address}/chat")
     _write(page, "first")
     for n in range(480):
         chat.answer(f"Message {n}")
-    with chat.house.database.transaction() as session:
-        from app.files import store_file  # noqa: PLC0415
+    chat.handle_all()
+    chat.answer(LONG_TEXT, author="agent")
+    chat.answer("Choose:", choices={str(n): f"{LONG_NAME[: 10 + n * 12]}" for n in range(5)})
+    page.get_by_role("button", name=LONG_NAME[:58]).wait_for()
+    _write(page, LONG_TEXT)
+    page.wait_for_timeout(1_500)
 
+
+def scripts(page: Page, chat: ChatHouse, server: Server) -> None:
+    """Right-to-left text, emoji, a picture and a file with a long name."""
+    page.goto(f"{server.address}/chat")
+    _write(page, "שלום, איפה ההזמנה שלי? 🙂")
+    with chat.house.database.transaction() as session:
         picture = store_file(session, (PICTURES / "chat-empty-390x844-light.png").read_bytes())
         pdf = store_file(session, b"%PDF-1.7" + b"x" * 348_160)
     chat.handle_all()
-    chat.answer(LONG_TEXT, author="agent")
     chat.answer("مرحبا، وصلت طلبيتك رقم 4711 إلى المستودع. שלום, הגיעה ההזמנה 👩‍👩‍👧‍👦🎉")
     media = [
         {"media_type": "image/png", "name": "screen.png", "file": str(picture), "size_bytes": 20_480},
@@ -107,10 +117,7 @@ def overfull(page: Page, chat: ChatHouse, server: Server) -> None:
         },
     ]
     chat.answer("", media=media)
-    chat.answer("Choose:", choices={str(n): f"{LONG_NAME[: 10 + n * 12]}" for n in range(5)})
-    page.get_by_role("button", name=LONG_NAME[:58]).wait_for()
-    _write(page, LONG_TEXT)
-    page.wait_for_timeout(1_500)
+    page.get_by_role("link", name="Rechnung").wait_for()
 
 
 def failed(page: Page, chat: ChatHouse, server: Server) -> None:
@@ -166,6 +173,7 @@ SCENES: dict[str, Callable[[Page, ChatHouse, Server], None]] = {
     "usual": usual,
     "typing": typing,
     "overfull": overfull,
+    "scripts": scripts,
     "failed": failed,
     "refused": refused,
     "embedded": embedded,

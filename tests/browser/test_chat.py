@@ -150,6 +150,20 @@ def test_what_is_written_while_the_server_is_away_arrives_once_and_in_order(
     expect(page.get_by_text("here again")).to_be_visible()
 
 
+def test_what_is_written_before_the_page_is_ready_is_sent(
+    context: BrowserContext, server: Server, chat: ChatHouse
+) -> None:
+    page = context.new_page()
+    held: list[Route] = []
+    page.route("**/chat/web/visits", lambda route: held.append(route))  # noqa: PLW0108 - it wants a function
+    page.goto(f"{server.address}/chat")
+    write(page, "impatient")
+    expect(page.get_by_role("article")).to_contain_text("Sending")
+    held[0].continue_()
+    is_sent(page, "impatient")
+    assert chat.count(InboundEvent) == 1
+
+
 def test_an_unsent_message_survives_closing_the_page(
     page: Page, context: BrowserContext, server: Server, chat: ChatHouse
 ) -> None:

@@ -29,15 +29,18 @@ class Chat {
   private failures = 0;
   private receipt = { upTo: 0, isRead: false };
   private receiptTimer: ReturnType<typeof setTimeout> | undefined;
+  private readonly known: Promise<void>; // until the server has said who the visitor is
+  private isKnown: () => void = () => undefined;
 
   constructor(root: HTMLElement, number: string, title: string, language: string, greeting: string) {
+    this.known = new Promise((resolve) => (this.isKnown = resolve));
     this.words = new Words(language, navigator.languages);
     this.memory = new Memory(storeOfPage(), number);
     this.doors = new Doors(number, navigator.language || language);
     this.screen = new Screen(root, this.words, title, greeting, this.memory.draft, {
       send: (text, files) => this.write(text, "", files),
       choose: (choice) => this.write(choice.label, choice.id, []),
-      upload: (content) => this.doors.upload(content),
+      upload: (content) => this.known.then(() => this.doors.upload(content)),
       draft: (text) => (this.memory.draft = text),
       tryAgain: (key) => this.tryAgain(key),
       delete: (key) => this.delete(key),
@@ -73,7 +76,7 @@ class Chat {
       },
       connected: (isConnected) => {
         this.screen.showConnected(isConnected && navigator.onLine);
-        if (isConnected && this.courier.isHeldUp) void this.courier.go();
+        if (isConnected && this.courier.isHeldUp) void this.carry();
       },
       renew: () => this.renew(),
     });
@@ -126,6 +129,8 @@ class Chat {
     this.doors.token = visit.token;
     if (visit.visitor !== this.visitor) this.transcript = transcripts.EMPTY;
     this.visitor = visit.visitor;
+    this.memory.adopt(this.visitor);
+    this.isKnown();
     this.transcript = { ...transcripts.received(this.transcript, visit.messages), more: this.transcript.more || visit.more };
     for (const message of visit.messages) if (message.key) this.memory.forget(this.visitor, message.key);
     for (const unsent of this.memory.unsent(this.visitor)) this.transcript = transcripts.written(this.transcript, unsent);
@@ -138,19 +143,25 @@ class Chat {
     if (!this.isStarted) {
       this.isStarted = true;
       this.stream.start();
-      addEventListener("online", () => void this.courier.go());
+      addEventListener("online", () => void this.carry());
       addEventListener("offline", () => this.screen.showConnected(false));
       addEventListener("storage", (event) => this.readOtherTab(event.key));
       document.addEventListener("visibilitychange", () => this.show());
       tellHost({ patchbay: "ready" });
     }
-    void this.courier.go();
+    void this.carry();
+  }
+
+  /** Sends what there is, once the visitor is known. */
+  private async carry(): Promise<void> {
+    await this.known;
+    await this.courier.go();
   }
 
   private async renew(): Promise<void> {
     try {
       await this.visit();
-      void this.courier.go();
+      void this.carry();
     } catch (error) {
       if (!(error instanceof DoorError)) throw error;
       if (!error.isPassing) this.screen.showRefusal(this.sentence(error));
@@ -162,7 +173,7 @@ class Chat {
     this.keep({ key, text, choice, files, at: new Date().toISOString(), refusal: "" });
     this.screen.log.scrollToEnd();
     if (choice) this.screen.composer.focus();
-    void this.courier.go();
+    void this.carry();
   }
 
   private keep(unsent: Unsent): void {
@@ -174,7 +185,7 @@ class Chat {
   private tryAgain(key: string): void {
     const unsent = this.transcript.unsent.find((other) => other.key === key);
     if (unsent?.refusal) this.keep({ ...unsent, refusal: "" });
-    void this.courier.go();
+    void this.carry();
   }
 
   private delete(key: string): void {
@@ -198,7 +209,7 @@ class Chat {
     }
     this.show();
     setTimeout(() => {
-      void this.courier.go(); // it may have been closed before it could send
+      void this.carry(); // it may have been closed before it could send
       if (!this.conversation.reference) this.stream.again(); // there is a conversation now, which can be waited for
     }, OTHER_TAB_MS);
   }

@@ -29,6 +29,15 @@ test("another visitor on the same computer, and another chat, see none of it", (
   expect(new Memory(store, "shop").unsent("user:5:17")).toEqual([]);
 });
 
+test("what was written before the visit began belongs to the visitor", () => {
+  const memory = new Memory(new MapStore(), "web");
+  memory.keep("", unsent("b", "2"));
+  memory.keep("", unsent("a", "1"));
+  memory.adopt("visitor:1");
+  expect(memory.unsent("visitor:1").map(({ key }) => key)).toEqual(["a", "b"]);
+  expect(memory.unsent("")).toEqual([]);
+});
+
 test("the draft and the token are kept, an empty draft is not", () => {
   const store = new MapStore();
   const memory = new Memory(store, "web");

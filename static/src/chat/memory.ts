@@ -57,10 +57,6 @@ export class Memory {
     this.store.removeItem(this.unsentName(visitor, key));
   }
 
-  has(visitor: string, key: string): boolean {
-    return this.store.getItem(this.unsentName(visitor, key)) !== null;
-  }
-
   /** All of this visitor's unsent messages, oldest first; another user's on the same computer stay unread. */
   unsent(visitor: string): Unsent[] {
     const prefix = this.unsentName(visitor, "");
@@ -71,6 +67,14 @@ export class Memory {
       if (text) found.push(read<Unsent>(text));
     }
     return found.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  }
+
+  /** Gives what was written before the page knew its visitor to that visitor. */
+  adopt(visitor: string): void {
+    for (const unsent of this.unsent("")) {
+      this.keep(visitor, unsent);
+      this.forget("", unsent.key);
+    }
   }
 
   /** Whether a storage event is about unsent messages. */
