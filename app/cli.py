@@ -3,8 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
@@ -15,14 +14,14 @@ from app.consistency import breaches
 from app.db import DatabaseUnavailable
 from app.errors import DomainError
 from app.flow_files import check_file
-from app.house import House
 from app.launch.commands import web_arguments
 from app.launch.launcher import launch
 from app.launch.preflight import CannotStart, check_sqlite, make_data_folder
 from app.log_lines import write_json_lines
 from app.seeding import prepare
 from app.sweeper import main as sweep_forever
-from app.wiring import START_REFUSALS, build_house, leave_house
+from app.telephone import CALLER, Receiver, call
+from app.wiring import START_REFUSALS, open_house
 from app.worker import main as work_forever
 from flows.errors import FlowError
 
@@ -60,6 +59,11 @@ def _reader() -> argparse.ArgumentParser:
     add("sweep", _sweep, "wake whatever is due, once a second")
     add("migrate", _migrate, "bring the database up to date; fill an empty one")
     add("token", _token, "make an API token and print it once").add_argument("name", metavar="NAME")
+    calling = add("call", _call, "telephone a number of a simulated connection, in this terminal")
+    calling.add_argument("number", metavar="NUMBER", help="the number's name, such as support-line")
+    calling.add_argument("--from", dest="caller", metavar="NUMBER", default=CALLER, help="who calls (%(default)s)")
+    calling.add_argument("--url", default="", help="where web is reached, when that is not its public address")
+    calling.add_argument("--script", metavar="WORDS", help='what the caller does, such as "1 2# y", instead of typing')
     add("consistency", _consistency, "print each state of the database that must not be; exit 1 if there is one")
     _add_flows(commands.add_parser("flows", help="what to do with a flow in a file"))
     return reader
@@ -113,10 +117,14 @@ def _migrate(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _token(settings: Settings, given: argparse.Namespace) -> int:
-    with _house(settings) as house, house.database.transaction() as session:
+    with open_house(settings) as house, house.database.transaction() as session:
         text = create_token(session, given.name, "command line")
     _print([text])
     return 0
+
+
+def _call(settings: Settings, given: argparse.Namespace) -> int:
+    return call(settings, given.number, given.caller, given.url, Receiver(script=given.script))
 
 
 def _check(settings: Settings, given: argparse.Namespace) -> int:
@@ -126,25 +134,16 @@ def _check(settings: Settings, given: argparse.Namespace) -> int:
 
 
 def _consistency(settings: Settings, _: argparse.Namespace) -> int:
-    with _house(settings) as house, house.database.reading() as session:
+    with open_house(settings) as house, house.database.reading() as session:
         found = breaches(session)
     _print([str(breach) for breach in found] or ["No breach was found."])
     return 1 if found else 0
 
 
-@contextmanager
-def _house(settings: Settings) -> Iterator[House]:
-    """The house of one command."""
-    house = build_house(settings)
-    try:
-        yield house
-    finally:
-        leave_house(house)
-
-
 def _require_order(settings: Settings) -> None:
     """Says in one sentence what is wrong before processes are made that would say it again and again."""
-    leave_house(build_house(settings))
+    with open_house(settings):
+        return
 
 
 def _print(lines: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 
 from app import publishing
 from app.config import Settings
-from app.wiring import START_REFUSALS, STEP_PACKAGES, build_house, leave_house
+from app.wiring import START_REFUSALS, STEP_PACKAGES, open_house
 from flows import document
 from flows.check import Finding, InstallationNames, blocks, check
 from flows.document import Flow
@@ -41,12 +41,8 @@ def check_file(settings: Settings, path: Path) -> Checked:
 
 def _here(settings: Settings, flow: Flow) -> list[Finding]:
     """As if it replaced the flow of its name."""
-    house = build_house(settings)
-    try:
-        with house.database.reading() as session:
-            return publishing.findings(session, house, publishing.flow_id_of(session, flow.name), flow)
-    finally:
-        leave_house(house)
+    with open_house(settings) as house, house.database.reading() as session:
+        return publishing.findings(session, house, publishing.flow_id_of(session, flow.name), flow)
 
 
 def _line(finding: Finding) -> str:

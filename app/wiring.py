@@ -1,5 +1,7 @@
 """Builds the house of a process from its settings, and refuses to work in one that is not in order."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import make_url, select
@@ -53,6 +55,16 @@ def _refuse_missing_file(settings: Settings) -> None:
         raise WrongSchema(
             "There is no database yet: run `patchbay migrate` once, or start everything by `patchbay run`."
         )
+
+
+@contextmanager
+def open_house(settings: Settings) -> Iterator[House]:
+    """The house of one command. Raises: as build_house."""
+    house = build_house(settings)
+    try:
+        yield house
+    finally:
+        leave_house(house)
 
 
 def leave_house(house: House) -> None:

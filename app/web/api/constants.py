@@ -39,11 +39,7 @@ def put_constant(asked: Asked, constant: str) -> dict[str, Any]:
     if len(value.encode()) > asked.house.limits.variable_bytes:
         raise Invalid(f"A constant may have {asked.house.limits.variable_bytes >> 10} KiB.", "too_large")
     with asked.house.database.transaction() as session:
-        row = session.get(Constant, constant)
-        if row is None:
-            row = Constant(name=constant)
-            session.add(row)
-        row.value, row.changed_at = value, now(session)
+        row = session.merge(Constant(name=constant, value=value, changed_at=now(session)))
         session.flush()
         return _shown(row)
 
