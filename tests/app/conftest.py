@@ -8,6 +8,7 @@ import pytest
 from app.channels import registry
 from app.config import Settings
 from app.consistency import breaches
+from tests.app.api import Api, an_api
 from tests.app.house import Runtime, runtime
 from tests.app.provider import install_doubles
 
@@ -28,9 +29,19 @@ def doubles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def room(runtime_settings: Settings, doubles: None) -> Iterator[Runtime]:
+def api() -> Iterator[Api]:
+    """Somebody's API; a `room` of the same test may ask it."""
+    with an_api() as made:
+        yield made
+
+
+@pytest.fixture
+def room(request: pytest.FixtureRequest, runtime_settings: Settings, doubles: None) -> Iterator[Runtime]:
     """A furnished house; whatever a test did in it, the consistency check must find nothing afterwards."""
-    with runtime(runtime_settings) as made:
+    hosts: frozenset[tuple[str, int]] = frozenset()
+    if "api" in request.fixturenames:
+        hosts = frozenset({("127.0.0.1", request.getfixturevalue("api").port)})
+    with runtime(runtime_settings, allowed_private_hosts=hosts) as made:
         yield made
         made.drive()
         assert_consistent(made)
