@@ -7,7 +7,6 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from flask.blueprints import BlueprintSetupState
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import HTTPException
 
 from app import inbox
 from app.channels.arrival import Report
@@ -27,19 +26,7 @@ from app.house import House
 from app.models.conversation import Message, reference
 from app.web.chat_feed import Place, Seen, look, unread
 from app.web.chat_number import Chat, find_chat
-from app.web.chat_refusals import (
-    UNAVAILABLE,
-    Refusal,
-    empty,
-    file_type_refused,
-    no_chat,
-    of_http,
-    origin_refused,
-    refused,
-    too_large,
-    too_often,
-    unavailable,
-)
+from app.web.chat_refusals import empty, file_type_refused, no_chat, origin_refused, too_often
 from app.web.chat_requests import (
     body_of,
     file_handle,
@@ -51,6 +38,7 @@ from app.web.chat_requests import (
 )
 from app.web.origins import may_post
 from app.web.rates import Rates
+from app.web.refusals import Refusal, refused, too_large
 from app.web.updates import new_ticket
 
 blueprint = Blueprint("chat", __name__)
@@ -60,7 +48,6 @@ _DELIVERED, _READ = 6, 7  # a message's rank when it reached the page, and when 
 _RATES: Final = "patchbay.chat_rates"
 
 
-@blueprint.record_once
 def _set_rates(state: BlueprintSetupState) -> None:
     # More than any person writes; 20 messages a minute already pause the run (STEPS, Messaging).
     state.app.extensions[_RATES] = {
@@ -68,6 +55,9 @@ def _set_rates(state: BlueprintSetupState) -> None:
         "files": Rates(per_second=0.2, burst=10),
         "looks": Rates(per_second=5, burst=100),
     }
+
+
+blueprint.record_once(_set_rates)
 
 
 @blueprint.post("/chat/<name>/visits")
@@ -163,19 +153,9 @@ def receipts(name: str) -> Response:
     return _answer(noted=len(rows))
 
 
-@blueprint.errorhandler(Refusal)
-def _refuse(refusal: Refusal) -> Response:
-    return refused(refusal)
-
-
 @blueprint.errorhandler(IdentityRefused)
 def _refuse_identity(error: IdentityRefused) -> Response:
     return refused(Refusal(403, error.code, str(error)))
-
-
-blueprint.register_error_handler(HTTPException, of_http)
-for _kind in UNAVAILABLE:
-    blueprint.register_error_handler(_kind, unavailable)
 
 
 def _house() -> House:

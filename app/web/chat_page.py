@@ -8,8 +8,8 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 
 from app.house import House
 from app.web.chat_number import Chat, find_chat
-from app.web.chat_refusals import UNAVAILABLE
 from app.web.origins import frame_ancestors, may_frame
+from app.web.refusals import UNAVAILABLE
 
 blueprint = Blueprint("chat_page", __name__, template_folder="templates")
 

@@ -15,7 +15,8 @@ from app.channels.visitor import TokenRefused, Visitor, read_token
 from app.files import plain_name
 from app.models.conversation import File
 from app.sealing import SecretKey
-from app.web.chat_refusals import Refusal, bad_field, bad_token, empty, file_unknown, no_token, too_large
+from app.web.chat_refusals import bad_token, empty, file_unknown, no_token
+from app.web.refusals import Refusal, bad_field, too_large
 from flows.event import Attachment, MessageReceived
 
 LARGEST_BODY_BYTES: Final = 1_000_000

@@ -14,7 +14,7 @@ from app.db import DatabaseUnavailable
 from app.errors import Conflict, DomainError, Invalid, NotFound
 from app.files import FileTooLarge
 from app.sealing import SealBroken
-from app.web.chat_refusals import Refusal, of_http, refused
+from app.web.refusals import Refusal, of_http, refused
 from flows.errors import DocumentError
 
 _STATUSES: Final[Mapping[type[DomainError], int]] = {NotFound: 404, Conflict: 409, Invalid: 422}

@@ -8,7 +8,7 @@ from app.db import now
 from app.file_address import opens
 from app.files import read_file
 from app.house import House
-from app.web.chat_refusals import UNAVAILABLE, Refusal, refused, unavailable
+from app.web.refusals import Refusal
 
 blueprint = Blueprint("files", __name__)
 
@@ -30,12 +30,3 @@ def file(file_id: int, signature: str) -> Response:
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     response.headers["Cache-Control"] = "private, max-age=43200, immutable"
     return response
-
-
-@blueprint.errorhandler(Refusal)
-def _refuse(refusal: Refusal) -> Response:
-    return refused(refusal)
-
-
-for _kind in UNAVAILABLE:
-    blueprint.register_error_handler(_kind, unavailable)

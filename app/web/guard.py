@@ -9,8 +9,8 @@ from flask import Flask, Response, current_app, g, request
 
 from app.accounts.tokens import find_token
 from app.house import House
-from app.web.chat_refusals import Refusal
 from app.web.policy import Policy, policy_of
+from app.web.refusals import Refusal
 
 LARGEST_BODY_BYTES: Final = 1_000_000  # RELIABILITY §4; files have a door with a limit of its own
 _QUIET: Final = ("/live", "/ready", "/static/<path:filename>")  # asked for so often that they would hide the rest

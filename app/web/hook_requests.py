@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 from flask import Request
 
 from app.channels.contract import Webhook
-from app.web.chat_refusals import Refusal
+from app.web.refusals import Refusal
 
 LARGEST_BYTES: Final = 1_000_000  # RELIABILITY §4, as is the next one
 FIELDS_AT_MOST: Final = 100

@@ -21,10 +21,10 @@ from app.channels.contract import CallPlace, Document, Unreadable, Unsigned, Web
 from app.channels.twilio_documents import fallback
 from app.house import House
 from app.points import point
-from app.web.chat_refusals import Refusal, of_http, refused
 from app.web.hook_memory import APOLOGY, HookMemory, Known
 from app.web.hook_requests import read_webhook
 from app.web.rates import Rates
+from app.web.refusals import Refusal, of_http, refused
 from flows.effect import HangUp
 from flows.event import CallerHungUp
 from flows.values import clean_text

@@ -19,7 +19,7 @@ from app.db import Database, now
 from app.house import House
 from app.sealing import SecretKey
 from app.web.chat_feed import Place, Seen, look
-from app.web.chat_refusals import UNAVAILABLE, Refusal, refused, unavailable
+from app.web.refusals import UNAVAILABLE, Refusal
 
 blueprint = Blueprint("updates", __name__)
 
@@ -114,15 +114,6 @@ def updates() -> Response:
     # X-Accel-Buffering: https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
     return Response(stream.events(), mimetype="text/event-stream", headers=headers)
-
-
-@blueprint.errorhandler(Refusal)
-def _refuse(refusal: Refusal) -> Response:
-    return refused(refusal)
-
-
-for _kind in UNAVAILABLE:
-    blueprint.register_error_handler(_kind, unavailable)
 
 
 def _read_ticket(key: SecretKey, ticket: str, present: datetime) -> Place:

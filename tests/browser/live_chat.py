@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from flask import Flask
 from playwright.sync_api import Browser, sync_playwright
@@ -14,9 +13,6 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from app.config import Settings
 from tests.chat_house import ChatHouse, chat_house
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
 
 BROWSER_ARGUMENTS = [
     "--no-sandbox",
@@ -38,7 +34,7 @@ class Quiet(WSGIRequestHandler):
 class Server:
     """A web server in a thread, that can be stopped and started again on the same port."""
 
-    app: "WSGIApplication"
+    app: Flask
     port: int = 0
     _server: BaseWSGIServer | None = field(default=None, repr=False)
 
@@ -63,7 +59,7 @@ class Server:
 
 
 @contextmanager
-def serving(app: "WSGIApplication") -> Iterator[Server]:
+def serving(app: Flask) -> Iterator[Server]:
     """The application on a free port."""
     server = Server(app)
     server.start()

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, current_app, g, jsonify, request
 
 from app.errors import Invalid
 from app.house import House
-from app.web.chat_refusals import Refusal
+from app.web.refusals import Refusal
 from flows import form, plain_json
 from flows.limits import Limits
 from flows.values import clean_text

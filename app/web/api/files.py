@@ -13,7 +13,7 @@ from app.files import LARGEST_FILE_BYTES, store_file
 from app.house import House
 from app.models import File
 from app.web.api.doors import RAW, ROW_ID, Asked, Noun
-from app.web.chat_refusals import too_large
+from app.web.refusals import too_large
 
 noun = Noun("files")
 
