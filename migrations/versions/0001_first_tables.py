@@ -309,6 +309,14 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("conversations", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_conversations_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(
+            "ix_conversations_kept_away",
+            ["not_before_at"],
+            unique=False,
+            postgresql_where=sa.text("not_before_at IS NOT NULL"),
+            sqlite_where=sa.text("not_before_at IS NOT NULL"),
+        )
+        batch_op.create_index("ix_conversations_of_address", ["address_id"], unique=False)
         batch_op.create_index("ix_conversations_of_contact", ["contact_id", "number_id", "kind"], unique=False)
         batch_op.create_index(batch_op.f("ix_conversations_state"), ["state"], unique=False)
 
@@ -404,6 +412,7 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_effects_provider", ["connection_id", "provider_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_effects_run_id"), ["run_id"], unique=False)
+        batch_op.create_index("ix_effects_to", ["connection_id", "to", "created_at"], unique=False)
 
     op.create_table(
         "inbound_events",
@@ -439,12 +448,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_inbound_events_armed_by"), ["armed_by"], unique=False)
         batch_op.create_index(batch_op.f("ix_inbound_events_created_at"), ["created_at"], unique=False)
         batch_op.create_index(
-            "ix_inbound_unhandled_of_conversation",
-            ["conversation_id"],
+            "ix_inbound_kept",
+            ["at"],
             unique=False,
-            postgresql_where=sa.text("state IN ('waiting', 'kept')"),
-            sqlite_where=sa.text("state IN ('waiting', 'kept')"),
+            postgresql_where=sa.text("state = 'kept' AND shown_at IS NULL"),
+            sqlite_where=sa.text("state = 'kept' AND shown_at IS NULL"),
         )
+        batch_op.create_index("ix_inbound_of_conversation", ["conversation_id", "state"], unique=False)
         batch_op.create_index(
             "ix_inbound_waiting",
             ["due_at"],
