@@ -1,6 +1,7 @@
 # `make run` starts Patchbay, `make test` runs all tests, `make check` everything that reads the code without running it.
+# `make benchmark` measures what docs/performance.md shows, `make kills` kills everything 30 times on both databases.
 # The environment is made on demand; only git, make and Python 3.11 or newer are needed.
-.PHONY: run test check clean
+.PHONY: run test check benchmark kills clean
 .DEFAULT_GOAL := run
 SHELL := /bin/sh
 python := .venv/bin/python
@@ -28,6 +29,13 @@ check: .venv/dev.stamp
 	@.venv/bin/lint-imports --no-logo
 	@! $(python) -m vulture | grep -v 'unused \(variable\|attribute\)'  # fields of dataclasses and tables look unused
 	@echo "make check: format, lint, types, import rules and dead code are in order"
+
+benchmark: .venv/dev.stamp
+	@$(python) -m benchmarks
+
+kills: .venv/dev.stamp
+	@$(python) -m tests.faults.kill_run --database sqlite
+	@$(python) -m tests.faults.kill_run --database postgresql
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .import_linter_cache static/dist

@@ -17,10 +17,22 @@ def _tier(name: str) -> Mapping[str, Any]:
     return {"id": name, "match": "all", "conditions": [condition]}
 
 
-def echo_flow(wait_for: str = "nothing") -> Flow:
-    """Platinum's visits may be noted twice, gold's may not; both are answered whatever comes of it."""
+def echo_flow(wait_for: str = "nothing", *, notes: bool = True) -> Flow:
+    """Platinum's visits may be noted twice, gold's may not; both are answered whatever comes of it.
+
+    Without `notes` no visit is noted: one GET, a branch, one message.
+    """
     note = {"base": API, "url": "/visits", "method": "POST", "body": _VISIT}
     after_note = {"success": "answer", "not_found": "answer", "failure": "answer"}
+    noting = {
+        "note_freely": {
+            "type": "fetch_variable",
+            "config": {**note, "may_be_repeated": True},
+            "exits": after_note,
+        },
+        "note_once": {"type": "fetch_variable", "config": note, "exits": after_note},
+    }
+    tiers = {"platinum": "note_freely", "gold": "note_once"} if notes else {"platinum": "answer", "gold": "answer"}
     return document.from_data(
         {
             "format": 1,
@@ -47,14 +59,9 @@ def echo_flow(wait_for: str = "nothing") -> Flow:
                 "tier": {
                     "type": "branch",
                     "config": {"cases": [_tier("platinum"), _tier("gold")]},
-                    "exits": {"platinum": "note_freely", "gold": "note_once", "otherwise": "answer"},
+                    "exits": {**tiers, "otherwise": "answer"},
                 },
-                "note_freely": {
-                    "type": "fetch_variable",
-                    "config": {**note, "may_be_repeated": True},
-                    "exits": after_note,
-                },
-                "note_once": {"type": "fetch_variable", "config": note, "exits": after_note},
+                **(noting if notes else {}),
                 "answer": {
                     "type": "send_message",
                     "config": {"text": {"en": "answer to {{ message.text }}"}, "wait_for": wait_for},

@@ -105,7 +105,7 @@ def kill_run(run: KillRun, *, keeps: bool = False) -> Result:
 
 def _run(run: KillRun, site: Site) -> Result:
     rng = random.Random(run.seed)
-    steps = plan(run.kills, rng)
+    steps = plan(run.kills, run.seed)
     driver = Driver(site.ports["web"], run.messages, run.contacts, run.seed)
     share = -(-run.messages // max(len(steps), 1))
     answered = [0]

@@ -126,9 +126,9 @@ def places() -> list[str]:
     return sorted(found)
 
 
-def plan(kills: int, rng: random.Random) -> list[str]:
+def plan(kills: int, seed: int) -> list[str]:
     """Steps that come to about that many kills, half of them around labelled places: to arm, the blow, to disarm."""
-    at_places = places()
+    rng, at_places = random.Random(seed), places()
     rng.shuffle(at_places)
     chosen = at_places[: max(1, kills // 6)]
     rest = kills - 3 * len(chosen)
