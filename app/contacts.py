@@ -96,7 +96,7 @@ def _learn(session: Session, contact_id: int, arrival: Arrival) -> None:
         text(
             "UPDATE contacts SET name = CASE WHEN name = '' THEN :name ELSE name END,"
             " language = CASE WHEN language = '' THEN :language ELSE language END"
-            " WHERE id = :id AND (name = '' OR language = '')"
+            " WHERE id = :id AND ((name = '' AND :name <> '') OR (language = '' AND :language <> ''))"
         ),
         {"id": contact_id, "name": arrival.contact_name[:200], "language": arrival.contact_language},
     )

@@ -2,10 +2,10 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import pysqlite3
 from sqlalchemy import BigInteger, Dialect, Engine, Integer, TextClause, create_engine, event, text
@@ -18,6 +18,8 @@ from app.config import Settings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_VICTIM = ("40P01", "40001", "55P03")  # deadlock, serialization failure, lock not available
+T = TypeVar("T")
 _BUSY_ATTEMPTS = 4  # each waits for the busy time-out of 5 s
 
 
@@ -96,6 +98,20 @@ class Database:
             if self.is_sqlite:
                 session.execute(text("BEGIN"))
             yield session
+
+    def retried(self, action: Callable[[Session], T]) -> T:
+        """One write transaction, done once more when the database chose it as the victim of a deadlock.
+
+        Raises: what the second attempt raises.
+        """
+        try:
+            with self.transaction() as session:
+                return action(session)
+        except OperationalError as error:
+            if error.connection_invalidated or getattr(error.orig, "sqlstate", None) not in _VICTIM:
+                raise
+        with self.transaction() as session:
+            return action(session)
 
     def close(self) -> None:
         """Gives all connections back to the operating system."""

@@ -1,6 +1,7 @@
 """What the house knows and seldom changes: numbers, connections, versions, constants; kept for a moment in memory."""
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,10 +13,12 @@ from sqlalchemy.orm import Session
 
 from app.channels.contract import ConnectionInfo
 from app.credentials import Credential, open_credential
-from app.sealing import SecretKey
+from app.sealing import SealBroken, SecretKey
 from flows import document
 from flows.document import Flow
 from flows.values import Value, decode
+
+logger = logging.getLogger("patchbay.directory")
 
 _FRESH_SECONDS = 1.0  # a changed setting is in force everywhere after this long
 T = TypeVar("T")
@@ -157,7 +160,14 @@ class Directory:
 
     def _read_connections(self, session: Session) -> dict[int, ConnectionInfo]:
         rows = session.execute(text("SELECT id, name, kind, settings, sealed FROM connections"))
-        return {row.id: open_connection(row, self._key, self._public_url) for row in rows}
+        connections = {}
+        for row in rows:
+            try:
+                connections[row.id] = open_connection(row, self._key, self._public_url)
+            except (SealBroken, ValueError) as error:  # one that cannot be opened must not close the others
+                logger.error("The connection %s cannot be used: %s", row.name, error)
+                connections[row.id] = ConnectionInfo(row.id, row.name, row.kind, {}, {}, self._public_url)
+        return connections
 
     def _read_house(self, session: Session) -> House:
         row = session.execute(text("SELECT language, fallback_queue, apology FROM installation WHERE id = 1")).one()

@@ -83,7 +83,8 @@ def put_action(session: Session, conversation_id: int, kind: str, key: str, happ
         raise LookupError(f"There is no conversation {conversation_id}.")
     provider_id = f"action/{key}"
     before = _duplicate(session, connection_id, provider_id)
-    new = NewEvent(conversation_id, provider_id, kind, canonical_json(happened))
+    told = {name: clean_text(value) if isinstance(value, str) else value for name, value in happened.items()}
+    new = NewEvent(conversation_id, provider_id, kind, canonical_json(told))
     return before or _append(session, connection_id, new)
 
 

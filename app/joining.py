@@ -34,7 +34,7 @@ def join(held: Held) -> Joined | None:
         return None
     pause = int(waiting.joining_seconds * 1_000_000)
     messages, ends = _together(held.events, pause)
-    ready_at = min(messages[-1].at + pause, messages[0].at + _LONGEST * pause)
+    ready_at = min(_came_at(messages[-1]) + pause, _came_at(messages[0]) + _LONGEST * pause)
     if held.now < ready_at and not ends:
         return Joined(not_before=ready_at)
     data = [json.loads(event.happened) for event in messages]
@@ -56,7 +56,7 @@ def _together(events: Sequence[Row[Any]], pause: int) -> tuple[list[Row[Any]], b
             continue
         if not _is_joinable(event):
             return messages, True
-        if event.at >= min(messages[-1].at + pause, messages[0].at + _LONGEST * pause):
+        if _came_at(event) >= min(_came_at(messages[-1]) + pause, _came_at(messages[0]) + _LONGEST * pause):
             break
         messages.append(event)
     return messages, False
@@ -64,3 +64,8 @@ def _together(events: Sequence[Row[Any]], pause: int) -> tuple[list[Row[Any]], b
 
 def _is_joinable(event: Row[Any]) -> bool:
     return event.kind == "message_received" and not is_opt_out(json.loads(event.happened)["text"])
+
+
+def _came_at(event: Row[Any]) -> int:
+    """When it came, also after the clock was set back: `at` then stays at the conversation's latest."""
+    return int(min(event.at, event.created_at, event.due_at))

@@ -14,11 +14,11 @@ from app.store.sends import Settled
 from flows import wire
 from flows.effect import SendMessage
 
-LOOKS_UP_AFTER_SECONDS = (
-    30.0  # earlier, the provider's own list may not show a message it has: that makes the duplicate
-)
+# Earlier, the provider's own list may not show a message it has: that would make the duplicate.
+LOOKS_UP_AFTER_SECONDS = 30.0
 RECHECK_WITH_KEY_SECONDS = 2.0  # a crashed attempt with a key may simply be repeated
 _PAUSES_SECONDS = (0.5, 10, 60, 600, 3_600, 21_600, 60_500)  # 8 attempts over 24 h; most outages are a restart
+_LOOKS_UP_SECONDS = 300.0
 _STALE_SECONDS = 5.0  # a mark must be young when the request leaves, else somebody may have taken over
 
 
@@ -30,6 +30,7 @@ class Attempt:
     connection: ConnectionInfo
     sender: str
     owned: frozenset[str] = frozenset()  # provider ids other effects own, for a look-up
+    age_seconds: float = 0.0  # since the attempt that got no answer, for a look-up
 
 
 def policy_of(connection: ConnectionInfo) -> SendPolicy:
@@ -61,6 +62,8 @@ def look_up(attempt: Attempt, http: Http) -> Settled | None:
     try:
         sent = channel.look_up(attempt.connection, _message(attempt), sending_at, attempt.owned, http)
     except (OutgoingError, SendFailed) as error:
+        if attempt.age_seconds > _LOOKS_UP_SECONDS:  # it must not hold up the later messages for ever
+            return Settled(attempt.unsent, "unknown", error=str(error))
         return Settled(attempt.unsent, "later", error=str(error), again_seconds=LOOKS_UP_AFTER_SECONDS)
     return _sent(attempt, sent) if sent else None
 
@@ -113,6 +116,8 @@ def _no_answer(attempt: Attempt, error: OutgoingError) -> Settled:
     policy = policy_of(attempt.connection)
     settled = _again(attempt, "provider_code", str(error), 0, False)
     then = (attempt.unsent.sending_at or 0) + int(settled.again_seconds * 1_000_000)
+    if settled.outcome == "dead":  # the last attempt, and it may have arrived
+        return Settled(attempt.unsent, "unknown", error=str(error))
     if _key_holds(policy, attempt.unsent, then):
         return settled
     if policy.looks_up:

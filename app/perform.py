@@ -199,7 +199,7 @@ class _Exchange:
             seconds=round(self.seconds(), 4),
             attempts=attempts,
             error="outcome_unknown" if unknown else _KINDS.get(error.kind, error.kind),
-            message=scrub(str(error), self.secrets) if self.secrets else str(error),
+            message=clean_text(scrub(str(error), self.secrets) if self.secrets else str(error)),
             retryable=error.retryable and not unknown,
         )
 

@@ -38,6 +38,12 @@ class Member:
         session.execute(text("DELETE FROM workers WHERE id = :id"), {"id": self.id})
 
 
+def any_silent(session: Session) -> bool:
+    """Whether a process has not been heard of for too long."""
+    statement = sql(session, "SELECT 1 FROM workers WHERE heartbeat_at < {now} - :silent LIMIT 1")
+    return session.execute(statement, {"silent": _SILENT_SECONDS * 1_000_000}).first() is not None
+
+
 def take_away_locks(session: Session) -> int:
     """Ends the lock connections of silent processes, so that frozen ones can be taken over; how many."""
     silent = session.execute(

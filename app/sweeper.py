@@ -9,12 +9,11 @@ import threading
 from types import FrameType
 
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from app.config import Settings
-from app.db import DatabaseUnavailable, sql
+from app.db import DatabaseUnavailable, now_microseconds, sql
 from app.house import House
-from app.roster import take_away_locks
+from app.roster import any_silent, take_away_locks
 from app.store.claims import next_due_seconds
 from app.store.events import repair_instants
 from app.wiring import build_house
@@ -23,13 +22,18 @@ logger = logging.getLogger("patchbay.sweeper")
 
 _EVERY_SECONDS = 1.0
 _SHOW_KEPT_SECONDS = 300  # a message no step has taken for so long is shown to people too
-_LONG_KEPT = "state = 'kept' AND kind = 'message_received' AND shown_at IS NULL AND at < {now} - :pause"
+_PAUSE = {"pause": _SHOW_KEPT_SECONDS * 1_000_000}
+_LONGEST_STEP = 10 * 1_000_000  # microseconds; two sweeps further apart mean that the clock was set, or a long pause
+_FIND_KEPT = "SELECT 1 FROM inbound_events WHERE state = 'kept' AND shown_at IS NULL AND at < {now} - :pause LIMIT 1"
 _NOTE_KEPT = """
     INSERT INTO problems (conversation_id, run_id, step, kind, message, created_at)
     SELECT conversation_id, run_id, '', 'message_waits', 'A message waits for a step that takes it.', {now}
-    FROM inbound_events WHERE {long kept}
+    FROM inbound_events
+    WHERE state = 'kept' AND shown_at IS NULL AND kind = 'message_received' AND at < {now} - :pause
 """
-_MARK_SHOWN = "UPDATE inbound_events SET shown_at = {now} WHERE {long kept}"
+_MARK_SHOWN = """
+    UPDATE inbound_events SET shown_at = {now} WHERE state = 'kept' AND shown_at IS NULL AND at < {now} - :pause
+"""
 
 
 def main(settings: Settings) -> int:
@@ -41,32 +45,54 @@ def main(settings: Settings) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    house = build_house(settings)
+    sweeper = Sweeper(build_house(settings))
     while not stopping.is_set():
         try:
-            sweep(house)
+            sweeper.sweep()
         except (SQLAlchemyError, DatabaseUnavailable) as error:
             logger.warning("The database cannot be reached, sweeping goes on: %s", error)
         stopping.wait(_EVERY_SECONDS)
     return 0
 
 
-def sweep(house: House) -> None:
-    """One sweep."""
-    with house.database.transaction() as session:
-        silent = take_away_locks(session)
-        _show_kept(session)
-        repair_instants(session)
-        late = next_due_seconds(session) <= 0
-    if silent:
-        logger.warning("%d silent processes have lost their locks.", silent)
-    if late:
-        for lane in ("turns", "calls"):
-            house.lanes.wake(lane)
+class Sweeper:
+    """Looks each second; it remembers nothing but the last instant it saw, by which it notices a clock that was set."""
 
+    def __init__(self, house: House) -> None:
+        """Nothing was seen yet."""
+        self._house = house
+        self._last: int | None = None
 
-def _show_kept(session: Session) -> None:
-    """A kept message is noted for people after five minutes, once, and stays kept for the next step that accepts."""
-    for statement in (_NOTE_KEPT, _MARK_SHOWN):
-        values = {"pause": _SHOW_KEPT_SECONDS * 1_000_000}
-        session.execute(sql(session, statement.replace("{long kept}", _LONG_KEPT)), values)
+    def sweep(self) -> None:
+        """One sweep: reads first, and writes only what it has found."""
+        with self._house.database.reading() as session:
+            now = now_microseconds(session)
+            kept = session.execute(sql(session, _FIND_KEPT), _PAUSE).first() is not None
+            late = next_due_seconds(session) <= 0
+        # A clock set forward makes everybody look silent, once: nobody loses locks in that sweep.
+        jumped = self._last is not None and not 0 <= now - self._last < _LONGEST_STEP
+        if self._last is not None and now < self._last:
+            with self._house.database.transaction() as session:
+                repair_instants(session)
+        if not jumped:
+            self._take_away_locks()
+        if kept:
+            self._show_kept()
+        self._last = now
+        if late:
+            for lane in ("turns", "calls"):
+                self._house.lanes.wake(lane)
+
+    def _take_away_locks(self) -> None:
+        with self._house.database.reading() as session:
+            silent = any_silent(session)
+        if silent:
+            with self._house.database.transaction() as session:
+                gone = take_away_locks(session)
+            logger.warning("%d silent processes have lost their locks.", gone)
+
+    def _show_kept(self) -> None:
+        """A kept message is noted for people after five minutes, once; the next step that accepts still gets it."""
+        with self._house.database.transaction() as session:
+            for statement in (_NOTE_KEPT, _MARK_SHOWN):
+                session.execute(sql(session, statement), _PAUSE)

@@ -56,7 +56,7 @@ class TurnUnderWay:
         first = self.held.events[0]
         self.handled.done.append(first.id)
         if self.held.charged >= MOST_CHARGES:
-            actions.set_aside(self.handled, self.scene, f"{first.kind} failed {MOST_CHARGES} times")
+            actions.set_aside(self.handled, self.held, f"{first.kind} failed {MOST_CHARGES} times")
             self._document_if_asked()
             return None
         data = json.loads(first.happened)

@@ -7,12 +7,15 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 
+import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.board import Board
 from app.config import Settings
+from app.db import DatabaseUnavailable
 from app.house import House
 from app.jobs import register_wake
 from app.locks import LocksLost, open_locks
@@ -29,6 +32,9 @@ _MOST_COMPUTING_SECONDS = 10.0  # a built-in step's own code; Asks, sends and co
 _MOST_SILENT_SECONDS = 20.0
 _GRACE_SECONDS = 25.0  # for finishing what was begun when told to stop: longer than a send may take
 _BEAT_SECONDS = 2.0
+
+
+Stop = Callable[[int, FrameType | None], None]
 
 
 def main(settings: Settings) -> int:
@@ -61,8 +67,10 @@ def _start(settings: Settings, board: Board) -> int:
     try:
         _die_with(parent)
         code = _work(settings, board)
-    except (SQLAlchemyError, LocksLost) as error:
+    except (SQLAlchemyError, psycopg.Error, DatabaseUnavailable, LocksLost) as error:
         logger.error("The worker ends because of its database and is started again: %s", error)
+    except Exception:  # a door: the process ends here, and its reason must be seen
+        logger.exception("The worker ends and is started again.")
     finally:
         logging.shutdown()
         sys.stdout.flush()
@@ -99,13 +107,11 @@ def _work(settings: Settings, board: Board) -> int:
     member = Member("worker", locks.server_pid())
     runner = Runner(house, locks, board)
     register_wake(runner.wake)
-    failed: list[BaseException] = []
 
     def run() -> None:
         try:
             runner.run()
         except BaseException as error:  # a door: whatever ends the runner ends the process
-            failed.append(error)
             logger.error("The runner stopped: %s", error, exc_info=not isinstance(error, SQLAlchemyError | LocksLost))
             os._exit(1)
 
@@ -122,7 +128,7 @@ def _work(settings: Settings, board: Board) -> int:
     beats.start()
     threading.Thread(target=warm, args=(house.database,), name="warming", daemon=True).start()
     try:
-        _listen(house, member, thread)
+        _listen(house, member, thread, stop)
     except SystemExit:
         logger.debug("Told to stop.")
     runner.stop()
@@ -132,7 +138,7 @@ def _work(settings: Settings, board: Board) -> int:
     return 0
 
 
-def _listen(house: House, member: Member, thread: threading.Thread) -> None:
+def _listen(house: House, member: Member, thread: threading.Thread, stop: Stop) -> None:
     """RQ's worker, entered again whenever it returns or raises: it leaves on errors of Redis that pass."""
     while thread.is_alive():
         if not house.settings.redis_url:
@@ -140,6 +146,9 @@ def _listen(house: House, member: Member, thread: threading.Thread) -> None:
         elif house.lanes.serve(member.id.replace(":", "-").replace(".", "-")):
             return
         else:
+            # RQ's worker leaves its own signal handlers behind, which would end us in the middle of a turn.
+            signal.signal(signal.SIGTERM, stop)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             time.sleep(0.5)
 
 
@@ -148,7 +157,7 @@ def _beat(house: House, member: Member) -> None:
         try:
             with house.database.transaction() as session:
                 member.beat(session)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, DatabaseUnavailable) as error:
             logger.warning("The heartbeat could not be written: %s", error)
         time.sleep(_BEAT_SECONDS)
 

@@ -55,6 +55,13 @@ class Conversation(Base):
     __table_args__ = (
         UniqueConstraint("connection_id", "call_id"),
         Index("ix_conversations_of_contact", "contact_id", "number_id", "kind"),
+        Index("ix_conversations_of_address", "address_id"),
+        Index(
+            "ix_conversations_kept_away",
+            "not_before_at",
+            postgresql_where=text("not_before_at IS NOT NULL"),
+            sqlite_where=text("not_before_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -136,11 +143,13 @@ class InboundEvent(Base):
             postgresql_where=text("state = 'waiting'"),
             sqlite_where=text("state = 'waiting'"),
         ),
+        # Not partial: SQLite does not see that state = 'waiting' implies state IN ('waiting', 'kept').
+        Index("ix_inbound_of_conversation", "conversation_id", "state"),
         Index(
-            "ix_inbound_unhandled_of_conversation",
-            "conversation_id",
-            postgresql_where=text("state IN ('waiting', 'kept')"),
-            sqlite_where=text("state IN ('waiting', 'kept')"),
+            "ix_inbound_kept",
+            "at",
+            postgresql_where=text("state = 'kept' AND shown_at IS NULL"),
+            sqlite_where=text("state = 'kept' AND shown_at IS NULL"),
         ),
     )
 
@@ -188,6 +197,7 @@ class EffectRow(Base):
             sqlite_where=text("state IN ('queued', 'sending')"),
         ),
         Index("ix_effects_provider", "connection_id", "provider_id"),
+        Index("ix_effects_to", "connection_id", "to", "created_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -1,9 +1,12 @@
 """The runner's claims: which conversations it takes, reads and begins, and which must be begun alone."""
 
+import logging
 from collections.abc import Sequence
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from app import actions, turn_results
 from app.asking import Asking
 from app.directory import Directory
 from app.handled import unsent_of
@@ -14,8 +17,12 @@ from app.points import point
 from app.runner.work import Work, Works
 from app.scene import set_scene
 from app.store import claims, setbacks
+from app.store.commits import commit
 from app.store.loading import begin, load
-from app.turns import TurnUnderWay
+from app.turns import MOST_CHARGES, TurnUnderWay
+from flows.errors import FlowError
+
+logger = logging.getLogger("patchbay.runner")
 
 _REPEATED = 2  # an event with so many attempts begins only in an otherwise empty runner
 
@@ -32,7 +39,7 @@ class Claiming:
         """Takes up to `room` due conversations. Returns the works whose turn begins now."""
         for work in self._works.values():
             work.reload = work.reload and not stopping
-        again = [one for one in self._works.values() if one.reload and not one.in_flight and one.turn is None]
+        again = [one for one in self._works.values() if one.may_reload]
         wanted = 0 if stopping or (self._draining and self._works) else max(room, 0)
         if not self._works:
             for lane in ("turns", "calls"):
@@ -60,6 +67,7 @@ class Claiming:
         return locked
 
     def _take(self, again: Sequence[int], locked: Sequence[int]) -> list[Work]:
+        failed: list[tuple[Work, str]] = []
         with self._house.database.transaction() as session:
             loaded = load(session, [*again, *locked], self._house.settings.messages_per_minute)
             for held in loaded:
@@ -71,11 +79,34 @@ class Claiming:
             if begins:
                 begin(session, [work.held for work in begins], alone=len(self._works) == 1)
             for work in begins:
-                self._prepare(session, work)
+                try:
+                    self._prepare(session, work)
+                except SQLAlchemyError:
+                    raise
+                except Exception as error:  # a door: what one conversation needs may be gone, the others go on
+                    logger.exception("The turn of conversation %s cannot begin.", work.held.id)
+                    failed.append((work, f"{type(error).__name__}: {error}"))
         point("begin:counted")
-        return begins
+        for work, why in failed:
+            self._give_up(work, why)
+        return [work for work in begins if work.turn is not None]
+
+    def _give_up(self, work: Work, why: str) -> None:
+        """A turn that cannot even begin: tried again later, and in the end handed to people."""
+        with self._house.database.transaction() as session:
+            if work.held.charged < MOST_CHARGES:
+                setbacks.charge(session, work.held, why)
+            else:
+                handled = turn_results.unchanged(work.held)
+                handled.done.append(work.held.events[0].id)
+                actions.set_aside(handled, work.held, f"it cannot begin ({why[:200]})")
+                commit(session, [handled])
+                setbacks.end_unreadable(session, work.held)
+        work.forget_turn()
 
     def _prepare(self, session: Session, work: Work) -> None:
+        if work.held.broken:
+            raise FlowError(work.held.broken)
         scene = set_scene(session, work.held, self._directory)
         work.turn = TurnUnderWay(scene, self._house.steps, self._house.limits)
         work.asking = Asking(work.held.journal)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app import outbox
@@ -61,8 +62,7 @@ class Deliveries:
         if not settled:
             return
         point("settle:before")
-        with self._house.database.transaction() as session:
-            woken = settle(session, settled)
+        woken = self._house.database.retried(lambda session: settle(session, settled))
         point("settle:after")
         for conversation_id in woken & self._works.keys():
             self._works[conversation_id].reload = True
@@ -76,7 +76,7 @@ class Deliveries:
         if not heads:
             return
         with self._house.database.transaction() as session:
-            chosen = [one for work in heads if (one := self._next(session, work)) is not None]
+            chosen = [one for work in heads if (one := self._try_next(session, work)) is not None]
             marked = self._mark(session, [one for one in chosen if not one.looks_up])
         point("send:marked")
         for one in chosen:
@@ -94,6 +94,17 @@ class Deliveries:
         """Starts no more."""
         self._threads.shutdown(wait=False)
 
+    def _try_next(self, session: Session, work: Work) -> _Next | None:
+        try:
+            return self._next(session, work)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:  # a door: a channel that is gone, or a plugin's bug, must not stop the others
+            logger.exception("Message %s cannot be tried.", work.unsent[0].key)
+            setbacks.bury(session, work.unsent[0], f"The message cannot be sent: {type(error).__name__}: {error}")
+            work.unsent = work.unsent[1:]
+            return None
+
     def _next(self, session: Session, work: Work) -> _Next | None:
         head = work.unsent[0]
         connection = self._directory.connection(session, head.connection_id)
@@ -105,7 +116,8 @@ class Deliveries:
         looks_up = resumed and outbox.looks_up_first(connection, head, work.held.now)
         owned = setbacks.owned_ids(session, head) if looks_up else frozenset()
         sender = self._directory.number(session, head.number_id).value
-        return _Next(work, outbox.Attempt(head, connection, sender, owned=owned), looks_up)
+        age_seconds = (work.held.now - (head.sending_at or work.held.now)) / 1_000_000
+        return _Next(work, outbox.Attempt(head, connection, sender, owned, age_seconds), looks_up)
 
     def _mark(self, session: Session, chosen: Sequence[_Next]) -> dict[int, Unsent]:
         marked: dict[int, Unsent] = {}

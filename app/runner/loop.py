@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from sqlalchemy.exc import OperationalError, StatementError
 
 from app.board import Board
+from app.db import DatabaseUnavailable
 from app.directory import Directory
 from app.handled import Unsent
 from app.house import House
@@ -34,6 +35,7 @@ _IDLE_SECONDS = 1.0
 _ALONE_SECONDS = 0.5  # without Redis nobody wakes us
 _GATHER_SECONDS = 0.003  # halves the commits under load and costs nothing visible
 _WORTH_GATHERING = 8
+_MOST_PARKED = 4  # times the capacity
 
 
 class Runner:
@@ -80,13 +82,15 @@ class Runner:
         self._deliveries.send()
         self._asks.let_go()
         self._unlock()
+        # Parked ones wait for a slow host and must not keep others out; but each holds a lock: they have a bound too.
         room = self._capacity - (len(self._works) - len(self._asks.parked))
+        room = min(room, _MOST_PARKED * self._capacity - len(self._works))
         for work in self._claiming.claim(room, stopping=self._stopping.is_set()):
             self._go_on(work, None)
 
     def _gathered(self) -> list[Result]:
         """What came back from the threads; waits for it as long as nothing else is to be done."""
-        ready = any(work.finished or work.reload for work in self._works.values())
+        ready = any(work.finished or work.may_reload for work in self._works.values())
         idle = _IDLE_SECONDS if self._house.lanes.is_up() else _ALONE_SECONDS
         results: list[Result] = []
         try:
@@ -122,7 +126,7 @@ class Runner:
                 self._board.computing(work.held.id)
                 request = turn.answer(turn.asks_as[2], at_once)
             work.finished = turn.handled
-        except OperationalError:
+        except (OperationalError, DatabaseUnavailable):
             raise
         except Exception as error:  # a door: one conversation's bug must not stop the others
             logger.exception("The turn of conversation %s failed.", work.held.id)
@@ -144,8 +148,7 @@ class Runner:
     def _try_commit(self, ready: Sequence[Work], *, charged: bool = False) -> bool:
         group = [work.finished for work in ready if work.finished is not None]
         try:
-            with self._house.database.transaction() as session:
-                survivors, unsent = commit(session, group)
+            survivors, unsent = self._house.database.retried(lambda session: commit(session, group))
         except OperationalError:
             raise  # the connection is gone and the locks may be: the process ends
         except (StatementError, TypeError, ValueError) as error:

@@ -4,8 +4,12 @@ import logging
 import threading
 from functools import lru_cache
 
+from sqlalchemy.exc import OperationalError
+
 from app.asking import Asking, idempotency_key
+from app.db import DatabaseUnavailable
 from app.directory import Directory
+from app.handled import Handled
 from app.house import House
 from app.locks import Locks, LocksLost, open_locks
 from app.perform import Performer
@@ -16,6 +20,7 @@ from app.store.commits import commit
 from app.store.loading import Held, begin, load
 from app.turns import TurnUnderWay
 from flows.ask import Answer, Request
+from flows.errors import FlowError
 
 logger = logging.getLogger("patchbay.taking")
 
@@ -55,11 +60,14 @@ class Taker:
             if self._locks is None:
                 self._locks = open_locks(self._house.settings)
                 self._member = Member("web", self._locks.server_pid())
-            locks, member = self._locks, self._member
-        if member is not None:
-            with self._house.database.transaction() as session:
-                member.beat(session)  # so that a web process frozen in a turn loses its locks like any other
+            locks = self._locks
+        self._beat()  # so that a web process frozen in a turn loses its locks like any other
         return locks
+
+    def _beat(self) -> None:
+        if self._member is not None:
+            with self._house.database.transaction() as session:
+                self._member.beat(session)
 
     def _take_one(self, conversation_id: int) -> bool:
         """One event; False when none is due."""
@@ -68,28 +76,36 @@ class Taker:
             if held is None or not held.events or (held.row.not_before_at or 0) > held.now:
                 return False
             begin(session, [held], alone=False)
-            turn = TurnUnderWay(set_scene(session, held, self._directory), self._house.steps, self._house.limits)
         try:
-            self._walk(turn, held)
+            turn = self._handled(held)
+            survivors, _ = self._house.database.retried(lambda session: commit(session, [turn]))
+        except (OperationalError, DatabaseUnavailable):
+            raise
         except Exception as error:  # a door: the caller gets the pause document, the event its back-off
             logger.exception("The turn of conversation %s failed.", conversation_id)
             with self._house.database.transaction() as session:
-                setbacks.charge(session, held, f"{type(error).__name__}: {error}"[:500])
+                setbacks.charge(session, held, f"{type(error).__name__}: {error}")
             return False
-        with self._house.database.transaction() as session:
-            survivors, _ = commit(session, [turn.handled])
-        if turn.handled.messages_changed:
+        if turn.messages_changed:
             self._house.lanes.announce(conversation_id)
         return conversation_id in survivors
 
-    def _walk(self, turn: TurnUnderWay, held: Held) -> None:
+    def _handled(self, held: Held) -> Handled:
+        """The whole turn, with all that it asks."""
+        if held.broken:
+            raise FlowError(held.broken)
+        with self._house.database.reading() as session:
+            scene = set_scene(session, held, self._directory)
+        turn = TurnUnderWay(scene, self._house.steps, self._house.limits)
         asking = Asking(held.journal)
         request = turn.start()
         while request is not None:
             answer = self._answer(asking, turn.asks_as, request)
             request = turn.answer(turn.asks_as[2], answer)
+        return turn.handled
 
     def _answer(self, asking: Asking, key: tuple[int, int, int], request: Request) -> Answer:
+        self._beat()  # a turn may take longer than a silent process keeps its locks
         decision = asking.decide(key, request)
         if decision.answer is not None:
             return decision.answer

@@ -30,6 +30,11 @@ class Work:
         """The head of the line may not leave now, so nothing may, until the conversation is read again."""
         self.unsent, self.line_stands = [], True
 
+    @property
+    def may_reload(self) -> bool:
+        """Whether it can be read again now: nothing of it is under way."""
+        return self.reload and not self.in_flight and self.turn is None
+
     def forget_turn(self) -> None:
         """The turn is committed, or abandoned."""
         self.finished = self.turn = self.asking = self.request = None

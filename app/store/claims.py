@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from app.db import sql
 from app.store.rows import ids
 
+# Only the first event of each conversation counts, so that one contact's pile does not hide the others.
 # Two processes see the same oldest conversations, so far more are read than wanted; then the locks decide.
 _READ = 400
 
@@ -20,6 +21,9 @@ _DUE = """
             WHERE e.state = 'waiting' AND e.due_at <= (SELECT now FROM present)
               AND coalesce(c.not_before_at, 0) <= (SELECT now FROM present)
               AND e.conversation_id NOT IN ({ids})
+              AND (e.kind = 'timer_fired' OR NOT EXISTS (
+                  SELECT 1 FROM inbound_events h WHERE h.conversation_id = e.conversation_id AND h.state = 'waiting'
+                  AND h.kind <> 'timer_fired' AND h.seq < e.seq))
             ORDER BY e.due_at LIMIT :most) AS events
         UNION ALL
         SELECT * FROM (

@@ -23,6 +23,7 @@ _SHARDS = 16
 def commit(session: Session, group: Sequence[Handled]) -> tuple[set[int], list[Unsent]]:
     """Writes the group. Returns the conversations that kept their fence, and their messages that are to be sent."""
     now = now_microseconds(session)
+    consequences.lock_contacts(session, group)
     survivors = _raise_fences(session, group, now)
     kept = [one for one in group if one.conversation_id in survivors]
     point("commit:fenced")
@@ -86,7 +87,6 @@ def _finish_events(session: Session, group: Sequence[Handled], now: int) -> None
     rows: list[dict[str, Any]] = []
     for one in group:
         rows += [{"id": id_, "state": "done", "error": ""} for id_ in one.done]
-        rows += [{"id": id_, "state": "kept", "error": ""} for id_ in one.kept]
         rows += [{"id": id_, "state": "dropped", "error": ""} for id_ in one.dropped]
         rows += [{"id": id_, "state": "set_aside", "error": why} for id_, why in one.set_aside]
     if rows:
@@ -98,20 +98,35 @@ def _finish_events(session: Session, group: Sequence[Handled], now: int) -> None
             rows,
             now=now,
         )
-    # A committed turn ends the wait before it: the run's older timers are not ours any more.
-    runs = {run.id for one in group for run in one.runs}
-    if runs:
-        ids(
-            session,
-            "UPDATE inbound_events SET state = 'dropped', handled_at = :now WHERE run_id IN ({ids})"
-            " AND kind = 'timer_fired' AND state = 'waiting'",
-            runs,
-            now=now,
+    kept = [id_ for one in group for id_ in one.kept]
+    if kept:
+        # Nothing failed: when a step takes it later, that is its first attempt and its own instant.
+        statement = (
+            "UPDATE inbound_events SET state = 'kept', attempts = 0, charged = 0, now = NULL WHERE id IN ({ids})"
         )
+        ids(session, statement, kept)
+    _drop_timers(session, group, now)
     released = [one.conversation_id for one in group if one.releases_kept]
     if released:
         statement = "UPDATE inbound_events SET state = 'waiting' WHERE conversation_id IN ({ids}) AND state = 'kept'"
         ids(session, statement, released)
+
+
+def _drop_timers(session: Session, group: Sequence[Handled], now: int) -> None:
+    """A committed turn ends the wait before it: the run's older timers are not ours any more."""
+    runs = [{"conversation_id": one.conversation_id, "run_id": run.id} for one in group for run in one.runs]
+    if runs:
+        over(
+            session,
+            """
+            UPDATE inbound_events SET state = 'dropped', handled_at = :now FROM {rows}
+            WHERE inbound_events.conversation_id = r.conversation_id AND inbound_events.state = 'waiting'
+              AND inbound_events.kind = 'timer_fired' AND inbound_events.run_id = r.run_id
+            """,
+            {"conversation_id": "bigint", "run_id": "bigint"},
+            runs,
+            now=now,
+        )
 
 
 def _store_runs(session: Session, group: Sequence[Handled], now: int) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.db import sql
 from app.handled import Handled
 from app.store.events import NewEvent, append
 from app.store.rows import ids, over
@@ -20,6 +19,28 @@ _SHOW_CANCELLED = (
 )
 
 
+# An arrival locks its address, then its contact, then its conversation; a commit that writes contacts takes them in the
+# same order, before the conversations, or the two would wait for each other.
+_LOCK_ADDRESSES = """
+    SELECT id FROM addresses WHERE id IN (SELECT address_id FROM conversations WHERE id IN ({ids}))
+    ORDER BY id {for update}
+"""
+_LOCK_CONTACTS = """
+    SELECT id FROM contacts WHERE id IN (SELECT contact_id FROM conversations WHERE id IN ({ids}))
+    ORDER BY id {for update}
+"""
+
+
+def lock_contacts(session: Session, group: Sequence[Handled]) -> None:
+    """Locks the addresses and contacts that this group writes."""
+    opted = [one.conversation_id for one in group if one.opted_out is not None]
+    if opted:
+        ids(session, _LOCK_ADDRESSES, opted)
+    written = [one.conversation_id for one in group if one.attributes is not None]
+    if written:
+        ids(session, _LOCK_CONTACTS, written)
+
+
 def cancel(session: Session, group: Sequence[Handled], now: int) -> None:
     """Messages that must not leave any more; one that is on its way already cannot be called back."""
     keys = [{"key": key} for one in group for key in one.cancelled]
@@ -29,7 +50,12 @@ def cancel(session: Session, group: Sequence[Handled], now: int) -> None:
             over(session, chosen, {"key": "text"}, keys, now=now)
     runs = [run_id for one in group for run_id in one.cancels_runs]
     conversations = [one.conversation_id for one in group if one.cancels_all]
-    for wanted, which in ((runs, "run_id IN ({ids})"), (conversations, "conversation_id IN ({ids})")):
+    # An opt-out is honoured by every send: also by what other conversations of the address have queued.
+    same_address = (
+        "conversation_id IN (SELECT o.id FROM conversations o JOIN conversations c ON c.address_id = o.address_id"
+        " WHERE c.id IN ({ids}))"
+    )
+    for wanted, which in ((runs, "run_id IN ({ids})"), (conversations, same_address)):
         if wanted:
             ids(session, _CANCEL.replace("{which}", which), wanted, now=now)
             ids(session, _SHOW_CANCELLED.replace("{which}", which), wanted, now=now)
@@ -88,11 +114,8 @@ def _queue(session: Session, one: Handled, now: int) -> None:
 
 
 def _merge_attributes(session: Session, one: Handled) -> None:
-    find = (
-        "SELECT k.id, k.attributes FROM contacts k JOIN conversations c ON c.contact_id = k.id"
-        " WHERE c.id = :id {for update}"
-    )
-    contact = session.execute(sql(session, find), {"id": one.conversation_id}).one()
+    find = "SELECT k.id, k.attributes FROM contacts k JOIN conversations c ON c.contact_id = k.id WHERE c.id = :id"
+    contact = session.execute(text(find), {"id": one.conversation_id}).one()
     merged = {**json.loads(contact.attributes), **(one.attributes or {})}
     kept = canonical_json({name: value for name, value in merged.items() if value is not None})
     session.execute(text("UPDATE contacts SET attributes = :kept WHERE id = :id"), {"kept": kept, "id": contact.id})

@@ -26,9 +26,6 @@ _INSERT = """
     ON CONFLICT (connection_id, provider_id) DO NOTHING RETURNING id
 """
 
-_LONGEST_PACE = 10 * 60 * 1_000_000  # microseconds a paced number may make an untried message wait
-_LONGEST_PAUSE = 15 * 60 * 1_000_000  # microseconds a back-off or joining may keep a conversation away
-
 
 @dataclass(frozen=True)
 class NewEvent:
@@ -60,24 +57,21 @@ def append(session: Session, new: NewEvent) -> int | None:
     return None if event_id is None else int(event_id)
 
 
+# What is due now must not wait until a clock that was set back has caught up with its old time.
+_REPAIRS = (
+    """UPDATE inbound_events SET due_at = {now}
+       WHERE state = 'waiting' AND kind <> 'timer_fired' AND due_at > {now}""",
+    """UPDATE effects SET next_attempt_at = {now}
+       WHERE state = 'queued' AND attempts = 0 AND next_attempt_at > {now}""",
+    """UPDATE effects SET next_attempt_at = {now} + 30000000
+       WHERE state = 'sending' AND next_attempt_at > {now} + 30000000""",
+    "UPDATE numbers SET paced_until_at = NULL WHERE paced_until_at > {now}",
+    "UPDATE numbers SET blocked_until_at = NULL WHERE blocked_until_at > {now}",
+    "UPDATE conversations SET not_before_at = {now} WHERE not_before_at > {now}",
+)
+
+
 def repair_instants(session: Session) -> None:
-    """After the clock was set back: what is due now must not wait until the clock has caught up with its old time."""
-    session.execute(
-        sql(
-            session,
-            "UPDATE inbound_events SET due_at = {now}"
-            " WHERE state = 'waiting' AND kind <> 'timer_fired' AND due_at > {now}",
-        )
-    )
-    session.execute(
-        sql(
-            session,
-            "UPDATE effects SET next_attempt_at = {now} WHERE state = 'queued' AND attempts = 0"
-            " AND next_attempt_at > {now} + :pace",
-        ),
-        {"pace": _LONGEST_PACE},
-    )
-    session.execute(
-        sql(session, "UPDATE conversations SET not_before_at = {now} WHERE not_before_at > {now} + :pause"),
-        {"pause": _LONGEST_PAUSE},
-    )
+    """After the clock was set back. It reads all that is waiting, so it is called only then."""
+    for statement in _REPAIRS:
+        session.execute(sql(session, statement))

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.db import now_microseconds
 from app.store.rows import ids, over
 from flows import wire
+from flows.errors import FlowError
 from flows.run import Run
 
 
@@ -31,6 +32,7 @@ class Held:
     charged: int = 0  # attempts that counted towards setting it aside, before this one
     is_charged: bool = False  # whether this one counts already
     event_now: int = 0  # the engine's instant of the first event
+    broken: str = ""  # why its run cannot be read
 
     @property
     def id(self) -> int:
@@ -55,12 +57,14 @@ _CONVERSATIONS = """
 """
 # A timer's `at` is its due instant, so future timers stay out, while an event that waits for another attempt stays in
 # front of the later ones. What has happened is here whatever the clock says: it may have been set back since.
+# Of a pile only the first few are read: the others follow when these are done.
 _EVENTS = """
     SELECT e.id, e.conversation_id, e.connection_id, e.provider_id, e.kind, e.happened, e.seq, e.at, e.due_at, e.run_id,
-           e.turn, e.attempts, e.charged, e.now
-    FROM inbound_events e
-    WHERE e.conversation_id IN ({ids}) AND e.state = 'waiting' AND (e.kind <> 'timer_fired' OR e.at <= :now)
-    ORDER BY e.conversation_id, e.at, e.seq
+           e.turn, e.attempts, e.charged, e.now, e.created_at
+    FROM (SELECT id, row_number() OVER (PARTITION BY conversation_id ORDER BY at, seq) AS place FROM inbound_events
+          WHERE conversation_id IN ({ids}) AND state = 'waiting' AND (kind <> 'timer_fired' OR at <= :now)) AS ranked
+    JOIN inbound_events e ON e.id = ranked.id
+    WHERE ranked.place <= 50 ORDER BY e.conversation_id, e.at, e.seq
 """
 _RUNS = "SELECT id, conversation_id, version_id, state FROM runs WHERE id IN ({ids}) AND status <> 'ended'"
 _UNSENT = """
@@ -105,7 +109,11 @@ def load(session: Session, conversation_ids: Sequence[int], messages_per_minute:
         )
         run = runs.get(row.run_id)
         if run is not None:
-            one.run, one.version_id = wire.read(Run, run.state), run.version_id
+            one.version_id = run.version_id
+            try:
+                one.run = wire.read(Run, run.state)
+            except FlowError as error:  # one run that cannot be read must not keep the others from being read
+                one.broken = str(error)
         held.append(one)
     if messages_per_minute:
         _note_floods(session, held, messages_per_minute)

@@ -5,7 +5,7 @@ leaves, by a compare-and-set on the attempts, so of two processes only one sends
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sqlalchemy import text
@@ -17,6 +17,7 @@ from app.store.events import NewEvent, append
 from app.store.rows import ids, over
 from flows import wire
 from flows.event import MessageAccepted, MessageFailed
+from flows.values import clean_text
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Settled:
     blocks_number_seconds: float = 0
 
 
+_LONGEST_WORDS = 1_000
 _RANKS = {"sent": 4, "retry": 1, "later": 2, "unknown": 3, "dead": 5}
 _STATES = {"sent": "sent", "retry": "queued", "later": "sending", "unknown": "unknown", "dead": "dead"}
 
@@ -81,8 +83,8 @@ def mark_sending(session: Session, unsent: Sequence[Unsent], recheck_seconds: fl
 def _takes_turn(session: Session, one: Unsent, now: int) -> bool:
     """Paces a number: each send moves its next instant on by one interval, and a burst may run ahead of it.
 
-    A number that may not send now leaves the message queued until it may. Whoever reads also locks, so two processes
-    never take the same place.
+    A message that may not leave now gets a place of its own and stays queued until then, so that a backlog does not
+    wake at once at every slot. Whoever reads also locks, so two processes never hand out the same place.
     """
     number = session.execute(
         sql(
@@ -97,18 +99,23 @@ def _takes_turn(session: Session, one: Unsent, now: int) -> bool:
     interval = int(1_000_000 / number.rate_per_second) if number.rate_per_second > 0 else 0
     paced = number.paced_until_at or 0
     may_at = max(number.blocked_until_at or 0, paced - (number.burst - 1) * interval)
+    has_place = one.attempts == 0 and one.next_attempt_at > one.created_at
+    if has_place and (number.blocked_until_at or 0) <= now:
+        return True
+    statement = "UPDATE numbers SET paced_until_at = :until WHERE id = :id"
+    until = max(paced, now, number.blocked_until_at or 0) + interval
+    session.execute(text(statement), {"until": until, "id": one.number_id})
     if may_at > now:
         statement = "UPDATE effects SET next_attempt_at = :again WHERE id = :id AND state = 'queued'"
         session.execute(text(statement), {"again": may_at, "id": one.id})
         return False
-    statement = "UPDATE numbers SET paced_until_at = :until WHERE id = :id"
-    session.execute(text(statement), {"until": max(paced, now) + interval, "id": one.number_id})
     return True
 
 
 def settle(session: Session, settled: Sequence[Settled]) -> set[int]:
     """Stores what came of attempts. Returns the conversations that have a new event because of it."""
     now = now_microseconds(session)
+    settled = [_storable(one) for one in settled]
     rows = [
         {
             "id": one.unsent.id,
@@ -183,6 +190,11 @@ def _note_unknown(session: Session, unknown: Sequence[Settled], now: int) -> Non
             ],
             now=now,
         )
+
+
+def _storable(one: Settled) -> Settled:
+    """What providers say is a stranger's text: without what databases refuse, and not endless."""
+    return replace(one, error=clean_text(one.error)[:_LONGEST_WORDS], provider_id=clean_text(one.provider_id)[:200])
 
 
 def follow(session: Session, final: Sequence[Settled], now: int) -> set[int]:

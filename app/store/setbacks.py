@@ -6,9 +6,12 @@ from sqlalchemy.orm import Session
 from app.db import sql
 from app.handled import Unsent
 from app.store.loading import Held
+from flows.values import clean_text
 
 _OWNED_WITHIN = 25 * 3_600 * 1_000_000  # microseconds: longer than a message is retried
 _BACK_OFF_SECONDS = 1.0  # doubles with each charge
+_LONGEST_BACK_OFF_SECONDS = 60.0
+_LONGEST_WORDS = 1_000  # of an error that is stored
 
 
 def charge(session: Session, held: Held, why: str) -> None:
@@ -16,10 +19,38 @@ def charge(session: Session, held: Held, why: str) -> None:
     event = held.events[0]
     session.execute(
         text("UPDATE inbound_events SET charged = charged + :charge, error = :why WHERE id = :id"),
-        {"charge": int(not held.is_charged), "why": why, "id": event.id},
+        {"charge": int(not held.is_charged), "why": clean_text(why)[:_LONGEST_WORDS], "id": event.id},
     )
-    pause = int(_BACK_OFF_SECONDS * 1_000_000 * 2**held.charged)
+    pause = int(min(_BACK_OFF_SECONDS * 2**held.charged, _LONGEST_BACK_OFF_SECONDS) * 1_000_000)
     wait_until(session, held.id, held.now + pause)
+
+
+def end_unreadable(session: Session, held: Held) -> None:
+    """Ends the conversation's run, though its state cannot be read."""
+    session.execute(
+        sql(session, "UPDATE runs SET status = 'ended', outcome = 'failed', ended_at = {now} WHERE id = :id"),
+        {"id": held.row.run_id},
+    )
+    session.execute(text("UPDATE conversations SET run_id = NULL WHERE id = :id"), {"id": held.id})
+
+
+def bury(session: Session, unsent: Unsent, why: str) -> None:
+    """A message that cannot even be tried: dead, and shown on the errors page."""
+    values = {"id": unsent.id, "key": unsent.key, "why": clean_text(why)[:_LONGEST_WORDS]}
+    session.execute(
+        sql(session, "UPDATE effects SET state = 'dead', error = :why, settled_at = {now} WHERE id = :id"), values
+    )
+    session.execute(
+        sql(session, "UPDATE messages SET rank = 5, error = :why, changed_at = {now} WHERE effect_key = :key"), values
+    )
+    session.execute(
+        sql(
+            session,
+            "INSERT INTO problems (conversation_id, run_id, step, kind, message, created_at)"
+            " VALUES (:conversation, :run, '', 'channel_disconnected', :why, {now})",
+        ),
+        {**values, "conversation": unsent.conversation_id, "run": unsent.run_id},
+    )
 
 
 def wait_until(session: Session, conversation_id: int, instant: int) -> None:
