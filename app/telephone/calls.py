@@ -69,7 +69,8 @@ def call(settings: Settings, number: str, caller: str = CALLER, url: str = "", r
     with _house(settings) as house:
         line = _line(house, number, phone, url.rstrip("/"))
         mailbox = Mailbox(house.database, phone)
-        person = Person(receiver.answers(), receiver.say, receiver.ask(), receiver.wait, receiver.script is None)
+        ask = receiver.ask()
+        person = Person(receiver.answers(), receiver.say, ask, receiver.wait, follows_script=ask is None)
 
         def show_messages() -> None:
             for message in mailbox.new():

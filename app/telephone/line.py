@@ -73,6 +73,8 @@ class Line:
             with requests.Session() as session:
                 session.trust_env = False  # our own installation is not behind anybody's proxy
                 answer = session.post(reached, data=urlencode(form), headers=headers, timeout=_ANSWER_SECONDS)
+        except requests.Timeout:
+            raise LineDead(f"The voice door did not answer within {_ANSWER_SECONDS:g} s: look at its log.") from None
         except requests.RequestException:
             raise LineDead(
                 f"Nothing answers at {self.reached_at}: start Patchbay (make run), or give its address by --url."

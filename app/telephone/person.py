@@ -35,7 +35,7 @@ class Person:
     """A caller whose answers come one by one: typed lines, or the words of a script.
 
     An empty answer and `.` are no input, `h` hangs up, and so does the end of the answers. Whoever follows a script
-    (`waits_for_ever` False) also hangs up when only silence follows.
+    also hangs up when only silence follows.
     """
 
     def __init__(
@@ -44,12 +44,12 @@ class Person:
         say: Callable[[str], None],
         ask: Callable[[str], None] | None = None,
         wait: Callable[[float], None] = time.sleep,
-        waits_for_ever: bool = True,
+        follows_script: bool = False,
     ) -> None:
         """`say` prints a line; `ask` a prompt for somebody who types (else prompt and answer are said together);
         `wait` passes the time of a pause."""
         self._answers, self._say, self._ask, self._wait = answers, say, ask, wait
-        self._waits_for_ever = waits_for_ever
+        self._follows_script = follows_script
         self._silent_seconds = 0.0
         self._peeked: list[str] = []
 
@@ -68,7 +68,7 @@ class Person:
             self.note("(silence)")
         self._wait(seconds)
         self._silent_seconds += seconds
-        if not self._waits_for_ever and self._silent_seconds >= self._patience_seconds():
+        if self._follows_script and self._silent_seconds >= self._patience_seconds():
             raise HungUp
 
     def press(self, wanted: Wanted) -> Given:

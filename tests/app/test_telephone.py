@@ -43,7 +43,7 @@ def run(documents: Sequence[str], script: str) -> tuple[list[tuple[str, dict[str
     """What the line was asked after its first request, and what the person saw."""
     line = FakeLine("s", "main", "https://x.example", "https://x.example", "+1", "+2", documents=list(documents))
     lines: list[str] = []
-    person = Person(iter(script.split()), lines.append, wait=lambda _: None, waits_for_ever=False)
+    person = Person(iter(script.split()), lines.append, wait=lambda _: None, follows_script=True)
     Carrier(line, person, clock=lambda: 0.0).run()
     assert line.documents == [], "not all documents were fetched"
     return line.asked[1:], lines
@@ -136,7 +136,7 @@ def test_a_person_may_wait_for_ever_but_a_script_does_not() -> None:
     for _ in range(100):
         patient.wait(10)
     assert passed == [10.0] * 100
-    script = Person(iter([]), lambda _: None, wait=passed.append, waits_for_ever=False)
+    script = Person(iter([]), lambda _: None, wait=passed.append, follows_script=True)
     script.wait(20)
     with pytest.raises(HungUp):
         script.wait(10)
