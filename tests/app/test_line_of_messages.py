@@ -24,6 +24,6 @@ def test_a_message_waits_for_an_earlier_one_that_is_tried_again(
     room.write("3")
     room.drive()
     assert room.provider.texts == []
-    room.move_clock(10)
+    room.move_clock(15)
     room.drive()
     assert room.provider.texts == ["1", "2", "3"]
