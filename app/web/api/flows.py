@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import publishing
+from app.accounts.audit import note_act
 from app.house import House
 from app.models import FlowRow, Revision, Version
 from app.publishing import Draft
@@ -92,8 +93,9 @@ def check_flow(asked: Asked, flow: str) -> dict[str, Any]:
 @noun.get("/flows/<flow>/export", {**_REVISION, "version": whole(1)})
 def export_flow(asked: Asked, flow: str) -> Response:
     """The draft, a revision or a version as a file, byte for byte as it is stored."""
-    with asked.house.database.reading() as session:
+    with asked.house.database.transaction() as session:
         row = publishing.find_flow(session, flow)
+        note_act(session, asked.who, "export_flow", row.name)
         if "version" in asked.query:
             stored = publishing.read_version(session, row, asked.query["version"]).document
         else:
