@@ -4,8 +4,10 @@ import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect
 
 from app.config import Settings
@@ -13,6 +15,7 @@ from app.models import InboundEvent, Message
 from tests.browser.live_chat import Server, browser, live_chat
 from tests.chat_house import ChatHouse
 
+Theme = Literal["light", "dark"]
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20
 
 
@@ -285,6 +288,22 @@ def test_the_page_can_be_read_and_used_without_eyes_or_mouse(page: Page, chat: C
     expect(page.get_by_role("link", name="https://example.com/help")).to_have_attribute(
         "rel", "noopener noreferrer nofollow"
     )
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_to_mend(started: Browser, server: Server, chat: ChatHouse, theme: Theme) -> None:
+    context = started.new_context(bypass_csp=True, color_scheme=theme)  # axe is a script of its own
+    page = opened(context, server)
+    write(page, "hello")
+    is_sent(page, "hello")
+    chat.answer("Which one?", choices={"b": "Billing", "s": "Sales"})
+    page.get_by_role("button", name="Billing").click()
+    is_sent(page, "Billing")
+    chat.answer("And now?", choices={"m": "More", "e": "Enough"})
+    expect(page.get_by_role("button", name="More")).to_be_visible()
+    found = Axe().run(page)
+    context.close()
+    assert found.response["violations"] == []
 
 
 @pytest.mark.parametrize("width", [320, 390, 1440])
