@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.channels.contract import ConnectionInfo, Http, OutgoingMessage, SendFailed, SendPolicy, Sent
@@ -80,6 +81,18 @@ def deliver(attempt: Attempt, http: Http) -> Settled:
         return _no_answer(attempt, error)
     point("send:after")
     return _sent(attempt, sent)
+
+
+def tell_carrier(attempt: Attempt, addresses: Mapping[str, str], http: Http) -> Settled:
+    """Enters our addresses at the carrier; it may be repeated, so an attempt without an answer is one that failed."""
+    channel = channel_of(attempt.connection.kind)
+    try:
+        channel.set_webhooks(attempt.connection, attempt.sender, addresses, http)
+    except SendFailed as failed:
+        return _failed(attempt, failed)
+    except OutgoingError as error:
+        return _again(attempt, "provider_code", str(error), 0, False)
+    return Settled(attempt.unsent, "sent")
 
 
 def is_stale(marked_at: float) -> bool:

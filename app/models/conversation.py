@@ -197,6 +197,12 @@ class EffectRow(Base):
             sqlite_where=text("state IN ('queued', 'sending')"),
         ),
         Index("ix_effects_provider", "connection_id", "provider_id"),
+        Index(
+            "ix_effects_of_numbers",
+            "next_attempt_at",
+            postgresql_where=text("conversation_id IS NULL AND state IN ('queued', 'sending')"),
+            sqlite_where=text("conversation_id IS NULL AND state IN ('queued', 'sending')"),
+        ),
         Index("ix_effects_to", "connection_id", "to", "created_at"),
     )
 

@@ -21,6 +21,7 @@ from app.locks import Locks
 from app.perform import Performer
 from app.points import point
 from app.runner.asks import Asks
+from app.runner.carriers import Carriers
 from app.runner.claiming import Claiming
 from app.runner.deliveries import Deliveries
 from app.runner.work import Answered, Delivered, Result, Work, Works
@@ -51,6 +52,7 @@ class Runner:
         self._asks = Asks(house, performer, self._works, self._results.put)
         self._deliveries = Deliveries(house, directory, self._works, self._results.put)
         self._claiming = Claiming(house, directory, locks, self._works)
+        self._carriers = Carriers(house, directory)
         self._capacity = house.settings.ask_threads + house.settings.delivery_threads
         self._stopping = threading.Event()
 
@@ -69,6 +71,7 @@ class Runner:
             self.round(self._gathered())
         self._asks.close()
         self._deliveries.close()
+        self._carriers.close()
 
     def round(self, results: Sequence[Result]) -> None:
         """One round: settle, advance, commit, mark and send, unlock, claim; in this order (RUNNER.md, "The shape")."""
@@ -82,6 +85,7 @@ class Runner:
         self._deliveries.send()
         self._asks.let_go()
         self._unlock()
+        self._carriers.look()
         # Parked ones wait for a slow host and must not keep others out; but each holds a lock: they have a bound too.
         room = self._capacity - (len(self._works) - len(self._asks.parked))
         room = min(room, _MOST_PARKED * self._capacity - len(self._works))

@@ -397,6 +397,13 @@ def upgrade() -> None:
     with op.batch_alter_table("effects", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_effects_created_at"), ["created_at"], unique=False)
         batch_op.create_index(
+            "ix_effects_of_numbers",
+            ["next_attempt_at"],
+            unique=False,
+            postgresql_where=sa.text("conversation_id IS NULL AND state IN ('queued', 'sending')"),
+            sqlite_where=sa.text("conversation_id IS NULL AND state IN ('queued', 'sending')"),
+        )
+        batch_op.create_index(
             "ix_effects_open",
             ["next_attempt_at"],
             unique=False,
