@@ -16,8 +16,8 @@ def publish(room: Runtime, version: int) -> None:
     """Queues what a publication queues."""
     room.execute(
         'INSERT INTO effects (key, kind, connection_id, number_id, payload, "to", state, attempts, next_attempt_at,'
-        " provider_id, error, created_at) VALUES (:key, 'set_webhooks', :connection, :number, :payload, '', 'queued', 0,"
-        " 0, '', '', 0)",
+        " provider_id, error, created_at)"
+        " VALUES (:key, 'set_webhooks', :connection, :number, :payload, '', 'queued', 0, 0, '', '', 0)",
         key=f"publish/{version}/1",
         connection=room.numbers["keys"].connection_id,
         number=room.numbers["keys"].id,
