@@ -1,6 +1,7 @@
 """The command line: `patchbay COMMAND`, also `python -m app.cli COMMAND`."""
 
 import argparse
+import dataclasses
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -77,7 +78,9 @@ def _add_flows(reader: argparse.ArgumentParser) -> None:
 
 
 def _run(settings: Settings, _: argparse.Namespace) -> int:
-    return launch(settings, prepare=_prepared)
+    # A line per request would drive the one-time link off the screen.
+    quiet = {"LOG_LEVEL": "warning", **settings.environment}
+    return launch(dataclasses.replace(settings, environment=quiet), prepare=_prepared)
 
 
 def _prepared(settings: Settings) -> Sequence[str]:
@@ -98,13 +101,13 @@ def _web(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _work(settings: Settings, _: argparse.Namespace) -> int:
-    write_json_lines()
+    write_json_lines(settings.log_level)
     _require_order(settings)
     return work_forever(settings)
 
 
 def _sweep(settings: Settings, _: argparse.Namespace) -> int:
-    write_json_lines()
+    write_json_lines(settings.log_level)
     _require_order(settings)
     return sweep_forever(settings)
 

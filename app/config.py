@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
 
 class SettingError(Exception):
     """A setting that cannot be used; the message names it and says what it must be."""
@@ -29,6 +31,7 @@ class Settings:
     messages_per_minute: int = 20  # MESSAGES_PER_MINUTE: a contact who sends more is given to people; 0 = no limit
     host_slots: int = 24  # HOST_SLOTS: requests at once to one host, so that one slow API does not take all threads
     customer_api_port: int = 0  # CUSTOMER_API_PORT: the example API's; 0 = PORT + 1
+    log_level: str = "info"  # LOG_LEVEL: what is written; `patchbay run` keeps its terminal quiet with "warning"
     environment: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -66,6 +69,7 @@ class Settings:
             messages_per_minute=_whole(environment, "MESSAGES_PER_MINUTE", 20, 0, 1_000),
             host_slots=_whole(environment, "HOST_SLOTS", 24, 1, 512),
             customer_api_port=_whole(environment, "CUSTOMER_API_PORT", 0, 0, 65_535),
+            log_level=_level(environment),
             environment=dict(environment),
         )
 
@@ -77,6 +81,13 @@ def _whole(environment: Mapping[str, str], name: str, default: int, least: int, 
     if not text.isdecimal() or not least <= int(text) <= most:
         raise SettingError(f"{name} is {text!r}: it must be a whole number from {least} to {most}.")
     return int(text)
+
+
+def _level(environment: Mapping[str, str]) -> str:
+    level = environment.get("LOG_LEVEL", "").lower() or "info"
+    if level not in LOG_LEVELS:
+        raise SettingError(f"LOG_LEVEL is {level!r}: it must be one of {', '.join(LOG_LEVELS)}.")
+    return level
 
 
 def _hosts(text: str) -> frozenset[tuple[str, int]]:

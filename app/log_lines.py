@@ -17,15 +17,16 @@ _SHARED: list[structlog.types.Processor] = [
 _CHATTY = ("alembic", "rq", "urllib3", "werkzeug")
 
 
-def write_json_lines(level: int = logging.INFO) -> None:
-    """Sends all log lines of this process to standard error as JSON; later calls change nothing."""
+def write_json_lines(level: str = "info") -> None:
+    """Sends this process's log lines from that level on to standard error as JSON; later calls change nothing."""
     root = logging.getLogger()
     if any(isinstance(handler, _OurHandler) for handler in root.handlers):
         return
+    number = logging.getLevelNamesMapping()[level.upper()]
     # Written by structlog itself: by way of the standard library a line costs three times as much, at every request.
     structlog.configure(
         processors=[*_SHARED, structlog.processors.JSONRenderer(serializer=_json)],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=False,
     )
@@ -40,7 +41,7 @@ def write_json_lines(level: int = logging.INFO) -> None:
         )
     )
     root.addHandler(handler)
-    root.setLevel(level)
+    root.setLevel(number)
     for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 

@@ -26,9 +26,10 @@ def create_app(house: House | None = None) -> Flask:
     """
     if house is not None:
         return _application(house)
-    write_json_lines()
     try:
-        app = _application(build_house(Settings.from_environment(os.environ)))
+        settings = Settings.from_environment(os.environ)
+        write_json_lines(settings.log_level)
+        app = _application(build_house(settings))
     except START_REFUSALS as reason:
         raise SystemExit(f"patchbay: {reason}") from None
     hooks.keep_ready(app)

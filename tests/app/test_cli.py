@@ -118,6 +118,7 @@ def test_flows_check_works_without_an_installation(
     ("name", "value", "arguments", "says"),
     [
         ("PORT", "many", ("consistency",), "PORT is 'many'"),
+        ("LOG_LEVEL", "loud", ("consistency",), "LOG_LEVEL is 'loud': it must be one of debug, info, warning, error."),
         ("DATABASE_URL", "", ("consistency",), "There is no database yet"),
         ("DATABASE_URL", "postgresql://127.0.0.1:1/none", ("worker",), "The database cannot be reached or written"),
         ("PATCHBAY_DATA", "/proc/none", ("migrate",), "/proc/none cannot be written"),
