@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.db import sql
-from app.models.conversation import File
+from app.models.stored import File
 
 LARGEST_FILE_BYTES: Final = 16 * 1024 * 1024  # larger ones belong into an object store
 

@@ -90,6 +90,7 @@ class Lanes:
         """
         if self._url is None:
             return False
+        worker: SimpleWorker | None = None
         try:
             connection = redis.Redis.from_url(self._url, socket_connect_timeout=_SOCKET_SECONDS)
             worker = SimpleWorker(
@@ -105,8 +106,8 @@ class Lanes:
         except (redis.RedisError, OSError, ValueError) as error:
             # ValueError: the name is taken by a worker just killed.
             logger.warning("Redis cannot be heard, polling goes on: %s", error)
-            return False
-        return bool(worker._stop_requested)  # noqa: SLF001 - RQ says it nowhere else
+        # Also when Redis went away first: the signal to stop has come, and it comes only once.
+        return worker is not None and bool(worker._stop_requested)  # noqa: SLF001 - RQ says it nowhere else
 
     def _wake(self, client: "redis.Redis", lane: str) -> None:
         if client.set(f"wake:{lane}", "1", nx=True, ex=_FLAG_SECONDS):

@@ -129,11 +129,11 @@ def _of_literal(words: tuple[Any, ...]) -> Codec:
     return Codec(same, same)
 
 
-def _key(part: "Field[Any]") -> str:
+def _key(part: Field[Any]) -> str:
     return "error_kind" if part.name == "kind" else part.name
 
 
-def _hint(part: "Field[Any]") -> Any:
+def _hint(part: Field[Any]) -> Any:
     return part.type
 
 

@@ -3,11 +3,9 @@
 from app.models.account import Audit, CredentialRow, FirstLink, Token
 from app.models.contact import Address, Contact
 from app.models.conversation import (
-    CallDocument,
     Connection,
     Conversation,
     EffectRow,
-    File,
     InboundEvent,
     Message,
     Number,
@@ -15,6 +13,7 @@ from app.models.conversation import (
 from app.models.desk import Problem, Queue, QueueEntry
 from app.models.flow import FlowRow, LiveNumber, Revision, Version
 from app.models.run import JournalEntry, RunRow, StepCount, TurnRow
+from app.models.stored import CallDocument, File
 from app.models.system import Clock, Constant, Installation, WorkerRow
 
 __all__ = [

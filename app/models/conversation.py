@@ -1,4 +1,4 @@
-"""Connections, numbers, conversations, messages, the inbox, the outbox, call documents and files."""
+"""Connections, numbers, conversations, messages, the inbox and the outbox."""
 
 from datetime import datetime
 
@@ -222,31 +222,4 @@ class EffectRow(Base):
     provider_id: Mapped[str] = mapped_column(Text, default="")
     error: Mapped[str] = mapped_column(Text, default="")
     settled_at: Mapped[datetime | None]
-    created_at: Mapped[datetime] = mapped_column(index=True)
-
-
-class CallDocument(Base):
-    """The voice document rendered for one request of the carrier; a repeated request gets the same one."""
-
-    __tablename__ = "call_documents"
-
-    connection_id: Mapped[int] = mapped_column(primary_key=True)
-    provider_id: Mapped[str] = mapped_column(Text, primary_key=True)  # CallSid:turn
-    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id"), index=True)
-    document: Mapped[str] = mapped_column(Text)
-    media_type: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(index=True)
-
-
-class File(Base):
-    """A stored file of at most 16 MiB, known by the hash of its content."""
-
-    __tablename__ = "files"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    sha256: Mapped[str] = mapped_column(Text, unique=True)
-    media_type: Mapped[str] = mapped_column(Text)
-    name: Mapped[str] = mapped_column(Text, default="")
-    size_bytes: Mapped[int]
-    content: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(index=True)

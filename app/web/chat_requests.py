@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.channels.visitor import TokenRefused, Visitor, read_token
 from app.files import plain_name
-from app.models.conversation import File
+from app.models.stored import File
 from app.sealing import SecretKey
 from app.web.chat_refusals import bad_token, empty, file_unknown, no_token
 from app.web.refusals import Refusal, bad_field, too_large
