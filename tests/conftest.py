@@ -6,15 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
-import app.db
 from app.config import Settings
 from app.launch import redis_program
 from app.launch.children import end_group, start
 from app.launch.redis_server import RedisServer
-from app.migrating import known_schemas
-from app.models import Clock
+from app.migrating import migrate
 from tests.postgres import DatabaseCopies, PostgresServer
 
 
@@ -33,7 +30,7 @@ def postgres_server() -> Iterator[PostgresServer]:
 def postgres_copies(postgres_server: PostgresServer) -> Iterator[DatabaseCopies]:
     """Copies of a migrated database, one for each test."""
     postgres_server.execute("CREATE DATABASE migrated")
-    _migrate(Settings.from_environment({"DATABASE_URL": postgres_server.url("migrated")}))
+    migrate(Settings.from_environment({"DATABASE_URL": postgres_server.url("migrated")}))
     copies = DatabaseCopies(postgres_server, "migrated")
     yield copies
     copies.close()
@@ -43,7 +40,7 @@ def postgres_copies(postgres_server: PostgresServer) -> Iterator[DatabaseCopies]
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a migrated SQLite file that nobody opens, to be copied for each test."""
     folder = tmp_path_factory.mktemp("migrated")
-    _migrate(Settings.from_environment({"PATCHBAY_DATA": str(folder)}))
+    migrate(Settings.from_environment({"PATCHBAY_DATA": str(folder)}))
     return folder
 
 
@@ -123,13 +120,3 @@ def private_redis(folder: Path) -> Iterator[RedisServer]:
         process.wait(timeout=10)
         end_group(process)
         server.tidy()
-
-
-def _migrate(settings: Settings) -> None:
-    database = app.db.Database.connect(settings)  # until the models stand still: the tables as they draw them
-    app.db.Base.metadata.create_all(database.engine)
-    with database.transaction() as session:
-        session.add(Clock(id=1, offset_microseconds=0))
-        session.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)"))
-        session.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": known_schemas()[0]})
-    database.close()

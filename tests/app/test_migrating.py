@@ -12,8 +12,6 @@ from app.migrating import WrongSchema, known_schemas, migrate, require_current_s
 
 
 def test_the_migrations_make_the_tables_of_the_models(settings: Settings) -> None:
-    _empty(settings)
-    migrate(settings)
     database = Database.connect(settings)
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -52,14 +50,6 @@ def test_a_newer_schema_is_not_touched(settings: Settings) -> None:
     database = _with_schema(settings, "7777")
     with pytest.raises(WrongSchema, match="update Patchbay"):
         migrate(settings)
-    database.close()
-
-
-def _empty(settings: Settings) -> None:
-    database = Database.connect(settings)
-    with database.transaction() as session:
-        Base.metadata.drop_all(session.connection())
-        session.execute(text("DROP TABLE alembic_version"))
     database.close()
 
 
