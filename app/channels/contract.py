@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
 from app.channels.arrival import Arrival, Report
+from app.channels.phone_number import read_phone_number
 from app.outgoing import OutgoingAnswer, OutgoingRequest
 from flows.effect import SendMessage, Verb
 
@@ -166,6 +167,10 @@ class Channel:
     def parse(self, connection: ConnectionInfo, webhook: Webhook) -> Sequence[Arrival | Report]:
         """What a verified webhook tells us. Raises Unreadable."""
         raise Unreadable("This connection takes no webhooks.")
+
+    def spelled(self, value: str, country: str) -> str:
+        """The value of a number of ours in its one spelling, empty when it is none; `country` reads national ones."""
+        return read_phone_number(value, country) if self.address_kind == "phone" else value
 
     def number_of(self, connection: ConnectionInfo, webhook: Webhook) -> str:
         """The value of the number of ours that a verified webhook is about; empty when it does not tell."""

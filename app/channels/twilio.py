@@ -25,6 +25,7 @@ from app.channels.contract import (
     Unreadable,
     Webhook,
 )
+from app.channels.phone_number import read_phone_number
 from app.channels.twilio_signature import require_signature
 from flows.effect import Verb
 
@@ -97,6 +98,12 @@ class Twilio(Channel):
             f"There is no webhook {webhook.path}: use messages, messages/status, calls, calls/status or calls/fallback."
         )
 
+    def spelled(self, value: str, country: str) -> str:
+        """E.164, with `whatsapp:` before a WhatsApp number."""
+        plain = value.strip()
+        phone = read_phone_number(plain.removeprefix(twilio_messages.WHATSAPP), country)
+        return twilio_messages.WHATSAPP + phone if phone and plain.startswith(twilio_messages.WHATSAPP) else phone
+
     def number_of(self, connection: ConnectionInfo, webhook: Webhook) -> str:
         """The number that was called or written to."""
         said = webhook.field("To") or webhook.field("Called")
@@ -129,6 +136,8 @@ class Twilio(Channel):
         """What belongs into the number's settings at the provider, by the names of its API."""
         return {
             "SmsUrl": connection.hook("messages"),
+            # Twilio asks for a message once; when that fails it tries this address, and a repetition does no harm.
+            "SmsFallbackUrl": connection.hook("messages"),
             "VoiceUrl": connection.hook("calls"),
             "VoiceFallbackUrl": connection.hook("calls/fallback"),
             "StatusCallback": connection.hook("calls/status"),

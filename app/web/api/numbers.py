@@ -92,9 +92,7 @@ def _change(row: Number, channel: Channel, given: Any) -> None:
 
 
 def _value(channel: Channel, value: str, country: str) -> str:
-    if channel.address_kind != "phone":
-        return value
-    number = read_phone_number(value, country)
+    number = channel.spelled(value, country)
     if not number:
         raise Invalid(f"“{value[:80]}” is no telephone number: write it like +48221234567.", "bad_number")
     return number
