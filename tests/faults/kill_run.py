@@ -109,7 +109,7 @@ def _run(run: KillRun, site: Site) -> Result:
     driver = Driver(site.ports["web"], run.messages, run.contacts, run.seed)
     share = -(-run.messages // max(len(steps), 1))
     answered = [0]
-    monkey = Monkey(site.keeper, driver, lambda: answered[0], rng, steps, share, run.calm)
+    monkey = Monkey(site.keeper, driver, lambda: answered[0], rng, steps, share, run.kills, run.calm)
     for work in (driver.run, monkey.run):
         threading.Thread(target=work, daemon=True).start()
     ended_at = 0.0
