@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
@@ -15,6 +15,7 @@ from app.consistency import breaches
 from app.db import DatabaseUnavailable
 from app.errors import DomainError
 from app.flow_files import check_file
+from app.flow_playing import Scene, play_file
 from app.launch.commands import web_arguments
 from app.launch.launcher import launch
 from app.launch.preflight import CannotStart, check_sqlite, make_data_folder
@@ -75,6 +76,14 @@ def _add_flows(reader: argparse.ArgumentParser) -> None:
     checking = commands.add_parser("check", help="print all findings about a flow; exit 1 if one is blocking")
     checking.add_argument("file", metavar="FILE", type=Path)
     checking.set_defaults(command=_check)
+    playing = commands.add_parser("play", help="talk to a flow in the terminal; nothing is sent or asked in earnest")
+    playing.add_argument("file", metavar="FILE", type=Path)
+    playing.add_argument("--phone", default="", help="the contact's telephone number")
+    playing.add_argument("--name", default="", help="the contact's name")
+    playing.add_argument("--language", default="", help="the contact's language, such as pl")
+    playing.add_argument("--answers", type=Path, help="a JSON file with prepared answers for each step that asks")
+    playing.add_argument("--trace", action="store_true", help="print what each step did and why")
+    playing.set_defaults(command=_play)
 
 
 def _run(settings: Settings, _: argparse.Namespace) -> int:
@@ -147,6 +156,22 @@ def _require_order(settings: Settings) -> None:
     """Says in one sentence what is wrong before processes are made that would say it again and again."""
     with open_house(settings):
         return
+
+
+def _play(settings: Settings, given: argparse.Namespace) -> int:
+    scene = Scene(given.phone, given.name, given.language, given.answers, given.trace)
+    for line in play_file(settings, given.file, scene, _typed()):
+        print(line, flush=True)
+    return 0
+
+
+def _typed() -> Iterator[str]:
+    """The lines a person types, or those of a file."""
+    while True:
+        try:
+            yield input("» " if sys.stdin.isatty() else "")
+        except (EOFError, KeyboardInterrupt):
+            return
 
 
 def _print(lines: Sequence[str]) -> None:

@@ -1,0 +1,53 @@
+"""`patchbay flows play`: a flow in a file, talked to in the terminal."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from app.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """There is no installation."""
+    monkeypatch.setenv("PATCHBAY_DATA", str(tmp_path / "none"))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+
+def play(monkeypatch: pytest.MonkeyPatch, typed: str, *arguments: str) -> int:
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    return main(["flows", "play", *arguments])
+
+
+def test_a_flow_is_played_with_typed_answers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = 'hello\n+48500100100\n200 {"status": "gold", "name": "Ann"}\n'
+    assert play(monkeypatch, typed, str(ROOT / "examples/flows/vip_messages.json")) == 0
+    assert "people get it: queue gold" in capsys.readouterr().out
+
+
+def test_answers_may_be_prepared_and_the_contact_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = tmp_path / "answers.json"
+    answers.write_text(json.dumps({"loyalty": [{"status": 200, "body": {"status": "platinum"}}]}))
+    file = str(ROOT / "examples/flows/vip_messages.json")
+    assert play(monkeypatch, "hello\n", file, "--phone", "+48500100100", "--answers", str(answers), "--trace") == 0
+    assert "queue platinum" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ["{", "[]"])
+def test_what_is_no_flow_gets_a_sentence(
+    content: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "flow.json"
+    file.write_text(content)
+    assert play(monkeypatch, "hello\n", str(file)) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("patchbay: ")
+    assert shown.count("\n") == 1
