@@ -106,8 +106,9 @@ class Lanes:
         except (redis.RedisError, OSError, ValueError) as error:
             # ValueError: the name is taken by a worker just killed.
             logger.warning("Redis cannot be heard, polling goes on: %s", error)
-        # Also when Redis went away first: the signal to stop has come, and it comes only once.
-        return worker is not None and bool(worker._stop_requested)  # noqa: SLF001 - RQ says it nowhere else
+        # Also when Redis went away first: the signal to stop has come, and it comes only once. RQ notes it nowhere
+        # else; its `_stop_requested` is set only when the signal came in the middle of a job.
+        return worker is not None and worker._shutdown_requested_date is not None  # noqa: SLF001 - as said
 
     def _wake(self, client: "redis.Redis", lane: str) -> None:
         if client.set(f"wake:{lane}", "1", nx=True, ex=_FLAG_SECONDS):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import RowMapping, select, text
@@ -208,8 +209,11 @@ class Runtime:
 
 
 @contextmanager
-def runtime(settings: Settings, **changes: Any) -> Iterator[Runtime]:
-    """A house over a fresh, migrated database; `changes` replaces settings."""
+def runtime(settings: Settings, log: Path | None = None, **changes: Any) -> Iterator[Runtime]:
+    """A house over a fresh, migrated database; `changes` replaces settings.
+
+    log: where the provider of real processes notes what it gets, instead of the one in this process.
+    """
     settings = replace(settings, **changes)
     database = Database.connect(settings)
     provider = PROVIDERS[f"p{secrets.token_hex(4)}"] = Provider("SM")
@@ -218,12 +222,12 @@ def runtime(settings: Settings, **changes: Any) -> Iterator[Runtime]:
         settings=settings,
         database=database,
         lanes=Lanes(settings.redis_url or None),
-        key=SecretKey(secrets.token_bytes(32)),
+        key=SecretKey.load_or_create(settings.secret_key_file, database_is_empty=True),
         steps=installed_steps(),
         http=Guarded(settings.allowed_private_hosts),
     )
     made = Runtime(house, provider)
-    furnish(made, {"provider": name})
+    furnish(made, {"log": str(log)} if log else {"provider": name})
     try:
         yield made
     finally:

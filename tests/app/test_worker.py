@@ -1,0 +1,108 @@
+"""The worker as it really is: a parent and its child, killed in every way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from app.config import Settings
+from app.lanes import Lanes
+from app.launch.commands import as_environment
+from tests.app.conftest import assert_consistent
+from tests.app.drawn import drawn, echo, placed, starts_with
+from tests.app.house import Runtime, runtime
+from tests.app.processes import until
+
+
+@pytest.fixture
+def outside(runtime_settings: Settings, redis_url: str, doubles: None, tmp_path: Path) -> Iterator[Runtime]:
+    """A house whose turns are taken by real processes; nothing else works in it."""
+    with runtime(runtime_settings, log=tmp_path / "provider.log", redis_url=redis_url) as made:
+        made.publish(echo("keys"))
+        yield made
+        assert_consistent(made)
+
+
+def taken(room: Runtime) -> list[str]:
+    """What the provider got, each message once however often it came with its key."""
+    log = Path(room.one("SELECT settings FROM connections WHERE name = 'keys'")["settings"][9:-2])
+    lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    return list({line["key"]: line["text"] for line in lines}.values())
+
+
+@contextmanager
+def a_worker(room: Runtime) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker's parent."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.app.worker_program"],
+        env={**os.environ, **as_environment(room.house.settings)},
+        cwd=Path(__file__).parents[2],
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def child_of(parent: int) -> int:
+    """The process id of the parent's child; 0 while it has none."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return int(children[0]) if children else 0
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process exists and is no zombie."""
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def write_and_wait(room: Runtime, *texts: str) -> None:
+    """Each from a contact of its own; all are answered."""
+    for n, text in enumerate(texts):
+        room.write(text, contact=f"+4860000000{n}")
+    Lanes(room.house.settings.redis_url).wake("turns")
+    until(lambda: {f"echo {text}" for text in texts} <= set(taken(room)), f"{texts} are answered", seconds=40)
+
+
+def test_killed_or_frozen_a_child_is_replaced_and_a_killed_parent_leaves_none(outside: Runtime) -> None:
+    with a_worker(outside) as parent:
+        write_and_wait(outside, "one", "two")
+        first = child_of(parent.pid)
+        os.kill(first, signal.SIGKILL)
+        write_and_wait(outside, "three")
+        second = child_of(parent.pid)
+        assert second not in {0, first}
+        os.kill(second, signal.SIGSTOP)
+        write_and_wait(outside, "four")
+        assert not is_alive(second)
+        third = child_of(parent.pid)
+        parent.kill()
+        parent.wait()
+        until(lambda: not is_alive(third), "the child is gone", seconds=5)
+    with a_worker(outside) as parent:
+        write_and_wait(outside, "five")
+        parent.send_signal(signal.SIGTERM)
+        assert parent.wait(20) == 0
+    assert outside.outcomes() == ["completed"] * 5
+    assert not outside.due()
+
+
+def test_a_looping_step_is_killed_and_beside_it_others_are_answered(outside: Runtime) -> None:
+    steps = {"in": starts_with("confirming", "loop"), "loop": placed("loop_forever", {}, next="end")}
+    outside.publish(drawn("Loops", steps))
+    bad = outside.write("round and round", "confirming", contact="+48600999999")
+    outside.execute("UPDATE inbound_events SET attempts = 1, charged = 1 WHERE id = :id", id=bad.event_id)
+    with a_worker(outside):
+        write_and_wait(outside, "one", "two", "three")
+        query = "SELECT state FROM inbound_events WHERE id = :id"
+        until(lambda: outside.column(query, id=bad.event_id) == ["set_aside"], "the looping event is set aside", 40)
+        write_and_wait(outside, "four")
+    assert outside.entries() == [("people", "waiting")]
+    assert len(taken(outside)) == 4

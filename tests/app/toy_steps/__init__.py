@@ -1,0 +1,1 @@
+"""Steps no installation should have; the worker's tests give them to a real worker."""
