@@ -17,6 +17,12 @@ from tests.app.test_publishing_numbers import messages
 EXAMPLE = Path("examples/flows/vip_calls.json")
 
 
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command of a process of its own may send the log where it wants; here it would be every test's."""
+    monkeypatch.setattr(cli, "write_json_lines", lambda _: None)
+
+
 @pytest.fixture
 def environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The process's environment describes the test's database."""
