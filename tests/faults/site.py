@@ -76,7 +76,7 @@ def open_site(plan: SitePlan, *, keeps: bool = False) -> Iterator[Site]:
 
 
 def _start(plan: SitePlan, folder: Path, keeper: Keeper, server: PostgresServer | None) -> Site:
-    ports = dict(zip(("web", "api", "provider"), _free_ports(3), strict=True))
+    ports = dict(zip(("web", "api", "provider"), free_ports(3), strict=True))
     redis = _add_redis(keeper, folder)
     settings = settings_for(folder, server.url("site") if server else "", redis.url, ports)
     settings = replace(settings, worker_processes=plan.workers)
@@ -89,7 +89,7 @@ def _start(plan: SitePlan, folder: Path, keeper: Keeper, server: PostgresServer 
     found(settings, ports, plan.mode, *plan.flows)
     _add_programs(keeper, settings, plan.workers)
     try:
-        wait_for("web answers", lambda: _answers(ports["web"]), START_SECONDS, keeper.look)
+        wait_for("web answers", lambda: answers(ports["web"]), START_SECONDS, keeper.look)
     except TimeoutError:
         print(keeper.logs(), file=sys.stderr)  # noqa: T201  for whoever looks for the cause
         raise
@@ -140,7 +140,7 @@ def consistency(settings: Settings) -> list[str]:
     return (lines or ["the command failed silently"]) if done.returncode else []
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     line = HTTPConnection("127.0.0.1", port, timeout=1)
     try:
         line.request("GET", "/live")
@@ -151,7 +151,7 @@ def _answers(port: int) -> bool:
         line.close()
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     try:
         return [int(probe.getsockname()[1]) for probe in probes]
