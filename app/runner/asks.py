@@ -1,7 +1,7 @@
 """The runner's Asks: journal, host slots and the threads that wait for other people's APIs."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -50,13 +50,17 @@ class Asks:
         self.parked.append(work.held.id)
         return None
 
-    def received(self, work: Work, answer: Answer) -> None:
-        """Notes an answer in the journal where a repeated turn must find it."""
-        if work.turn is None or work.asking is None or work.request is None:
-            raise ValueError("There is no turn that asked.")
-        if isinstance(work.request, HttpRequest):
-            self._slots.release(_host(work.request))
-        entries = work.asking.answered(work.turn.asks_as, work.request, answer)
+    def received(self, answered: Sequence[Answered]) -> None:
+        """Notes answers in the journal where a repeated turn must find them, all in one transaction."""
+        entries: list[journal.Entry] = []
+        for one in answered:
+            work = self._works[one.conversation_id]
+            work.in_flight -= 1
+            if work.turn is None or work.asking is None or work.request is None:
+                raise ValueError("There is no turn that asked.")
+            if isinstance(work.request, HttpRequest):
+                self._slots.release(_host(work.request))
+            entries += work.asking.answered(work.turn.asks_as, work.request, one.answer)
         if entries:
             with self._database.transaction() as session:
                 journal.write(session, entries)

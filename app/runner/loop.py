@@ -77,9 +77,10 @@ class Runner:
         """One round: settle, advance, commit, mark and send, unlock, claim; in this order (RUNNER.md, "The shape")."""
         self._board.beat()
         self._deliveries.settle([one for one in results if isinstance(one, Delivered)])
-        for one in results:
-            if isinstance(one, Answered):
-                self._answered(one)
+        answered = [one for one in results if isinstance(one, Answered)]
+        self._asks.received(answered)
+        for one in answered:
+            self._go_on(self._works[one.conversation_id], one.answer)
         self._commit()
         self._asks.write_journal()
         self._deliveries.send()
@@ -107,12 +108,6 @@ class Runner:
                 first = self._results.get_nowait()
         except queue.Empty:
             return results
-
-    def _answered(self, one: Answered) -> None:
-        work = self._works[one.conversation_id]
-        work.in_flight -= 1
-        self._asks.received(work, one.answer)
-        self._go_on(work, one.answer)
 
     def _go_on(self, work: Work, answer: Answer | None) -> None:
         """Feeds the engine until it asks for something that takes time, or the turn is finished."""

@@ -48,7 +48,9 @@ def mark_sending(session: Session, unsent: Sequence[Unsent], recheck_seconds: fl
     Returns those that may leave now, as they are stored now. `recheck_seconds`: when a crashed attempt is looked at.
     """
     now = now_microseconds(session)
-    free = [one for one in sorted(unsent, key=lambda one: one.number_id) if _takes_turn(session, one, now)]
+    limited = _limited_numbers(session, unsent, now)
+    in_order = sorted(unsent, key=lambda one: one.number_id)
+    free = [one for one in in_order if one.number_id not in limited or _takes_turn(session, one, now)]
     rows = [{"id": one.id, "attempts": one.attempts} for one in sorted(free, key=lambda one: one.id)]
     if not rows:
         return {}
@@ -78,6 +80,12 @@ def mark_sending(session: Session, unsent: Sequence[Unsent], recheck_seconds: fl
         for one in free
         if one.id in attempts
     }
+
+
+def _limited_numbers(session: Session, unsent: Sequence[Unsent], now: int) -> set[int]:
+    """Those that are paced or blocked: most are neither, and one look tells it for the whole group."""
+    query = "SELECT id FROM numbers WHERE id IN ({ids}) AND (rate_per_second > 0 OR blocked_until_at > :now)"
+    return set(ids(session, query, {one.number_id for one in unsent}, now=now).scalars())
 
 
 def _takes_turn(session: Session, one: Unsent, now: int) -> bool:
