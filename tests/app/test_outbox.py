@@ -284,3 +284,22 @@ def test_a_page_of_ours_has_its_message_by_the_commit(room: Runtime) -> None:
     room.write("hello", "chat", contact="visitor-1")
     room.drive()
     assert (states(room), ranks(room), room.provider.attempts) == (["sent"], [4], [])
+
+
+def test_a_paced_number_is_shared_fairly_between_conversations(room: Runtime) -> None:
+    room.execute("UPDATE numbers SET rate_per_second = 0.1, burst = 1 WHERE name = 'keys'")
+    steps = {"in": starts_with("keys", "s0", "many"), **{f"s{n}": sends(f"m{n}", to=f"s{n + 1}") for n in range(5)}}
+    steps["s5"] = sends("m5")
+    room.publish(drawn("Many", steps))
+    room.publish(echo("keys"))
+    room.write("many", contact="+48600000001")
+    room.drive()
+    room.write("one", contact="+48600000002")
+    room.write("two", contact="+48600000003")
+    for _ in range(7):
+        room.drive()
+        room.move_clock(10.1)
+    room.drive()
+    texts = room.provider.texts
+    assert sorted(texts) == ["echo one", "echo two", *(f"m{n}" for n in range(6))]
+    assert max(texts.index("echo one"), texts.index("echo two")) <= 4
