@@ -24,6 +24,7 @@ UNAVAILABLE = (DatabaseUnavailable, DBAPIError, PoolTimeout)
 _DOCUMENT = text(
     "SELECT document, media_type FROM call_documents WHERE connection_id = :connection AND provider_id = :id"
 )
+_HOLD_PROMPT = text("SELECT hold_prompt FROM conversations WHERE id = :id")
 _ARRIVED = text("SELECT at FROM inbound_events WHERE connection_id = :connection AND provider_id = :id")
 _log = structlog.get_logger("patchbay.calling")
 
@@ -54,17 +55,24 @@ class Awaited:
 
 
 class Calling:
-    """One process's way to voice documents; `hold_prompt` tells what to say in a conversation whose turn is slow."""
+    """One process's way to voice documents."""
 
     def __init__(
         self,
         house: House,
         take_one: TakeOne | None = None,
         patience: Patience = Patience(),
-        hold_prompt: Callable[[int], str] = lambda _: "",
     ) -> None:
         """Without `take_one` only workers take turns."""
-        self._house, self._take_one, self._patience, self._hold_prompt = house, take_one, patience, hold_prompt
+        self._house, self._take_one, self._patience = house, take_one, patience
+
+    def _hold_prompt(self, conversation_id: int) -> str:
+        """What the step under way wants said meanwhile."""
+        try:
+            with self._house.database.reading() as session:
+                return session.execute(_HOLD_PROMPT, {"id": conversation_id}).scalar() or ""
+        except UNAVAILABLE:
+            return ""
 
     def document(self, awaited: Awaited) -> Document | None:
         """The stored document of the turn as soon as it is there; None when it is not ready in time."""

@@ -116,7 +116,7 @@ class TwilioHouse:
 
 @contextmanager
 def twilio_house(
-    settings: Settings, take_one: TakeOne | None = None, patience: Patience = QUICK, hold_prompt: str = ""
+    settings: Settings, take_one: TakeOne | None = None, patience: Patience = QUICK
 ) -> Iterator[TwilioHouse]:
     """A house over a migrated database; our number is on both connections, for WhatsApp on `main` only."""
     settings = replace(settings, public_url=settings.public_url or PUBLIC_URL)
@@ -146,7 +146,7 @@ def twilio_house(
                 session.add(chat)
     app = Flask("hooks-test")
     app.extensions["patchbay"] = house
-    calling = Calling(house, take_one, patience, lambda _: hold_prompt)
+    calling = Calling(house, take_one, patience)
     app.extensions["patchbay.hooks"] = hooks.HookState(house, HookMemory(house), calling, Rates(500, 2_000))
     app.register_blueprint(hooks.blueprint)
     yield TwilioHouse(house, app)

@@ -11,7 +11,7 @@ from app.outgoing import HostSlots
 from app.perform import Performer
 from app.points import point
 from app.runner.work import Answered, Result, Work, Works
-from app.store import journal
+from app.store import journal, setbacks
 from flows.ask import Answer, HttpAnswer, HttpRequest, Request
 
 logger = logging.getLogger("patchbay.runner")
@@ -44,6 +44,9 @@ class Asks:
             answer = self._performer.perform(request, idempotency_key(key))
             work.asking.answered(key, request, answer)
             return answer
+        if request.hold_prompt and work.held.row.kind == "call":
+            with self._database.transaction() as session:
+                setbacks.note_hold_prompt(session, work.held.id, request.hold_prompt)
         work.request = request
         work.waits_for_journal = bool(decision.first)
         self._first.extend(decision.first)

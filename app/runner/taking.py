@@ -19,7 +19,7 @@ from app.store import journal, setbacks
 from app.store.commits import commit
 from app.store.loading import Held, begin, load
 from app.turns import TurnUnderWay
-from flows.ask import Answer, Request
+from flows.ask import Answer, HttpRequest, Request
 from flows.errors import FlowError
 
 logger = logging.getLogger("patchbay.taking")
@@ -100,11 +100,11 @@ class Taker:
         asking = Asking(held.journal)
         request = turn.start()
         while request is not None:
-            answer = self._answer(asking, turn.asks_as, request)
+            answer = self._answer(held.id, asking, turn.asks_as, request)
             request = turn.answer(turn.asks_as[2], answer)
         return turn.handled
 
-    def _answer(self, asking: Asking, key: tuple[int, int, int], request: Request) -> Answer:
+    def _answer(self, conversation_id: int, asking: Asking, key: tuple[int, int, int], request: Request) -> Answer:
         self._beat()  # a turn may take longer than a silent process keeps its locks
         decision = asking.decide(key, request)
         if decision.answer is not None:
@@ -115,6 +115,9 @@ class Taker:
                     journal.forget_from(session, *key)
                 if decision.first:
                     journal.write(session, decision.first)
+        if isinstance(request, HttpRequest) and request.hold_prompt:
+            with self._house.database.transaction() as session:
+                setbacks.note_hold_prompt(session, conversation_id, request.hold_prompt)
         answer = self._performer.perform(request, idempotency_key(key))
         entries = asking.answered(key, request, answer)
         if entries:

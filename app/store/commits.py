@@ -22,6 +22,7 @@ _SHARDS = 16
 
 def commit(session: Session, group: Sequence[Handled]) -> tuple[set[int], list[Unsent]]:
     """Writes the group. Returns the conversations that kept their fence, and their messages that are to be sent."""
+    consequences.lock_domain(session, group)
     now = now_microseconds(session)
     consequences.lock_contacts(session, group)
     survivors = _raise_fences(session, group, now)
@@ -61,7 +62,8 @@ def _raise_fences(session: Session, group: Sequence[Handled], now: int) -> set[i
         UPDATE conversations SET fence = conversations.fence + 1, owner = r.owner, run_id = r.run_id,
             closed_at = CASE WHEN r.state = 'closed' AND conversations.state <> 'closed' THEN :now
                              WHEN r.state = 'open' THEN NULL ELSE conversations.closed_at END,
-            state = r.state, call_turn = r.call_turn, pending_verbs = r.pending_verbs, not_before_at = r.not_before,
+            state = r.state, call_turn = r.call_turn, pending_verbs = r.pending_verbs, hold_prompt = NULL,
+            not_before_at = r.not_before,
             call_ended_at = CASE WHEN r.call_ended = 1 THEN coalesce(conversations.call_ended_at, :now)
                                  ELSE conversations.call_ended_at END
         FROM {rows} WHERE conversations.id = r.id AND conversations.fence = r.fence RETURNING conversations.id

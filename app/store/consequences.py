@@ -31,6 +31,14 @@ _LOCK_CONTACTS = """
 """
 
 
+def lock_domain(session: Session, group: Sequence[Handled]) -> None:
+    """Takes the domain lock first when a queue is touched, as everything does that changes who may be served
+    (QUEUES §3); SQLite's write transactions exclude each other anyway."""
+    touches = any(one.entry or one.leaves or one.activates for one in group)
+    if touches and session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(7302, 0)"))
+
+
 def lock_contacts(session: Session, group: Sequence[Handled]) -> None:
     """Locks the addresses and contacts that this group writes."""
     opted = [one.conversation_id for one in group if one.opted_out is not None]

@@ -53,6 +53,13 @@ def bury(session: Session, unsent: Unsent, why: str) -> None:
     )
 
 
+def note_hold_prompt(session: Session, conversation_id: int, prompt: str) -> None:
+    """What a caller hears when the turn's answer takes long; the turn's commit removes it."""
+    session.execute(
+        text("UPDATE conversations SET hold_prompt = :prompt WHERE id = :id"), {"prompt": prompt, "id": conversation_id}
+    )
+
+
 def wait_until(session: Session, conversation_id: int, instant: int) -> None:
     """Claims pass the conversation by until then (microseconds)."""
     session.execute(

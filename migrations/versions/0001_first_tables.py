@@ -283,6 +283,7 @@ def upgrade() -> None:
         sa.Column("call_turn", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("pending_verbs", sa.Text(), nullable=False),
         sa.Column("call_ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("hold_prompt", sa.Text(), nullable=True),
         sa.Column("not_before_at", sa.BigInteger(), nullable=True),
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
         sa.Column("last_message_at", sa.BigInteger(), nullable=True),

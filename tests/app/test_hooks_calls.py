@@ -14,6 +14,7 @@ from app.calling import Patience
 from app.config import Settings
 from app.house import House
 from app.models import CallDocument, Clock, Conversation
+from app.store.setbacks import note_hold_prompt
 from app.web import hooks
 from tests.twilio_house import (
     DOCUMENT,
@@ -131,9 +132,12 @@ def test_the_way_back_from_holding_leads_to_the_same_turn(house: TwilioHouse) ->
     assert house.events() == [("call_started", "CA1:0")]
 
 
-def test_a_hold_prompt_is_spoken_when_it_is_known(settings: Settings) -> None:
-    with twilio_house(settings, hold_prompt="Chwileczkę.") as house:
-        assert '<Say language="pl-PL">Chwileczkę.</Say><Pause length="2" />' in document(house.post("calls", a_call()))
+def test_what_a_slow_step_wants_said_is_spoken_meanwhile(house: TwilioHouse) -> None:
+    assert "<Say" not in document(house.post("calls", a_call()))
+    with house.house.database.transaction() as session:
+        note_hold_prompt(session, 1, "Chwileczkę.")
+    said = document(house.post("calls/turn?turn=0&after=pause", a_call()))
+    assert '<Say language="pl-PL">Chwileczkę.</Say><Pause length="2" />' in said
 
 
 def test_a_turn_that_never_comes_ends_in_the_fallback(house: TwilioHouse) -> None:
