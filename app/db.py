@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, ClassVar, TypeVar
 
 import pysqlite3
@@ -156,8 +157,13 @@ def now_microseconds(session: Session) -> int:
 def sql(session: Session, statement: str) -> TextClause:
     """A statement with what differs between the databases: {now} is the present instant in microseconds, read by the
     statement itself; {for update} locks the rows a SELECT reads, where the whole database is not locked already."""
-    locking = "" if session.get_bind().dialect.name == "sqlite" else "FOR UPDATE"
-    return text(statement.replace("{now}", now_sql(session)).replace("{for update}", locking))
+    return _spelled(session.get_bind().dialect.name, statement)
+
+
+@lru_cache(maxsize=1024)  # a statement made anew each time costs as much as running it; there are some hundred
+def _spelled(dialect: str, statement: str) -> TextClause:
+    locking = "" if dialect == "sqlite" else "FOR UPDATE"
+    return text(statement.replace("{now}", NOW[dialect]).replace("{for update}", locking))
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:

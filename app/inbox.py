@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from app.channels.arrival import Arrival, Report
@@ -77,7 +77,7 @@ def put_action(session: Session, conversation_id: int, kind: str, key: str, happ
     Raises: LookupError when there is no such conversation.
     """
     connection_id = session.execute(
-        text("SELECT connection_id FROM conversations WHERE id = :id"), {"id": conversation_id}
+        sql(session, "SELECT connection_id FROM conversations WHERE id = :id"), {"id": conversation_id}
     ).scalar()
     if connection_id is None:
         raise LookupError(f"There is no conversation {conversation_id}.")
@@ -90,7 +90,7 @@ def put_action(session: Session, conversation_id: int, kind: str, key: str, happ
 
 def _number(session: Session, connection_id: int, value: str) -> int:
     number = session.execute(
-        text("SELECT id FROM numbers WHERE connection_id = :connection AND value = :value"),
+        sql(session, "SELECT id FROM numbers WHERE connection_id = :connection AND value = :value"),
         {"connection": connection_id, "value": value},
     ).scalar()
     if number is None:
@@ -100,7 +100,7 @@ def _number(session: Session, connection_id: int, value: str) -> int:
 
 def _duplicate(session: Session, connection_id: int, provider_id: str) -> Put | None:
     row = session.execute(
-        text("SELECT id, conversation_id FROM inbound_events WHERE connection_id = :c AND provider_id = :p"),
+        sql(session, "SELECT id, conversation_id FROM inbound_events WHERE connection_id = :c AND provider_id = :p"),
         {"c": connection_id, "p": provider_id},
     ).first()
     return None if row is None else Put(row.id, row.conversation_id, duplicate=True)
@@ -122,11 +122,12 @@ def _conversation(session: Session, line: _Line, reached: Reached, now: int) -> 
         return int(latest.id)
     return int(
         session.execute(
-            text(
+            sql(
+                session,
                 "INSERT INTO conversations (contact_id, address_id, connection_id, number_id, kind, call_id, state,"
                 " owner, next_seq, last_at, fence, call_turn, pending_verbs, opened_at, created_at)"
                 " VALUES (:contact, :address, :connection, :number, :kind, :call, 'open', 'none', 1, :now, 0, 0, '[]',"
-                " :now, :now) RETURNING id"
+                " :now, :now) RETURNING id",
             ),
             {
                 "contact": reached.contact_id,
@@ -144,13 +145,16 @@ def _conversation(session: Session, line: _Line, reached: Reached, now: int) -> 
 def _latest(session: Session, line: _Line, reached: Reached) -> Row[Any] | None:
     if line.call_id:
         return session.execute(
-            text("SELECT id, closed_at FROM conversations WHERE connection_id = :connection AND call_id = :call"),
+            sql(
+                session, "SELECT id, closed_at FROM conversations WHERE connection_id = :connection AND call_id = :call"
+            ),
             {"connection": line.connection_id, "call": line.call_id},
         ).first()
     return session.execute(
-        text(
+        sql(
+            session,
             "SELECT id, closed_at FROM conversations WHERE contact_id = :contact AND number_id = :number"
-            " AND kind = 'messages' ORDER BY id DESC LIMIT 1"
+            " AND kind = 'messages' ORDER BY id DESC LIMIT 1",
         ),
         {"contact": reached.contact_id, "number": line.number_id},
     ).first()
@@ -205,7 +209,7 @@ def _reported(session: Session, connection_id: int, report: Report) -> Row[Any] 
     else:
         query = "SELECT conversation_id, id, key FROM effects WHERE connection_id = :c AND provider_id = :x"
         wanted = report.about_provider_id or "-"
-    return session.execute(text(query), {"c": connection_id, "x": wanted}).first()
+    return session.execute(sql(session, query), {"c": connection_id, "x": wanted}).first()
 
 
 def _readable(arrival: Arrival) -> Arrival:
