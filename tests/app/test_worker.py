@@ -94,6 +94,7 @@ def test_killed_or_frozen_a_child_is_replaced_and_a_killed_parent_leaves_none(ou
     assert not outside.due()
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the parent knows no database
 def test_a_looping_step_is_killed_and_beside_it_others_are_answered(outside: Runtime) -> None:
     steps = {"in": starts_with("confirming", "loop"), "loop": placed("loop_forever", {}, next="end")}
     outside.publish(drawn("Loops", steps))
