@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import weakref
 from functools import lru_cache
 
 from sqlalchemy.exc import OperationalError
@@ -49,17 +50,24 @@ class Taker:
             finally:
                 locks.unlock(conversation_id)
         except LocksLost:
-            with self._opening:
-                self._locks = None
+            self._forget_locks()
             return False
         self._house.lanes.wake("turns")
         return True
+
+    def _forget_locks(self) -> None:
+        """The connection is gone; the next take opens another."""
+        with self._opening:
+            locks, self._locks = self._locks, None
+        if locks is not None:
+            locks.close()
 
     def _open(self) -> Locks:
         with self._opening:
             if self._locks is None:
                 self._locks = open_locks(self._house.settings)
                 self._member = Member("web", self._locks.server_pid())
+                weakref.finalize(self, self._locks.close)
             locks = self._locks
         self._beat()  # so that a web process frozen in a turn loses its locks like any other
         return locks

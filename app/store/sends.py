@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.db import now_microseconds, sql
+from app.db import now_microseconds
 from app.handled import Unsent
+from app.store import pacing
 from app.store.events import NewEvent, append
 from app.store.rows import ids, over
 from flows import wire
@@ -48,9 +48,9 @@ def mark_sending(session: Session, unsent: Sequence[Unsent], recheck_seconds: fl
     Returns those that may leave now, as they are stored now. `recheck_seconds`: when a crashed attempt is looked at.
     """
     now = now_microseconds(session)
-    limited = _limited_numbers(session, unsent, now)
+    limited = pacing.limited_numbers(session, unsent, now)
     in_order = sorted(unsent, key=lambda one: one.number_id)
-    free = [one for one in in_order if one.number_id not in limited or _takes_turn(session, one, now)]
+    free = [one for one in in_order if one.number_id not in limited or pacing.takes_turn(session, one, now)]
     rows = [{"id": one.id, "attempts": one.attempts} for one in sorted(free, key=lambda one: one.id)]
     if not rows:
         return {}
@@ -80,44 +80,6 @@ def mark_sending(session: Session, unsent: Sequence[Unsent], recheck_seconds: fl
         for one in free
         if one.id in attempts
     }
-
-
-def _limited_numbers(session: Session, unsent: Sequence[Unsent], now: int) -> set[int]:
-    """Those that are paced or blocked: most are neither, and one look tells it for the whole group."""
-    query = "SELECT id FROM numbers WHERE id IN ({ids}) AND (rate_per_second > 0 OR blocked_until_at > :now)"
-    return set(ids(session, query, {one.number_id for one in unsent}, now=now).scalars())
-
-
-def _takes_turn(session: Session, one: Unsent, now: int) -> bool:
-    """Paces a number: each send moves its next instant on by one interval, and a burst may run ahead of it.
-
-    A message that may not leave now gets a place of its own and stays queued until then, so that a backlog does not
-    wake at once at every slot. Whoever reads also locks, so two processes never hand out the same place.
-    """
-    number = session.execute(
-        sql(
-            session,
-            "SELECT rate_per_second, burst, paced_until_at, blocked_until_at FROM numbers WHERE id = :id"
-            " AND (rate_per_second > 0 OR blocked_until_at > :now) {for update}",
-        ),
-        {"id": one.number_id, "now": now},
-    ).first()
-    if number is None:
-        return True
-    interval = int(1_000_000 / number.rate_per_second) if number.rate_per_second > 0 else 0
-    paced = number.paced_until_at or 0
-    may_at = max(number.blocked_until_at or 0, paced - (number.burst - 1) * interval)
-    has_place = one.attempts == 0 and one.next_attempt_at > one.created_at
-    if has_place and (number.blocked_until_at or 0) <= now:
-        return True
-    statement = "UPDATE numbers SET paced_until_at = :until WHERE id = :id"
-    until = max(paced, now, number.blocked_until_at or 0) + interval
-    session.execute(text(statement), {"until": until, "id": one.number_id})
-    if may_at > now:
-        statement = "UPDATE effects SET next_attempt_at = :again WHERE id = :id AND state = 'queued'"
-        session.execute(text(statement), {"again": may_at, "id": one.id})
-        return False
-    return True
 
 
 def settle(session: Session, settled: Sequence[Settled]) -> set[int]:
@@ -174,7 +136,9 @@ def settle(session: Session, settled: Sequence[Settled]) -> set[int]:
         [row for row in rows if row["id"] in mine],
         now=now,
     )
-    _block_numbers(session, settled, now)
+    for one in sorted(settled, key=lambda one: one.unsent.number_id):
+        if one.blocks_number_seconds > 0:
+            pacing.block_number(session, one.unsent.number_id, now + int(one.blocks_number_seconds * 1_000_000))
     final = [one for one in settled if one.unsent.id in mine and one.outcome in ("sent", "unknown", "dead")]
     _note_unknown(session, [one for one in final if one.outcome == "unknown"], now)
     return follow(session, final, now)
@@ -247,12 +211,3 @@ def _waiting_runs(session: Session, final: Sequence[Settled]) -> set[int]:
         return set()
     rows = ids(session, "SELECT id, state FROM runs WHERE id IN ({ids}) AND status = 'waiting'", run_ids)
     return {row.id for row in rows if '"accepted"' in row.state}
-
-
-def _block_numbers(session: Session, settled: Sequence[Settled], now: int) -> None:
-    for one in settled:
-        if one.blocks_number_seconds > 0:
-            session.execute(
-                text("UPDATE numbers SET blocked_until_at = :until WHERE id = :id"),
-                {"until": now + int(one.blocks_number_seconds * 1_000_000), "id": one.unsent.number_id},
-            )

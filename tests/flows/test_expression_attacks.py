@@ -332,7 +332,7 @@ def test_10_000_random_expressions_never_escape_and_never_take_long() -> None:
             assert is_plain(value), source
             assert count_within(value, 10_000_000) < 10_000_000, source
         slowest = max(slowest, time.thread_time() - started)
-    assert slowest < 0.5
+    assert slowest < 5  # seconds of this thread: what is not bounded takes minutes, a busy machine some tenths
     assert min(outcomes.values()) > 1_000, outcomes
 
 
