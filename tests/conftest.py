@@ -27,13 +27,11 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def postgres_copies(postgres_server: PostgresServer) -> Iterator[DatabaseCopies]:
+def postgres_copies(postgres_server: PostgresServer) -> DatabaseCopies:
     """Copies of a migrated database, one for each test."""
     postgres_server.execute("CREATE DATABASE migrated")
     migrate(Settings.from_environment({"DATABASE_URL": postgres_server.url("migrated")}))
-    copies = DatabaseCopies(postgres_server, "migrated")
-    yield copies
-    copies.close()
+    return DatabaseCopies(postgres_server, "migrated")
 
 
 @pytest.fixture(scope="session")
@@ -62,10 +60,10 @@ def sqlite_url(data_folder: Path, sqlite_template: Path) -> str:
 
 @pytest.fixture
 def postgresql_url(postgres_server: PostgresServer, postgres_copies: DatabaseCopies) -> Iterator[str]:
-    """DATABASE_URL of a fresh, migrated PostgreSQL database."""
+    """DATABASE_URL of a migrated PostgreSQL database in which nothing is."""
     name = postgres_copies.take()
     yield postgres_server.url(name)
-    postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    postgres_copies.give_back(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
