@@ -1,8 +1,11 @@
 """What agents do through the inbox: reply, close, take over; and contacts who write more than people do."""
 
+import time
+from random import Random
 from typing import Any
 
 from app.config import Settings
+from tests.app.api import Api
 from tests.app.conftest import assert_consistent
 from tests.app.drawn import asks, desk, drawn, echo, fetches, forwards, interview, sends, starts_with
 from tests.app.house import Runtime, runtime
@@ -128,6 +131,32 @@ def test_an_action_repeated_with_its_key_is_done_once(room: Runtime) -> None:
     room.drive()
     assert (again.event_id, again.duplicate) == (first.event_id, True)
     assert room.provider.texts == ["Hi"]
+
+
+def test_after_a_takeover_no_message_of_the_flow_leaves_whenever_it_comes(room: Runtime, api: Api) -> None:
+    steps = {"in": starts_with("keys", "look"), "look": fetches(api.url("/a"), "m0")}
+    steps |= {f"m{n}": sends(f"m{n}", to=f"m{n + 1}", wait_for="accepted", failure="end") for n in range(4)}
+    steps["m4"] = asks("And now?")
+    room.publish(drawn("Talks", steps))
+    room.start()
+    room.start()
+    random = Random(7)
+    for n in range(40):
+        put = room.write("hello", contact=f"+486000000{n:02}")
+        for process in room.processes:
+            process.runner.wake()
+        time.sleep(random.uniform(0, 0.02))
+        room.act(put.conversation_id, "agent_took_over")
+    room.drive()
+    late = """
+        SELECT f.key FROM effects f JOIN inbound_events e ON e.conversation_id = f.conversation_id
+        WHERE e.kind = 'agent_took_over' AND f.run_id IS NOT NULL AND f.sending_at > e.handled_at
+    """
+    assert room.rows(late) == []
+    assert set(room.outcomes()) == {"taken_over"}
+    assert room.column("SELECT DISTINCT owner FROM conversations") == ["people"]
+    assert room.column("SELECT DISTINCT state FROM effects WHERE state NOT IN ('sent', 'cancelled')") == []
+    assert 0 < len(room.provider.texts) < 40 * 5, "some had spoken, and none to its end"
 
 
 # more than twenty messages a minute

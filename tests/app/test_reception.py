@@ -160,7 +160,8 @@ def test_4_a_message_no_wait_accepts_is_kept_for_the_next_step_that_does(room: R
     room.drive()
     room.write("Anna")
     room.drive()
-    assert room.column("SELECT state FROM inbound_events WHERE kind = 'message_received' ORDER BY id") == ["done", "kept"]
+    query = "SELECT state FROM inbound_events WHERE kind = 'message_received' ORDER BY id"
+    assert room.column(query) == ["done", "kept"]
     room.move_clock(10)
     room.drive()
     assert room.said(put.conversation_id)[-1] == "> Hello Anna"
