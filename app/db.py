@@ -139,11 +139,6 @@ NOW = {
 }
 
 
-def now_sql(session: Session) -> str:
-    """The SQL of the present instant in microseconds: the database's time plus the offset that only tests write."""
-    return NOW[session.get_bind().dialect.name]
-
-
 def now(session: Session) -> datetime:
     """The only source of the present: the database's clock."""
     return from_microseconds(now_microseconds(session))
