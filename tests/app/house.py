@@ -14,6 +14,7 @@ from sqlalchemy import RowMapping, select, text
 from app import inbox
 from app.channels.arrival import Arrival, Report
 from app.config import Settings
+from app.consistency import breaches
 from app.db import Database, now
 from app.directory import seal_secrets
 from app.house import House
@@ -164,6 +165,11 @@ class Runtime:
 
     # what can be seen
 
+    def assert_consistent(self) -> None:
+        """No conversation is lost between run, people and inbox."""
+        with self.house.database.reading() as session:
+            assert [str(breach) for breach in breaches(session)] == []
+
     def execute(self, statement: str, **values: Any) -> None:
         """One statement, committed."""
         with self.house.database.transaction() as session:
@@ -210,7 +216,7 @@ class Runtime:
 
 @contextmanager
 def runtime(settings: Settings, log: Path | None = None, **changes: Any) -> Iterator[Runtime]:
-    """A house over a fresh, migrated database; `changes` replaces settings.
+    """A house over a fresh, migrated database; `changes` replaces settings. In the end nothing may be inconsistent.
 
     log: where the provider of real processes notes what it gets, instead of the one in this process.
     """
@@ -230,6 +236,9 @@ def runtime(settings: Settings, log: Path | None = None, **changes: Any) -> Iter
     furnish(made, {"log": str(log)} if log else {"provider": name})
     try:
         yield made
+        if not log:
+            made.drive()
+        made.assert_consistent()
     finally:
         set_hook(None)
         provider.released.set()

@@ -6,7 +6,6 @@ from typing import Any
 
 from app.config import Settings
 from tests.app.api import Api
-from tests.app.conftest import assert_consistent
 from tests.app.drawn import asks, desk, drawn, echo, fetches, forwards, interview, sends, starts_with
 from tests.app.house import Runtime, runtime
 
@@ -209,7 +208,7 @@ def test_a_paused_run_waits_until_people_close(room: Runtime) -> None:
     room.move_clock(200)
     room.drive()
     assert "Too late" not in room.provider.texts, "its time limit waits with it"
-    assert_consistent(room)
+    room.assert_consistent()
     room.act(conversation_id, "agent_closed")
     room.drive()
     assert room.provider.texts[-1] == "Too late"

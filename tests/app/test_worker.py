@@ -14,7 +14,6 @@ import pytest
 from app.config import Settings
 from app.lanes import Lanes
 from app.launch.commands import as_environment
-from tests.app.conftest import assert_consistent
 from tests.app.drawn import drawn, echo, placed, starts_with
 from tests.app.house import Runtime, runtime
 from tests.app.processes import until
@@ -26,7 +25,6 @@ def outside(runtime_settings: Settings, redis_url: str, doubles: None, tmp_path:
     with runtime(runtime_settings, log=tmp_path / "provider.log", redis_url=redis_url) as made:
         made.publish(echo("keys"))
         yield made
-        assert_consistent(made)
 
 
 def taken(room: Runtime) -> list[str]:
