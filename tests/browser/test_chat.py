@@ -36,6 +36,7 @@ def live(sqlite_url: str, data_folder: Path) -> Iterator[tuple[ChatHouse, Server
 def context(started: Browser) -> Iterator[BrowserContext]:
     opened = started.new_context(viewport={"width": 900, "height": 700}, locale="en-GB")
     opened.set_default_timeout(10_000)
+    expect.set_options(timeout=20_000)  # a busy machine, and a quiet stream that looks only each 5 s
     yield opened
     opened.close()
 
