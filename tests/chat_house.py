@@ -85,6 +85,12 @@ class ChatHouse:
         with self.house.database.reading() as session:
             return session.execute(select(func.count()).select_from(table)).scalar_one()
 
+    def received(self) -> int:
+        """How many messages came; receipts of the page do not count."""
+        wanted = select(func.count()).select_from(InboundEvent).where(InboundEvent.kind == "message_received")
+        with self.house.database.reading() as session:
+            return session.execute(wanted).scalar_one()
+
     def change_settings(self, **settings: Any) -> None:
         """Writes the number's settings."""
         with self.house.database.transaction() as session:
