@@ -1,8 +1,6 @@
 """Contacts behind addresses: found or made, one row each, whoever asks at the same moment."""
 
-import json
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -107,9 +105,3 @@ def _learn(session: Session, contact_id: int, arrival: Arrival) -> None:
         ),
         {"id": contact_id, "name": arrival.contact_name[:200], "language": arrival.contact_language},
     )
-
-
-def attributes_of(stored: str) -> dict[str, Any]:
-    """The stored attributes as encoded data."""
-    data: dict[str, Any] = json.loads(stored)
-    return data

@@ -75,15 +75,6 @@ class Directory:
             numbers = self._fresh("numbers", None, lambda: self._read_numbers(session))
         return numbers[number_id]
 
-    def number_of(self, session: Session, connection_name: str) -> NumberInfo | None:
-        """The first number of a connection, by the connection's name, that sends messages."""
-        connection = self.connection_named(session, connection_name)
-        if connection is None:
-            return None
-        numbers = self._fresh("numbers", None, lambda: self._read_numbers(session))
-        fitting = (one for one in numbers.values() if one.connection_id == connection.id and one.answers_messages)
-        return next(fitting, None)
-
     def connection(self, session: Session, connection_id: int) -> ConnectionInfo:
         """The connection with its opened secrets."""
         connections = self._fresh("connections", None, lambda: self._read_connections(session))
@@ -91,11 +82,6 @@ class Directory:
             self.forget()
             connections = self._fresh("connections", None, lambda: self._read_connections(session))
         return connections[connection_id]
-
-    def connection_named(self, session: Session, name: str) -> ConnectionInfo | None:
-        """The connection with this name."""
-        connections = self._fresh("connections", None, lambda: self._read_connections(session))
-        return next((one for one in connections.values() if one.name == name), None)
 
     def house(self, session: Session) -> House:
         """The installation's row."""
