@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flask import Flask
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from app.config import Settings
@@ -74,6 +74,14 @@ def live_chat(settings: Settings) -> Iterator[tuple[ChatHouse, Server]]:
     """A chat and the server in front of it."""
     with chat_house(settings) as house, serving(house.app) as server:
         yield house, server
+
+
+def opened(context: BrowserContext, server: Server) -> Page:
+    """A tab with the chat's page, ready."""
+    page = context.new_page()
+    page.goto(f"{server.address}/chat")
+    expect(page.get_by_role("log")).to_have_attribute("aria-busy", "false")
+    return page
 
 
 def site(chat_address: str, attributes: str = "") -> Flask:

@@ -2,65 +2,18 @@
 
 import re
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect
 
-from app.config import Settings
 from app.models import Message
-from tests.browser.live_chat import Server, browser, live_chat
+from tests.browser.live_chat import Server, opened
 from tests.chat_house import ChatHouse
 
 Theme = Literal["light", "dark"]
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20
-
-
-@pytest.fixture(scope="module")
-def started(chromium: Path) -> Iterator[Browser]:
-    with browser(chromium) as program:
-        yield program
-
-
-@pytest.fixture
-def live(sqlite_url: str, data_folder: Path) -> Iterator[tuple[ChatHouse, Server]]:
-    settings = Settings.from_environment({"DATABASE_URL": sqlite_url, "PATCHBAY_DATA": str(data_folder)})
-    with live_chat(settings) as pair:
-        yield pair
-
-
-@pytest.fixture
-def context(started: Browser) -> Iterator[BrowserContext]:
-    opened = started.new_context(viewport={"width": 900, "height": 700}, locale="en-GB")
-    opened.set_default_timeout(10_000)
-    expect.set_options(timeout=20_000)  # a busy machine, and a quiet stream that looks only each 5 s
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def chat(live: tuple[ChatHouse, Server]) -> ChatHouse:
-    return live[0]
-
-
-@pytest.fixture
-def server(live: tuple[ChatHouse, Server]) -> Server:
-    return live[1]
-
-
-@pytest.fixture
-def page(context: BrowserContext, server: Server) -> Page:
-    return opened(context, server)
-
-
-def opened(context: BrowserContext, server: Server) -> Page:
-    page = context.new_page()
-    page.goto(f"{server.address}/chat")
-    expect(page.get_by_role("log")).to_have_attribute("aria-busy", "false")
-    return page
 
 
 def write(page: Page, text: str) -> None:

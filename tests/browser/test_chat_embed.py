@@ -1,43 +1,17 @@
 """The button and panel on somebody else's site, in a real browser."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
+from playwright.sync_api import BrowserContext, FrameLocator, Page, expect
 from sqlalchemy import select
 
-from app.config import Settings
 from app.models import Address
 from tests.app.test_web_chat_identity import signed
-from tests.browser.live_chat import Server, browser, live_chat, serving, site
-from tests.chat_house import ChatHouse
+from tests.browser.conftest import Live
+from tests.browser.live_chat import serving, site
 
 
-@pytest.fixture(scope="module")
-def started(chromium: Path) -> Iterator[Browser]:
-    with browser(chromium) as program:
-        yield program
-
-
-@pytest.fixture
-def live(sqlite_url: str, data_folder: Path) -> Iterator[tuple[ChatHouse, Server]]:
-    settings = Settings.from_environment({"DATABASE_URL": sqlite_url, "PATCHBAY_DATA": str(data_folder)})
-    with live_chat(settings) as pair:
-        yield pair
-
-
-@pytest.fixture
-def context(started: Browser) -> Iterator[BrowserContext]:
-    opened = started.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
-    opened.set_default_timeout(10_000)
-    expect.set_options(timeout=20_000)  # a busy machine, and a quiet stream that looks only each 5 s
-    yield opened
-    opened.close()
-
-
-def visit_shop(context: BrowserContext, live: tuple[ChatHouse, Server], attributes: str = "") -> Page:
+def visit_shop(context: BrowserContext, live: Live, attributes: str = "") -> Page:
     """A page of an allowed site, on an origin of its own."""
     chat, server = live
     page = context.new_page()
@@ -58,7 +32,7 @@ def write(page: Page, text: str) -> None:
     expect(frame_of(page).locator(".state").filter(has_text="Sent").last).to_be_attached()
 
 
-def test_a_site_with_one_tag_has_a_chat(context: BrowserContext, live: tuple[ChatHouse, Server]) -> None:
+def test_a_site_with_one_tag_has_a_chat(context: BrowserContext, live: Live) -> None:
     page = visit_shop(context, live)
     button = page.get_by_role("button", name="Open the chat")
     box = button.bounding_box()
@@ -74,7 +48,7 @@ def test_a_site_with_one_tag_has_a_chat(context: BrowserContext, live: tuple[Cha
     expect(frame_of(page).get_by_text("Hello, shop")).to_be_visible()
 
 
-def test_the_keyboard_opens_and_closes_the_panel(context: BrowserContext, live: tuple[ChatHouse, Server]) -> None:
+def test_the_keyboard_opens_and_closes_the_panel(context: BrowserContext, live: Live) -> None:
     page = visit_shop(context, live)
     page.get_by_role("button", name="Open the chat").focus()
     page.keyboard.press("Enter")
@@ -85,9 +59,7 @@ def test_the_keyboard_opens_and_closes_the_panel(context: BrowserContext, live: 
     expect(page.get_by_role("button", name="Open the chat")).to_have_attribute("aria-expanded", "false")
 
 
-def test_answers_to_a_closed_panel_are_counted_on_the_button(
-    context: BrowserContext, live: tuple[ChatHouse, Server]
-) -> None:
+def test_answers_to_a_closed_panel_are_counted_on_the_button(context: BrowserContext, live: Live) -> None:
     page = visit_shop(context, live)
     page.get_by_role("button", name="Open the chat").click()
     write(page, "hello")
@@ -101,7 +73,7 @@ def test_answers_to_a_closed_panel_are_counted_on_the_button(
     expect(page.get_by_role("button", name="Open the chat", exact=True)).to_be_visible()
 
 
-def test_on_a_phone_the_panel_fills_the_screen(context: BrowserContext, live: tuple[ChatHouse, Server]) -> None:
+def test_on_a_phone_the_panel_fills_the_screen(context: BrowserContext, live: Live) -> None:
     page = visit_shop(context, live)
     page.set_viewport_size({"width": 390, "height": 844})
     page.get_by_role("button", name="Open the chat").click()
@@ -111,7 +83,7 @@ def test_on_a_phone_the_panel_fills_the_screen(context: BrowserContext, live: tu
     expect(page.get_by_role("dialog")).to_be_hidden()
 
 
-def test_a_site_that_is_not_allowed_shows_why(context: BrowserContext, live: tuple[ChatHouse, Server]) -> None:
+def test_a_site_that_is_not_allowed_shows_why(context: BrowserContext, live: Live) -> None:
     _, server = live
     page = context.new_page()
     with serving(site(server.address)) as host:
@@ -120,9 +92,7 @@ def test_a_site_that_is_not_allowed_shows_why(context: BrowserContext, live: tup
         expect(frame_of(page).get_by_text("This site may not show the chat")).to_be_visible()
 
 
-def test_a_signed_user_is_known_and_a_forged_one_is_a_guest(
-    context: BrowserContext, live: tuple[ChatHouse, Server]
-) -> None:
+def test_a_signed_user_is_known_and_a_forged_one_is_a_guest(context: BrowserContext, live: Live) -> None:
     user = signed({"id": "u-17", "name": "Anna", "exp": int(time.time()) + 600})
     page = visit_shop(context, live, f'data-user="{user}"')
     page.get_by_role("button", name="Open the chat").click()
@@ -135,7 +105,7 @@ def test_a_signed_user_is_known_and_a_forged_one_is_a_guest(
         assert session.execute(select(Address.value)).scalars().all() == [f"{live[0].connection_id}:u-17"]
 
 
-def test_a_site_can_sign_a_user_in_without_a_reload(context: BrowserContext, live: tuple[ChatHouse, Server]) -> None:
+def test_a_site_can_sign_a_user_in_without_a_reload(context: BrowserContext, live: Live) -> None:
     chat = live[0]
     user = signed({"id": "u-18", "exp": int(time.time()) + 600})
     chat.visit(user=user).send("from yesterday")
