@@ -26,7 +26,7 @@ from app.lanes import Lanes
 from app.models import CallDocument, Clock, Connection, InboundEvent, Installation, Number
 from app.outgoing import Guarded
 from app.sealing import SecretKey
-from app.web import hooks
+from app.web import create_app, hooks
 from app.web.hook_memory import HookMemory
 from app.web.rates import Rates
 from flows.registry import Registry
@@ -144,11 +144,9 @@ def twilio_house(
             if name == "main":
                 chat = Number(name="whatsapp", connection_id=row.id, value=f"whatsapp:{OURS}", created_at=at)
                 session.add(chat)
-    app = Flask("hooks-test")
-    app.extensions["patchbay"] = house
+    app = create_app(house)
     calling = Calling(house, take_one, patience)
     app.extensions["patchbay.hooks"] = hooks.HookState(house, HookMemory(house), calling, Rates(500, 2_000))
-    app.register_blueprint(hooks.blueprint)
     yield TwilioHouse(house, app)
     database.close()
 

@@ -81,7 +81,11 @@ def _write_line(response: Response) -> Response:
     rule = request.url_rule.rule if request.url_rule else "none"
     if rule not in _QUIET or response.status_code >= 400:
         arguments = request.view_args or {}
-        named = {name: arguments[name] for name in ("connection", "reference", "run") if name in arguments}
+        named = {name: arguments[name] for name in ("connection", "path", "reference", "run") if name in arguments}
+        if "refused" in g:
+            named["code"] = g.refused
         milliseconds = round((time.monotonic() - g.get("started_at", time.monotonic())) * 1000, 1)
-        _log.info("request", method=request.method, route=rule, status=response.status_code, ms=milliseconds, **named)
+        # A webhook that is refused is lost for its sender: the operator sees it where only warnings are shown too.
+        write = _log.warning if "refused" in g and rule.startswith("/hooks/") else _log.info
+        write("request", method=request.method, route=rule, status=response.status_code, ms=milliseconds, **named)
     return response

@@ -12,7 +12,6 @@ from typing import Final
 import structlog
 from flask import Blueprint, Flask, Response, current_app, request
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import HTTPException
 
 from app import inbox
 from app.calling import UNAVAILABLE, Awaited, Calling
@@ -24,7 +23,7 @@ from app.points import point
 from app.web.hook_memory import APOLOGY, HookMemory, Known
 from app.web.hook_requests import read_webhook
 from app.web.rates import Rates
-from app.web.refusals import Refusal, of_http, refused
+from app.web.refusals import Refusal, refused
 from flows.effect import HangUp
 from flows.event import CallerHungUp
 from flows.values import clean_text
@@ -91,15 +90,6 @@ def hook(connection: str, path: str) -> Response:
     except UNAVAILABLE:
         return _unavailable()
     return Response("", mimetype="text/plain")
-
-
-@blueprint.errorhandler(Refusal)
-def _refuse(refusal: Refusal) -> Response:
-    _log.warning("webhook_refused", path=request.path, status=refusal.status, code=refusal.code)
-    return refused(refusal)
-
-
-blueprint.register_error_handler(HTTPException, of_http)
 
 
 def _known(state: HookState, connection: str) -> Known:
@@ -208,6 +198,5 @@ def _document(document: Document) -> Response:
 
 
 def _unavailable() -> Response:
-    _log.warning("webhook_not_kept", path=request.path)
     sentence = "The database cannot be reached, so nothing was kept: send this webhook again in a few seconds."
     return refused(Refusal(503, "unavailable", sentence, retry_after_seconds=2))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Response, jsonify
+from flask import Response, g, jsonify
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -27,7 +27,8 @@ class Refusal(Exception):
 
 
 def refused(refusal: Refusal) -> Response:
-    """The answer in the form that all of Patchbay's JSON errors have."""
+    """The answer in the form that all of Patchbay's JSON errors have; the request's log line names the code."""
+    g.refused = refusal.code
     response = jsonify(error=refusal.sentence, code=refusal.code, details=dict(refusal.details))
     response.status_code = refusal.status
     response.headers["Cache-Control"] = "no-store"
