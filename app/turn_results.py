@@ -18,7 +18,6 @@ from flows.effect import (
     EnterQueue,
     HangUp,
     LeaveQueue,
-    NoteProblem,
     Reject,
     SendMessage,
     UpdateContact,
@@ -80,6 +79,12 @@ def write(handled: Handled, result: TurnResult, turn: Turn, outgoing: Callable[[
         for entry in turn.trace
         if entry.get("exit")
     ]
+    # Also one whose exit is wired: a flow that gets over its failures must not hide them from people.
+    handled.problems += [
+        (entry["step"], entry["failure"]["kind"], entry["failure"]["message"])
+        for entry in turn.trace
+        if entry.get("failure")
+    ]
     verbs: list[Verb] = []
     for n, effect in enumerate(turn.effects):
         match effect:
@@ -98,8 +103,6 @@ def write(handled: Handled, result: TurnResult, turn: Turn, outgoing: Callable[[
                     **(handled.attributes or {}),
                     **{name: encode(value) for name, value in effect.attributes.items()},
                 }
-            case NoteProblem():
-                handled.problems.append((effect.step, effect.kind, effect.message))
             case _ if isinstance(effect, VERBS):
                 verbs.append(effect)
     _place(handled, run)

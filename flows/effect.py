@@ -62,15 +62,6 @@ class UpdateContact:
 
 
 @dataclass(frozen=True)
-class NoteProblem:
-    """Show a failure on the errors page."""
-
-    step: str
-    kind: str
-    message: str
-
-
-@dataclass(frozen=True)
 class LimitCall:
     """End the call after so many seconds, as if the caller had hung up. The engine keeps the time itself, hangs up at
     the carrier's first request after it, and never hands this effect out."""
@@ -143,5 +134,5 @@ class HangUp:
 
 
 Verb = Say | Play | Gather | Dial | Pause | Reject | HangUp
-Effect = SendMessage | CancelMessage | EnterQueue | LeaveQueue | UpdateContact | NoteProblem | LimitCall | Verb
+Effect = SendMessage | CancelMessage | EnterQueue | LeaveQueue | UpdateContact | LimitCall | Verb
 VERBS = (Say, Play, Gather, Dial, Pause, Reject, HangUp)

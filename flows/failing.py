@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from flows.context import Context
 from flows.document import Flow
-from flows.effect import Dial, Effect, EnterQueue, HangUp, LeaveQueue, NoteProblem, Say, SendMessage
+from flows.effect import Dial, Effect, EnterQueue, HangUp, LeaveQueue, Say, SendMessage
 from flows.step import Failure
 
 ENGINE_ERRORS: Mapping[str, str] = {
@@ -42,7 +42,7 @@ def cycle(flow: Flow, path: Sequence[str]) -> str:
 
 
 def way_out(context: Context, failure: Failure) -> tuple[Effect, ...]:
-    """The installation's default: apologise, let the caller out, hand the conversation to people, note the problem."""
+    """The installation's default: apologise, let the caller out, hand the conversation to people."""
     facts = context.facts
     effects: list[Effect] = []
     if context.run.in_queue:
@@ -55,7 +55,6 @@ def way_out(context: Context, failure: Failure) -> tuple[Effect, ...]:
     elif apology:
         effects.append(SendMessage(apology, language=language))
     effects.append(EnterQueue(facts.fallback_queue, run_waits=False, reason=f"failed: {failure.kind}"))
-    effects.append(NoteProblem(context.step, failure.kind, failure.message))
     return tuple(effects)
 
 

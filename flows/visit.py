@@ -7,7 +7,7 @@ from typing import Any
 
 from flows import tracing
 from flows.context import Context
-from flows.effect import EnterQueue, NoteProblem
+from flows.effect import EnterQueue
 from flows.event import Event, QueueLeft
 from flows.expression import ExpressionError
 from flows.failing import broken, cycle, way_out
@@ -150,13 +150,12 @@ class Visit:
 
     def _fail(self, failure: Failure) -> None:
         """Leave by the step's failure exit, else go to the flow's `on_failure`, else do what the installation says."""
-        walk, flow, step = self.walk, self.context.flow, self.context.step
+        walk, flow = self.walk, self.context.flow
         failure = replace(failure, message=tracing.shown(failure.message))
         self._note_failure(failure)
         if self._go_by("failure"):
             return
-        if flow.on_failure in flow.steps and flow.on_failure != step and not walk.run.recovering:
-            self._perform(NoteProblem(step, failure.kind, failure.message))
+        if flow.on_failure in flow.steps and flow.on_failure != self.context.step and not walk.run.recovering:
             walk.change(recovering=True)
             walk.next = flow.on_failure
             return

@@ -1,7 +1,7 @@
 """JSON data out of the engine's frozen dataclasses and back, by their type hints; it knows no class by name.
 
 A class at the top, and one that stands where a union is expected, carries `kind`, its name in snake_case. A field that
-is itself called `kind` (the error kind of MessageFailed and NoteProblem) is written as `error_kind`.
+is itself called `kind` (the error kind of MessageFailed) is written as `error_kind`.
 """
 
 import json

@@ -15,7 +15,7 @@ from flows.limits import Limits
 from flows.player.answers import EXAMPLES, read_answer
 from flows.player.lines import CALLER, HELP, Typed, read_line
 from flows.player.start import VERSION, begun_by, kinds
-from flows.player.words import effect_lines, request_lines, trace_line
+from flows.player.words import effect_lines, failure_lines, request_lines, trace_line
 from flows.player.world import World
 from flows.run import Run, Turn
 from flows.values import Value
@@ -140,10 +140,10 @@ class Player:
     def _told(self, turn: Turn) -> Iterator[str]:
         """The lines of what is new since the last Ask of the same turn."""
         effects, entries = self._printed
-        if self.tracing:
-            done = len(turn.trace) - (turn.ask is not None)  # the step that asks is not done yet
-            yield from (trace_line(self.flow, entry) for entry in turn.trace[entries:done])
-            entries = max(done, entries)
+        done = len(turn.trace) - (turn.ask is not None)  # the step that asks is not done yet
+        for entry in turn.trace[entries:done]:
+            yield from [trace_line(self.flow, entry)] if self.tracing else failure_lines(entry)
+        entries = max(done, entries)
         for effect in turn.effects[effects:]:
             yield from effect_lines(effect)
         self._printed = (len(turn.effects), entries)

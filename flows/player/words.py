@@ -14,7 +14,6 @@ from flows.effect import (
     Gather,
     HangUp,
     LeaveQueue,
-    NoteProblem,
     Pause,
     Play,
     Reject,
@@ -53,6 +52,12 @@ def trace_line(flow: Flow, entry: Mapping[str, Any]) -> str:
     if entry["missing"]:
         parts.append(f"(no value: {', '.join(entry['missing'])})")
     return " ".join(part for part in parts if part)
+
+
+def failure_lines(entry: Mapping[str, Any]) -> Iterator[str]:
+    """Why a step failed, as the errors page shows it; nothing for one that did not."""
+    if failure := entry.get("failure"):
+        yield f"! {entry['step']}: {failure['message']} ({failure['kind']})"
 
 
 def request_lines(request: Request) -> Iterator[str]:
@@ -105,5 +110,4 @@ _ONE_LINE: Mapping[type, Any] = {
     LeaveQueue: lambda effect: [f"  (leaves the queue: {effect.outcome})"],
     UpdateContact: _update,
     CancelMessage: lambda _: ["  (cancels its message, had it not left yet)"],
-    NoteProblem: lambda effect: [f"! {effect.step}: {effect.message} ({effect.kind})"],
 }

@@ -126,6 +126,17 @@ def test_a_failure_nobody_wired_goes_to_on_failure_and_onto_the_errors_page(room
     assert (room.entries(), room.outcomes()) == ([], ["completed"])
 
 
+def test_a_failure_that_the_flow_gets_over_is_on_the_errors_page_and_in_the_counts_too(room: Runtime) -> None:
+    steps = {"in": starts_with("keys", "bad"), "bad": fetches("http://127.0.0.1:9/never", to="out")}
+    room.publish(drawn("Gets over it", {**steps, "out": sends("Hello anyway")}))
+    room.write("hello")
+    room.drive()
+    assert room.provider.texts == ["Hello anyway"]
+    assert room.rows("SELECT step, kind FROM problems") == [{"step": "bad", "kind": "blocked_address"}]
+    counted = room.rows("SELECT exit, taken, failed FROM step_counts WHERE step = 'bad'")
+    assert counted == [{"exit": "failure", "taken": 1, "failed": 1}]
+
+
 def test_without_on_failure_the_installation_apologises_and_people_get_it(room: Runtime) -> None:
     room.publish(failing())
     put = room.write("hello")

@@ -4,16 +4,16 @@ from typing import Any
 import pytest
 
 from flows.ask import HttpAnswer
-from flows.effect import Dial, EnterQueue, HangUp, LeaveQueue, NoteProblem, Say, SendMessage
+from flows.effect import Dial, EnterQueue, HangUp, LeaveQueue, Say, SendMessage
 from flows.event import CallerHungUp, CallStarted, MessageReceived, TimerFired
 from flows.failing import ENGINE_ERRORS
 from flows.limits import Limits
+from flows.run import Turn
 from tests.flows.toys import IN_CHAT, ON_CALL, Conversation, flow_of
 
 HELLO = MessageReceived("hello")
 CALL = CallStarted("CA1", "+48600100200", "+48221002003")
 TO_PEOPLE = EnterQueue("people", run_waits=False, reason="failed: broken")
-PROBLEM = NoteProblem("bad", "broken", "It does not work.")
 BAD: tuple[Any, ...] = ("break", {})
 SORRY = ("note", {"next": "end"}, {"text": "We are sorry."})
 
@@ -23,11 +23,17 @@ def failing(bad: tuple[Any, ...], **keys: Any) -> Conversation:
     return Conversation(flow_of({**steps, "voice": ("speak", {"next": "end"})}, **keys))
 
 
-def test_a_wired_failure_exit_is_taken_and_nothing_is_noted() -> None:
+def failures(turn: Turn) -> list[str]:
+    """What failed, as the errors page will show it."""
+    return [f"{entry['step']}: {entry['failure']['kind']}" for entry in turn.trace if "failure" in entry]
+
+
+def test_a_wired_failure_exit_is_taken_and_the_failure_noted() -> None:
     turn = failing(("break", {"failure": "sorry"}), on_failure="worse").feed(HELLO)
     assert turn.effects == (SendMessage("We are sorry."),)
     assert turn.run.outcome == "completed"
     assert [entry["step"] for entry in turn.trace] == ["start", "bad", "sorry"]
+    assert failures(turn) == ["bad: broken"]
 
 
 def test_a_failure_exit_may_end_the_run() -> None:
@@ -37,7 +43,7 @@ def test_a_failure_exit_may_end_the_run() -> None:
 
 def test_an_unwired_failure_goes_to_on_failure_and_is_noted() -> None:
     turn = failing(BAD, on_failure="sorry").feed(HELLO)
-    assert turn.effects == (PROBLEM, SendMessage("We are sorry."))
+    assert turn.effects == (SendMessage("We are sorry."),)
     assert turn.run.outcome == "completed"
     assert turn.trace[1]["failure"] == {"kind": "broken", "message": "It does not work.", "retryable": False}
     assert turn.trace[1]["why"] == {"tried": True}
@@ -45,12 +51,12 @@ def test_an_unwired_failure_goes_to_on_failure_and_is_noted() -> None:
 
 def test_a_failure_exit_that_leads_to_no_step_counts_as_unwired() -> None:
     turn = failing(("break", {"failure": "gone"}), on_failure="sorry").feed(HELLO)
-    assert turn.effects == (PROBLEM, SendMessage("We are sorry."))
+    assert turn.effects == (SendMessage("We are sorry."),)
 
 
 def test_without_on_failure_the_installation_apologises_and_people_get_the_conversation() -> None:
     turn = failing(BAD).feed(HELLO)
-    assert turn.effects == (SendMessage("Sorry.", language="en"), TO_PEOPLE, PROBLEM)
+    assert turn.effects == (SendMessage("Sorry.", language="en"), TO_PEOPLE)
     assert (turn.run.status, turn.run.outcome) == ("ended", "failed")
 
 
@@ -61,7 +67,7 @@ def test_on_a_live_call_the_caller_hears_it_and_is_let_out(fallback_number: str,
     talk = failing(BAD)
     talk.facts = replace(ON_CALL, fallback_number=fallback_number, fallback_queue="night")
     turn = talk.feed(CALL)
-    assert turn.effects == (Say("Sorry.", language="en"), way_out, replace(TO_PEOPLE, queue="night"), PROBLEM)
+    assert turn.effects == (Say("Sorry.", language="en"), way_out, replace(TO_PEOPLE, queue="night"))
     assert turn.run.outcome == "failed"
 
 
@@ -82,18 +88,16 @@ def test_the_apology_is_in_the_contacts_language(
     talk = failing(BAD, languages=of_flow)
     talk.facts = replace(IN_CHAT, language=of_contact, apology=apology)
     effects = talk.feed(HELLO).effects
-    assert effects[:-2] == ((SendMessage(said[0], language=said[1]),) if said else ())
-    assert effects[-2:] == (TO_PEOPLE, PROBLEM)
+    assert effects[:-1] == ((SendMessage(said[0], language=said[1]),) if said else ())
+    assert effects[-1] == TO_PEOPLE
 
 
 def test_the_failure_step_failing_ends_in_the_installations_default() -> None:
     turn = failing(BAD, on_failure="voice").feed(HELLO)  # the failure step speaks, and nobody is on a line
-    worse = NoteProblem("voice", "call_ended", "This conversation is no call.")
-    assert turn.effects[0] == PROBLEM
-    assert turn.effects[1:] == (
+    assert failures(turn) == ["bad: broken", "voice: call_ended"]
+    assert turn.effects == (
         SendMessage("Sorry.", language="en"),
         replace(TO_PEOPLE, reason="failed: call_ended"),
-        worse,
     )
     assert turn.run.outcome == "failed"
 
@@ -123,7 +127,7 @@ def test_a_wait_forgives_so_that_a_later_failure_gets_its_apology_again() -> Non
     talk = Conversation(flow)
     for _ in range(3):
         turn = talk.feed(HELLO)
-        assert turn.effects == (PROBLEM, SendMessage("We are sorry."))
+        assert turn.effects == (SendMessage("We are sorry."),)
         assert turn.run.recovering
         assert turn.run.status == "waiting"
 
@@ -181,7 +185,6 @@ def test_what_a_step_does_wrong_has_a_name_and_a_sentence(bad: tuple[Any, ...], 
     assert turn.run.error["kind"] == kind
     assert str(turn.run.error["message"]).startswith(says)
     assert turn.trace[-1]["failure"]["kind"] == kind
-    assert turn.effects[-1] == NoteProblem("bad", kind, str(turn.run.error["message"]))
     assert turn.run.outcome == "failed"
     assert kind in ENGINE_ERRORS
 
@@ -203,7 +206,7 @@ def test_a_newer_step_than_the_installed_one_is_missing() -> None:
 def test_a_refused_outcome_does_nothing_by_half() -> None:
     bad = ("note", {"next": "end"}, {"text": "Hello.", "sets": {"a": "x" * 70_000, "b": "1"}})
     turn = failing(bad, on_failure="sorry").feed(HELLO)
-    assert [type(effect) for effect in turn.effects] == [NoteProblem, SendMessage]
+    assert [type(effect) for effect in turn.effects] == [SendMessage]
     assert turn.run.variables == {}
 
 
@@ -238,7 +241,7 @@ def test_a_circle_without_a_wait_is_stopped_and_named() -> None:
     assert len(turn.trace) == 101
     assert turn.run.error["kind"] == "loop_detected"
     assert "The one → The two → The three → The one" in str(turn.run.error["message"])
-    assert [type(effect) for effect in turn.effects] == [SendMessage, EnterQueue, NoteProblem]
+    assert [type(effect) for effect in turn.effects] == [SendMessage, EnterQueue]
     assert turn.run.outcome == "failed"
 
 
@@ -281,4 +284,3 @@ def test_a_long_message_of_a_failure_is_cut_everywhere() -> None:
     cut = "x" * 500 + "… (9000 characters)"
     assert turn.run.error["message"] == cut
     assert turn.trace[1]["failure"]["message"] == cut
-    assert turn.effects[-1] == NoteProblem("bad", "broken", cut)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.ask import Answer, HttpAnswer
-from flows.effect import EnterQueue, NoteProblem
+from flows.effect import EnterQueue
 from flows.event import (
     CallerHungUp,
     CallPolled,
@@ -88,9 +88,8 @@ def check(talk: Conversation, happened: Happening) -> None:
     assert bool(turn.trace) == accepted
     assert len(turn.trace) <= SMALL.steps_per_run + 1
     assert len(run.variables) <= SMALL.variables_per_run
-    noted = [effect for effect in turn.effects if isinstance(effect, NoteProblem)]
     if accepted and run.outcome == "failed":
-        assert noted[-1].kind == run.error["kind"]
+        assert turn.trace[-1]["failure"]["kind"] == run.error["kind"]
         assert any(isinstance(effect, EnterQueue) and not effect.run_waits for effect in turn.effects)
 
 
