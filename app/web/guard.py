@@ -81,7 +81,8 @@ def _write_line(response: Response) -> Response:
     rule = request.url_rule.rule if request.url_rule else "none"
     if rule not in _QUIET or response.status_code >= 400:
         arguments = request.view_args or {}
-        named = {name: arguments[name] for name in ("connection", "path", "reference", "run") if name in arguments}
+        kept = ("connection", "path", "reference", "run")
+        named: dict[str, object] = {name: arguments[name] for name in kept if name in arguments}
         if "refused" in g:
             named["code"] = g.refused
         milliseconds = round((time.monotonic() - g.get("started_at", time.monotonic())) * 1000, 1)
