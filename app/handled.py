@@ -1,8 +1,8 @@
 """What handling one event comes to: everything that must be committed together, as data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
 
 
 @dataclass(frozen=True)
@@ -136,29 +136,17 @@ class Unsent:
     to: str
     state: str
     attempts: int
+    failures: int
+    crashes: int
     sending_at: int | None
     next_attempt_at: int
     created_at: int
 
 
+UNSENT: Final = ", ".join(f'"{part.name}"' for part in fields(Unsent))
+"""The columns of the outbox that `unsent_of` reads, as every statement lists them."""
+
+
 def unsent_of(rows: Sequence[Any]) -> list[Unsent]:
-    """Rows of the outbox as data."""
-    return [
-        Unsent(
-            row.id,
-            row.key,
-            row.kind,
-            row.conversation_id,
-            row.connection_id,
-            row.number_id,
-            row.run_id,
-            row.payload,
-            row.to,
-            row.state,
-            row.attempts,
-            row.sending_at,
-            row.next_attempt_at,
-            row.created_at,
-        )
-        for row in rows
-    ]
+    """Rows of the outbox, with the columns of UNSENT, as data."""
+    return [Unsent(*row) for row in rows]

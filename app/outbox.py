@@ -19,6 +19,7 @@ from flows.effect import SendMessage
 LOOKS_UP_AFTER_SECONDS = 30.0
 RECHECK_WITH_KEY_SECONDS = 2.0  # a crashed attempt with a key may simply be repeated
 _PAUSES_SECONDS = (0.5, 10, 60, 600, 3_600, 21_600, 60_500)  # 8 attempts over 24 h; most outages are a restart
+_FREE_CRASHES = 5  # in a row: these are rather somebody's kills than this message's fault
 _LOOKS_UP_SECONDS = 300.0
 _STALE_SECONDS = 5.0  # a mark must be young when the request leaves, else somebody may have taken over
 
@@ -39,14 +40,22 @@ def policy_of(connection: ConnectionInfo) -> SendPolicy:
     return channel_of(connection.kind).policy_of(connection)
 
 
-def recheck_seconds(connection: ConnectionInfo) -> float:
-    """When a `sending` message without an answer is looked at again, should this process die now."""
-    return RECHECK_WITH_KEY_SECONDS if policy_of(connection).key_lifetime_seconds else LOOKS_UP_AFTER_SECONDS
+def recheck_seconds(connection: ConnectionInfo, unsent: Unsent) -> float:
+    """When a `sending` message without an answer is looked at again, should this process die now.
+
+    Soon, as our own crash is not the provider's refusal; but what ends its process again and again gets the pauses.
+    """
+    usual = RECHECK_WITH_KEY_SECONDS if policy_of(connection).key_lifetime_seconds else LOOKS_UP_AFTER_SECONDS
+    beyond = _crashes(unsent) - _FREE_CRASHES
+    return usual if beyond < 0 else max(usual, _PAUSES_SECONDS[min(beyond, len(_PAUSES_SECONDS) - 1)])
 
 
 def must_not_repeat(connection: ConnectionInfo, unsent: Unsent, now: int) -> bool:
-    """Whether a resumed message can neither be repeated nor looked up: then it is shown as unknown."""
+    """Whether a resumed message can neither be repeated nor looked up, or has ended too many processes: it is unknown
+    then, and people decide."""
     policy = policy_of(connection)
+    if _crashes(unsent) > _FREE_CRASHES + len(_PAUSES_SECONDS):
+        return True
     return not policy.looks_up and not _key_holds(policy, unsent, now)
 
 
@@ -134,8 +143,13 @@ def _no_answer(attempt: Attempt, error: OutgoingError) -> Settled:
     if _key_holds(policy, attempt.unsent, then):
         return settled
     if policy.looks_up:
-        return Settled(attempt.unsent, "later", error=str(error), again_seconds=LOOKS_UP_AFTER_SECONDS)
+        return Settled(attempt.unsent, "later", error=str(error), again_seconds=LOOKS_UP_AFTER_SECONDS, failed=True)
     return Settled(attempt.unsent, "unknown", error=str(error))
+
+
+def _crashes(unsent: Unsent) -> int:
+    """How many attempts in a row have ended with their process; one that is still `sending` did so too."""
+    return unsent.crashes + (unsent.state == "sending")
 
 
 def _key_holds(policy: SendPolicy, unsent: Unsent, now: int) -> bool:
@@ -144,7 +158,7 @@ def _key_holds(policy: SendPolicy, unsent: Unsent, now: int) -> bool:
 
 
 def _again(attempt: Attempt, kind: str, why: str, wish_seconds: float, whole_number: bool) -> Settled:
-    tried = attempt.unsent.attempts
+    tried = attempt.unsent.failures + 1
     if tried > len(_PAUSES_SECONDS):
         return Settled(attempt.unsent, "dead", error_kind=kind, error=why)
     jitter = random.uniform(0.8, 1.2)  # noqa: S311 - it only spreads load; nothing is decided by it
@@ -155,4 +169,5 @@ def _again(attempt: Attempt, kind: str, why: str, wish_seconds: float, whole_num
         error=why,
         again_seconds=pause,
         blocks_number_seconds=wish_seconds if whole_number else 0,
+        failed=True,
     )

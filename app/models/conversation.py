@@ -218,6 +218,8 @@ class EffectRow(Base):
     to: Mapped[str] = mapped_column(Text, default="")  # the contact's address value
     state: Mapped[str] = mapped_column(Text, default="queued")
     attempts: Mapped[int] = mapped_column(default=0)
+    failures: Mapped[int] = mapped_column(server_default="0")  # attempts that the provider, or the way to it, let fail
+    crashes: Mapped[int] = mapped_column(server_default="0")  # attempts in a row that ended with our process
     sending_at: Mapped[datetime | None]
     next_attempt_at: Mapped[datetime]
     provider_id: Mapped[str] = mapped_column(Text, default="")

@@ -44,7 +44,7 @@ class Carriers:
             return
         with self._house.database.transaction() as session:
             carriers.drop_old(session)
-            marked = mark_sending(session, found, _RECHECK_SECONDS)
+            marked = mark_sending(session, [(one, _RECHECK_SECONDS) for one in found])
             attempts = [
                 outbox.Attempt(
                     one,

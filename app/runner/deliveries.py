@@ -16,7 +16,7 @@ from app.house import House
 from app.points import point
 from app.runner.work import Delivered, Result, Work, Works
 from app.store import setbacks
-from app.store.sends import Settled, mark_sending, settle
+from app.store.sends import Settled, mark_look_ups, mark_sending, settle
 
 logger = logging.getLogger("patchbay.runner")
 
@@ -77,7 +77,8 @@ class Deliveries:
             return
         with self._house.database.transaction() as session:
             chosen = [one for work in heads if (one := self._try_next(session, work)) is not None]
-            marked = self._mark(session, [one for one in chosen if not one.looks_up])
+            mark_look_ups(session, [_recheck(one) for one in chosen if one.looks_up])
+            marked = mark_sending(session, [_recheck(one) for one in chosen if not one.looks_up])
         point("send:marked")
         for one in chosen:
             current = one.attempt.unsent if one.looks_up else marked.get(one.attempt.unsent.id)
@@ -119,13 +120,6 @@ class Deliveries:
         age_seconds = (work.held.now - (head.sending_at or work.held.now)) / 1_000_000
         return _Next(work, outbox.Attempt(head, connection, sender, owned, age_seconds), looks_up)
 
-    def _mark(self, session: Session, chosen: Sequence[_Next]) -> dict[int, Unsent]:
-        marked: dict[int, Unsent] = {}
-        for seconds in {outbox.recheck_seconds(one.attempt.connection) for one in chosen}:
-            group = [one for one in chosen if outbox.recheck_seconds(one.attempt.connection) == seconds]
-            marked |= mark_sending(session, [one.attempt.unsent for one in group], seconds)
-        return marked
-
     def _deliver(self, attempt: outbox.Attempt, marked_at: float, looks_up: bool) -> None:
         """In an I/O thread. A mark must be young when the request leaves: somebody may have taken over since."""
         unsent = attempt.unsent
@@ -141,3 +135,8 @@ class Deliveries:
             logger.exception("The channel broke while sending message %s.", unsent.key)
             settled = Settled(unsent, "unknown", error=f"The channel broke: {type(error).__name__}.")
         self._results(Delivered(unsent.conversation_id or 0, settled))
+
+
+def _recheck(chosen: _Next) -> tuple[Unsent, float]:
+    unsent = chosen.attempt.unsent
+    return unsent, outbox.recheck_seconds(chosen.attempt.connection, unsent)

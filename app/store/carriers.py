@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from app.db import sql
-from app.handled import Unsent, unsent_of
+from app.handled import UNSENT, Unsent, unsent_of
 
 # Only the latest addresses of a number count: an older publication must not be told after a newer one.
 _DROP_OLD = """
@@ -13,11 +13,9 @@ _DROP_OLD = """
         AND n.conversation_id IS NULL)
 """
 _DUE = """
-    SELECT id, key, kind, conversation_id, connection_id, number_id, run_id, payload, "to", state, attempts, sending_at,
-           next_attempt_at, created_at
-    FROM effects WHERE conversation_id IS NULL AND state IN ('queued', 'sending') AND next_attempt_at <= {now}
-    ORDER BY id LIMIT 4
-"""
+    SELECT {columns} FROM effects
+    WHERE conversation_id IS NULL AND state IN ('queued', 'sending') AND next_attempt_at <= {now} ORDER BY id LIMIT 4
+""".replace("{columns}", UNSENT)
 
 
 def due(session: Session) -> list[Unsent]:

@@ -9,6 +9,7 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from app.db import now_microseconds
+from app.handled import UNSENT
 from app.store.rows import ids, over
 from flows import wire
 from flows.errors import FlowError
@@ -68,10 +69,9 @@ _EVENTS = """
 """
 _RUNS = "SELECT id, conversation_id, version_id, state FROM runs WHERE id IN ({ids}) AND status <> 'ended'"
 _UNSENT = """
-    SELECT id, key, kind, conversation_id, connection_id, number_id, run_id, payload, "to", state, attempts, sending_at,
-           next_attempt_at, created_at
-    FROM effects WHERE conversation_id IN ({ids}) AND state IN ('queued', 'sending') ORDER BY conversation_id, id
-"""
+    SELECT {columns} FROM effects
+    WHERE conversation_id IN ({ids}) AND state IN ('queued', 'sending') ORDER BY conversation_id, id
+""".replace("{columns}", UNSENT)
 _TRIGGERS = """
     SELECT number_id, slot, kind, flow_id, version_id, step, priority, interrupts FROM live_numbers
     WHERE number_id IN ({ids}) ORDER BY number_id, id

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.handled import Handled, Unsent, unsent_of
+from app.handled import UNSENT, Handled, Unsent, unsent_of
 from app.store.rows import over
 
 
@@ -77,9 +77,8 @@ def _queue(session: Session, rows: Sequence[dict[str, Any]], now: int) -> list[U
             SELECT r.key, 'send_message', r.conversation_id, r.connection_id, r.number_id, r.run_id, r.payload, r."to",
                    r.state, 0, :now, '', r.error, r.settled_at, :now FROM {rows} WHERE true ORDER BY r.n
             ON CONFLICT (key) DO NOTHING
-            RETURNING id, key, kind, conversation_id, connection_id, number_id, run_id, payload, "to", state, attempts,
-                      sending_at, next_attempt_at, created_at
-            """,
+            RETURNING {columns}
+            """.replace("{columns}", UNSENT),
             {
                 "n": "bigint",
                 "key": "text",

@@ -6,8 +6,17 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.handled import Handled, unsent_of
+from app.handled import UNSENT, Handled, unsent_of
 from app.store import sends
+
+# News that a message is there also settles one that is to be sent again; a refusal may be an earlier attempt's.
+_SETTLE = """
+    UPDATE effects SET state = CASE WHEN :rank = 5 THEN 'dead' ELSE 'sent' END, settled_at = :now,
+        provider_id = CASE WHEN provider_id = '' THEN :provider_id ELSE provider_id END
+    WHERE id = :effect_id AND :rank >= 4
+      AND (state IN ('sending', 'unknown') OR state = 'queued' AND attempts > 0 AND :rank <> 5)
+    RETURNING {columns}
+""".replace("{columns}", UNSENT)
 
 
 def write(session: Session, group: Sequence[Handled], now: int) -> None:
@@ -19,16 +28,7 @@ def write(session: Session, group: Sequence[Handled], now: int) -> None:
 
 def _write_one(session: Session, report: dict[str, Any], now: int) -> None:
     values = {**report, "now": now}
-    row = session.execute(
-        text(
-            "UPDATE effects SET state = CASE WHEN :rank = 5 THEN 'dead' ELSE 'sent' END, settled_at = :now,"
-            " provider_id = CASE WHEN provider_id = '' THEN :provider_id ELSE provider_id END"
-            " WHERE id = :effect_id AND state IN ('sending', 'unknown') AND :rank >= 4"
-            ' RETURNING id, key, kind, conversation_id, connection_id, number_id, run_id, payload, "to", state,'
-            " attempts, sending_at, next_attempt_at, created_at"
-        ),
-        values,
-    ).all()
+    row = session.execute(text(_SETTLE), values).all()
     session.execute(
         text(
             "UPDATE messages SET rank = :rank, changed_at = :now,"

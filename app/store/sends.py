@@ -35,6 +35,7 @@ class Settled:
     error: str = ""
     again_seconds: float = 0
     blocks_number_seconds: float = 0
+    failed: bool = False  # the provider, or the way to it, let it fail: the next pause is longer
 
 
 _LONGEST_WORDS = 1_000
@@ -42,30 +43,33 @@ _RANKS = {"sent": 4, "retry": 1, "later": 2, "unknown": 3, "dead": 5}
 _STATES = {"sent": "sent", "retry": "queued", "later": "sending", "unknown": "unknown", "dead": "dead"}
 
 
-def mark_sending(session: Session, unsent: Sequence[Unsent], recheck_seconds: float) -> dict[int, Unsent]:
+def mark_sending(session: Session, rechecks: Sequence[tuple[Unsent, float]]) -> dict[int, Unsent]:
     """Marks messages as on their way, each unless somebody else did, its number is paced, or it was cancelled.
 
-    Returns those that may leave now, as they are stored now. `recheck_seconds`: when a crashed attempt is looked at.
+    Returns those that may leave now, as they are stored now. With each stands when it is looked at again, in seconds,
+    should this process die now.
     """
     now = now_microseconds(session)
+    unsent, again = [one for one, _ in rechecks], {one.id: now + int(wait * 1_000_000) for one, wait in rechecks}
     limited = pacing.limited_numbers(session, unsent, now)
     in_order = sorted(unsent, key=lambda one: one.number_id)
     free = [one for one in in_order if one.number_id not in limited or pacing.takes_turn(session, one, now)]
-    rows = [{"id": one.id, "attempts": one.attempts} for one in sorted(free, key=lambda one: one.id)]
+    rows = [
+        {"id": one.id, "attempts": one.attempts, "again": again[one.id]} for one in sorted(free, key=lambda one: one.id)
+    ]
     if not rows:
         return {}
     marked = over(
         session,
         """
         UPDATE effects SET state = 'sending', attempts = effects.attempts + 1, sending_at = :now,
-            next_attempt_at = :again
+            next_attempt_at = r.again, crashes = effects.crashes + CASE WHEN effects.state = 'sending' THEN 1 ELSE 0 END
         FROM {rows} WHERE effects.id = r.id AND effects.attempts = r.attempts AND effects.state IN ('queued', 'sending')
-        RETURNING effects.id, effects.attempts
+        RETURNING effects.id, effects.attempts, effects.crashes
         """,
-        {"id": "bigint", "attempts": "bigint"},
+        {"id": "bigint", "attempts": "bigint", "again": "bigint"},
         rows,
         now=now,
-        again=now + int(recheck_seconds * 1_000_000),
     ).all()
     ids(
         session,
@@ -74,12 +78,32 @@ def mark_sending(session: Session, unsent: Sequence[Unsent], recheck_seconds: fl
         [row.id for row in marked],
         now=now,
     )
-    attempts = {row.id: row.attempts for row in marked}
+    stored = {row.id: row for row in marked}
     return {
-        one.id: Unsent(**{**vars(one), "state": "sending", "attempts": attempts[one.id], "sending_at": now})
+        one.id: replace(
+            one, state="sending", attempts=stored[one.id].attempts, crashes=stored[one.id].crashes, sending_at=now
+        )
         for one in free
-        if one.id in attempts
+        if one.id in stored
     }
+
+
+def mark_look_ups(session: Session, rechecks: Sequence[tuple[Unsent, float]]) -> None:
+    """A look-up that ends with its process must not be repeated at once, or for ever, either."""
+    now = now_microseconds(session)
+    if rechecks:
+        over(
+            session,
+            """
+            UPDATE effects SET crashes = effects.crashes + 1, next_attempt_at = r.again FROM {rows}
+            WHERE effects.id = r.id AND effects.attempts = r.attempts AND effects.state = 'sending'
+            """,
+            {"id": "bigint", "attempts": "bigint", "again": "bigint"},
+            [
+                {"id": one.id, "attempts": one.attempts, "again": now + int(wait * 1_000_000)}
+                for one, wait in sorted(rechecks, key=lambda recheck: recheck[0].id)
+            ],
+        )
 
 
 def settle(session: Session, settled: Sequence[Settled]) -> set[int]:
@@ -93,6 +117,7 @@ def settle(session: Session, settled: Sequence[Settled]) -> set[int]:
             "state": _STATES[one.outcome],
             "provider_id": one.provider_id,
             "error": one.error,
+            "failed": int(one.failed),
             "settled": int(one.outcome in ("sent", "unknown", "dead")),
             "again": now + int(one.again_seconds * 1_000_000),
             "rank": one.rank if one.outcome == "sent" else _RANKS[one.outcome],
@@ -105,6 +130,7 @@ def settle(session: Session, settled: Sequence[Settled]) -> set[int]:
         session,
         """
         UPDATE effects SET state = r.state, error = r.error, next_attempt_at = r.again,
+            failures = effects.failures + r.failed, crashes = 0,
             provider_id = CASE WHEN r.provider_id = '' THEN effects.provider_id ELSE r.provider_id END,
             settled_at = CASE WHEN r.settled = 1 THEN :now ELSE NULL END
         FROM {rows} WHERE effects.id = r.id AND effects.attempts = r.attempts
@@ -117,6 +143,7 @@ def settle(session: Session, settled: Sequence[Settled]) -> set[int]:
             "state": "text",
             "provider_id": "text",
             "error": "text",
+            "failed": "bigint",
             "settled": "bigint",
             "again": "bigint",
         },

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from app import outbox
+from app.db import now_microseconds
 from tests.app.drawn import drawn, echo, sends, starts_with
 from tests.app.house import Runtime
 from tests.app.processes import die_at, until
@@ -303,3 +304,52 @@ def test_a_paced_number_is_shared_fairly_between_conversations(room: Runtime) ->
     texts = room.provider.texts
     assert sorted(texts) == ["echo one", "echo two", *(f"m{n}" for n in range(6))]
     assert max(texts.index("echo one"), texts.index("echo two")) <= 4
+
+
+# our own crashes
+
+
+def crash(room: Runtime) -> int:
+    """The process dies when it has marked the message; in how many seconds that will be looked at again."""
+    die_at("send:marked")
+    room.start().wait_until_dead()
+    with room.house.database.reading() as session:
+        at = now_microseconds(session)
+    return round((room.one("SELECT next_attempt_at FROM effects")["next_attempt_at"] - at) / 1_000_000)
+
+
+def test_our_own_crashes_do_not_lengthen_the_pause_after_a_refusal(room: Runtime) -> None:
+    room.publish(echo("keys"))
+    room.write("hello")
+    for _ in range(4):
+        room.move_clock(crash(room) + 0.1)
+    room.provider.plans.append("later")
+    room.drive()
+    assert room.one("SELECT attempts, failures, state FROM effects") == {
+        "attempts": 5,
+        "failures": 1,
+        "state": "queued",
+    }
+    room.move_clock(1)
+    room.drive()
+    assert room.provider.texts == ["echo hello"], "the provider has refused it once only"
+
+
+ENDLESS_CRASHES = [
+    ("keys", [2] * 6 + [10, 60, 600, 3_600]),  # then the provider has forgotten its key
+    ("lookup", [30] * 7 + [60, 600, 3_600, 21_600, 60_500, 60_500]),
+]
+
+
+@pytest.mark.parametrize(("number", "expected"), ENDLESS_CRASHES)
+def test_a_message_that_ends_every_process_gets_the_pauses_and_in_the_end_people_decide(
+    room: Runtime, number: str, expected: list[int]
+) -> None:
+    room.publish(echo(number))
+    room.write("hello", number)
+    pauses = []
+    while (pause := crash(room)) and states(room) == ["sending"]:
+        pauses.append(pause)
+        room.move_clock(pause + 1)
+    assert pauses == pytest.approx(expected, abs=1)
+    assert (states(room), room.problems(), room.provider.attempts) == (["unknown"], ["outcome_unknown"], [])

@@ -69,6 +69,22 @@ def test_a_callback_that_overtakes_the_answer_settles_the_message(room: Runtime)
     assert (states(room), ranks(room), room.provider.lookups) == (["sent"], [6], 0)
 
 
+@pytest.mark.parametrize(("rank", "state", "attempts"), [(6, "sent", 1), (5, "sent", 2)])
+def test_a_callback_settles_a_message_that_is_to_be_repeated_when_it_is_there(
+    room: Runtime, rank: int, state: str, attempts: int
+) -> None:
+    room.publish(echo("keys"))
+    room.provider.plans.append("drop")
+    room.write("hello")
+    room.drive()
+    assert states(room) == ["queued"]
+    room.report(room.one("SELECT id FROM effects")["id"], rank)
+    room.drive()
+    room.move_clock(2)
+    room.drive()
+    assert (states(room), len(room.provider.attempts)) == ([state], attempts)
+
+
 def test_a_callback_repeated_is_one_event(room: Runtime) -> None:
     room.publish(echo("keys"))
     room.write("hello")
