@@ -23,7 +23,7 @@ def take_over(handled: Handled, scene: Scene, run: Run | None) -> None:
         handled.cancels_runs.append(int(run.id))
         handled.run_id, handled.releases_kept = None, True
     if handled.owner != "people":
-        handled.entry = Entry(scene.house.fallback_queue, 0, "taken over", None)
+        handled.entry = Entry(scene.installation.fallback_queue, 0, "taken over", None)
     handled.owner = "people"
 
 
@@ -45,7 +45,7 @@ def pause(handled: Handled, scene: Scene) -> None:
     A run under way waits until they close; what happens to it meanwhile is kept.
     """
     handled.owner, handled.state = "people", "open"
-    handled.entry = Entry(scene.house.fallback_queue, 0, "too many messages in a minute", None)
+    handled.entry = Entry(scene.installation.fallback_queue, 0, "too many messages in a minute", None)
 
 
 def is_paused(scene: Scene, run: Run | None) -> bool:
@@ -66,7 +66,7 @@ def opt_out(handled: Handled, scene: Scene, run: Run | None) -> SendMessage | No
         return None
     if handled.owner != "people":
         handled.leaves = "cancelled"
-        handled.entry = Entry(scene.house.fallback_queue, 0, "opted out of messages", None)
+        handled.entry = Entry(scene.installation.fallback_queue, 0, "opted out of messages", None)
         handled.owner, handled.state = "people", "open"
     if scene.channel.confirms_opt_out:
         return None
@@ -79,7 +79,7 @@ def note_failed_message(handled: Handled, scene: Scene, failed: MessageFailed) -
     handled.problems.append(("", failed.kind, failed.message or "The message could not be sent."))
     if handled.run_id is None and handled.owner != "people":
         handled.owner, handled.state = "people", "open"
-        handled.entry = Entry(scene.house.fallback_queue, 0, f"message failed: {failed.kind}", None)
+        handled.entry = Entry(scene.installation.fallback_queue, 0, f"message failed: {failed.kind}", None)
 
 
 def set_aside(handled: Handled, held: Held, why: str) -> None:

@@ -39,8 +39,8 @@ class NumberInfo:
 
 
 @dataclass(frozen=True)
-class House:
-    """The installation's own words and ways."""
+class InstallationInfo:
+    """The installation's own words and ways, as turns need them."""
 
     language: str
     fallback_queue: str
@@ -83,9 +83,9 @@ class Directory:
             connections = self._fresh("connections", None, lambda: self._read_connections(session))
         return connections[connection_id]
 
-    def house(self, session: Session) -> House:
+    def installation(self, session: Session) -> InstallationInfo:
         """The installation's row."""
-        return self._fresh("house", None, lambda: self._read_house(session))
+        return self._fresh("installation", None, lambda: self._read_installation(session))
 
     def constants(self, session: Session) -> Mapping[str, Value]:
         """All constants by name."""
@@ -155,9 +155,9 @@ class Directory:
                 connections[row.id] = ConnectionInfo(row.id, row.name, row.kind, {}, {}, self._public_url)
         return connections
 
-    def _read_house(self, session: Session) -> House:
+    def _read_installation(self, session: Session) -> InstallationInfo:
         row = session.execute(text("SELECT language, fallback_queue, apology FROM installation WHERE id = 1")).one()
-        return House(row.language, row.fallback_queue, json.loads(row.apology))
+        return InstallationInfo(row.language, row.fallback_queue, json.loads(row.apology))
 
 
 def open_connection(row: Any, key: SecretKey, public_url: str) -> ConnectionInfo:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.channels.contract import Channel, ConnectionInfo
 from app.channels.registry import channel_of
 from app.db import from_microseconds
-from app.directory import Directory, House, NumberInfo
+from app.directory import Directory, InstallationInfo, NumberInfo
 from app.models.conversation import reference
 from app.store.loading import Held
 from flows.document import Flow
@@ -27,7 +27,7 @@ class Scene:
     number: NumberInfo
     connection: ConnectionInfo
     channel: Channel
-    house: House
+    installation: InstallationInfo
     constants: Mapping[str, Value]
     flows: Mapping[str, Flow]  # by version id as text: the run's and those of the number's live triggers
 
@@ -69,9 +69,9 @@ class Scene:
             contact=contact,
             conversation=conversation,
             constants=self.constants,
-            language=row.contact_language or self.number.language or self.house.language,
-            apology=self.house.apology,
-            fallback_queue=self.house.fallback_queue,
+            language=row.contact_language or self.number.language or self.installation.language,
+            apology=self.installation.apology,
+            fallback_queue=self.installation.fallback_queue,
             fallback_number=self.number.fallback_number,
         )
 
@@ -87,7 +87,7 @@ def set_scene(session: Session, held: Held, directory: Directory) -> Scene:
         number=number,
         connection=connection,
         channel=channel_of(connection.kind),
-        house=directory.house(session),
+        installation=directory.installation(session),
         constants=directory.constants(session),
         flows={str(version): directory.flow(session, version) for version in versions},
     )

@@ -141,7 +141,7 @@ class TurnUnderWay:
             self.handled.cancels_runs.append(int(run.id))
         if interrupting is None:
             self.handled.owner, self.handled.state = "people", "open"
-            self.handled.entry = Entry(self.scene.house.fallback_queue, 0, "no flow answers", None)
+            self.handled.entry = Entry(self.scene.installation.fallback_queue, 0, "no flow answers", None)
             return None
         self.version_id = interrupting.version_id
         return self._advance(interrupting.run, happened)
@@ -165,13 +165,13 @@ class TurnUnderWay:
 
     def _refuse_call(self) -> None:
         """No live flow answers calls on this number: apologise, ring the number's way out, show it to people."""
-        house, facts = self.scene.house, self.scene.facts()
-        words = house.apology.get(facts.language) or next(iter(house.apology.values()), "")
+        installation, facts = self.scene.installation, self.scene.facts()
+        words = installation.apology.get(facts.language) or next(iter(installation.apology.values()), "")
         verbs = [Say(words, language=facts.language)] if words else []
         way_out = Dial(number=facts.fallback_number) if facts.fallback_number else HangUp()
         self.handled.owner, self.handled.entry = (
             "people",
-            Entry(house.fallback_queue, 0, "no flow answers this call", None),
+            Entry(installation.fallback_queue, 0, "no flow answers this call", None),
         )
         turn_results.render(self.handled, self.scene, [*verbs, way_out], run_goes_on=False)
 
