@@ -6,6 +6,7 @@ Nothing here is the truth: a lost wake-up costs at most a second, and without Re
 import logging
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ _QUEUE: Final = "wake"  # one RQ queue a worker: with two, RQ pops by BLPOP and 
 _UPDATES: Final = "patchbay:updates"
 _SOCKET_SECONDS: Final = 0.3  # a web request must not wait longer for a wake-up that polling replaces
 _BREAKER_SECONDS: Final = 2.0
+_REMEMBERED: Final = 4_096  # announcements; far more than come between a look and the wait after it
 _FLAG_SECONDS: Final = 3  # a wake-up that got lost with its worker keeps others away no longer than this
 
 # The only functions a job may name; serializer="json" alone would still call any dotted path (RELIABILITY §1).
@@ -58,11 +60,18 @@ class Lanes:
             else None
         )
         self._down_until = 0.0
+        self._failed = False
         self._listener = _Listener(self._url) if self._url else None
 
     def is_up(self) -> bool:
-        """Whether Redis is given and was reachable when last tried."""
-        return self._client is not None and time.monotonic() >= self._down_until
+        """Whether Redis is given and was reachable when last tried; after a failure it is tried again now and then."""
+        if self._failed:
+            self._try(lambda client: client.ping())
+        return self._client is not None and not self._failed
+
+    def hears(self) -> bool:
+        """Whether announcements are heard; without them, look by the clock."""
+        return self._listener is not None and self._listener.is_subscribed
 
     def wake(self, lane: str) -> None:
         """Puts a wake-up for the lane into the queue unless one is there already. Best effort, never raises."""
@@ -76,12 +85,19 @@ class Lanes:
         """Tells live streams that a conversation changed. Best effort, never raises."""
         self._try(lambda client: client.publish(_UPDATES, str(conversation_id)))
 
-    def wait(self, conversation_id: int, timeout_seconds: float) -> bool:
-        """Waits for an announcement of the conversation; False when the time is over (then look yourself)."""
+    def heard(self) -> int:
+        """The number of the latest announcement. Take it before a look, and give it to the `wait` after the look."""
+        return self._listener.heard() if self._listener else 0
+
+    def wait(self, conversation_id: int, timeout_seconds: float, since: int | None = None) -> bool:
+        """Waits for an announcement of the conversation later than `since` (None: later than now).
+
+        False when the time is over: then look yourself.
+        """
         if self._listener is None:
             time.sleep(timeout_seconds)
             return False
-        return self._listener.wait(conversation_id, timeout_seconds)
+        return self._listener.wait(conversation_id, timeout_seconds, since)
 
     def serve(self, name: str) -> bool:
         """Runs RQ's worker in this thread; its jobs only tell the runner to look. True when it was told to stop.
@@ -119,7 +135,9 @@ class Lanes:
             return
         try:
             action(self._client)
+            self._failed = False
         except (redis.RedisError, OSError) as error:
+            self._failed = True
             self._down_until = time.monotonic() + _BREAKER_SECONDS
             logger.warning("Redis cannot be reached, polling goes on: %s", error)
 
@@ -129,44 +147,70 @@ def _queue(connection: "redis.Redis") -> Queue:
 
 
 class _Listener:
-    """Hears all announcements of one process by one subscription and hands each to those who wait for it."""
+    """Hears all announcements of one process by one subscription and hands each to those who wait for it.
+
+    Announcements are numbered as they come, and the last number of each conversation is remembered for a while, so that
+    one that falls between somebody's look and their waiting is not missed.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._changed = threading.Condition()
-        self._counts: dict[int, int] = {}
+        self._number = 0
+        self._last: OrderedDict[int, int] = OrderedDict()  # conversation -> number of its latest announcement
+        self._forgotten = 0  # what came up to this number may be remembered no more
         self._waiting: dict[int, int] = {}
         self._thread: threading.Thread | None = None
+        self.is_subscribed = False
 
-    def wait(self, conversation_id: int, timeout_seconds: float) -> bool:
-        """Until the conversation is announced, at most that long."""
+    def heard(self) -> int:
+        """The number of the latest announcement; the first call begins to listen."""
         with self._changed:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._listen, name="updates", daemon=True)
                 self._thread.start()
-            before = self._counts.get(conversation_id, 0)
+            return self._number
+
+    def wait(self, conversation_id: int, timeout_seconds: float, since: int | None) -> bool:
+        """Until the conversation has been announced later than `since`, at most that long."""
+        latest = self.heard()
+        after = latest if since is None else since
+        with self._changed:
             self._waiting[conversation_id] = self._waiting.get(conversation_id, 0) + 1
             try:
-                return self._changed.wait_for(lambda: self._counts.get(conversation_id, 0) != before, timeout_seconds)
+                return self._changed.wait_for(lambda: self._is_news(conversation_id, after), timeout_seconds)
             finally:
                 self._waiting[conversation_id] -= 1
                 if not self._waiting[conversation_id]:
                     del self._waiting[conversation_id]
-                    self._counts.pop(conversation_id, None)
+
+    def _is_news(self, conversation_id: int, after: int) -> bool:
+        return max(self._last.get(conversation_id, 0), self._forgotten) > after
 
     def _listen(self) -> None:
         while True:
             try:
                 client = redis.Redis.from_url(self._url, socket_connect_timeout=_SOCKET_SECONDS)
-                subscription = client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+                subscription = client.pubsub()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
                 subscription.subscribe(_UPDATES)
                 for message in subscription.listen():
-                    self._heard(int(message["data"]))
+                    self._hear(message)
             except (redis.RedisError, OSError, ValueError):
-                time.sleep(1)  # streams look for themselves meanwhile
+                self.is_subscribed = False  # streams look for themselves meanwhile
+                time.sleep(1)
 
-    def _heard(self, conversation_id: int) -> None:
+    def _hear(self, message: dict[str, Any]) -> None:
         with self._changed:
+            self._number += 1
+            if message["type"] == "subscribe":  # what was announced before nobody heard: everybody looks
+                self.is_subscribed = True
+                self._forgotten = self._number
+                self._changed.notify_all()
+                return
+            conversation_id = int(message["data"])
+            self._last[conversation_id] = self._number
+            self._last.move_to_end(conversation_id)
+            if len(self._last) > _REMEMBERED:
+                _, self._forgotten = self._last.popitem(last=False)
             if conversation_id in self._waiting:
-                self._counts[conversation_id] = self._counts.get(conversation_id, 0) + 1
                 self._changed.notify_all()

@@ -25,7 +25,7 @@ blueprint = Blueprint("updates", __name__)
 
 TICKET_LIFETIME: Final = timedelta(seconds=60)
 _PURPOSE: Final = "updates-ticket"
-_LOOK_SECONDS: Final = 1.0  # Redis may be away, and an announcement between a look and the wait is not heard
+_LOOK_SECONDS: Final = 1.0  # Redis may be away
 _QUIET_LOOKS: Final = 3  # after so many looks without news …
 _QUIET_SECONDS: Final = 5.0  # … announcements are relied on: 300 idle streams then cost half the processor time
 _KEEP_ALIVE_SECONDS: Final = 15.0  # proxies close what is silent for 30 or 60 s
@@ -36,12 +36,16 @@ _LARGEST_ID: Final = 2**62
 class Changes(Protocol):
     """What tells that a conversation changed (app.lanes.Lanes)."""
 
-    def is_up(self) -> bool:
+    def hears(self) -> bool:
         """Whether announcements are heard at all."""
         ...
 
-    def wait(self, conversation_id: int, timeout_seconds: float) -> bool:
-        """Until the conversation changed or the time is over."""
+    def heard(self) -> int:
+        """The number of the latest announcement."""
+        ...
+
+    def wait(self, conversation_id: int, timeout_seconds: float, since: int) -> bool:
+        """Until the conversation changed after the announcement `since`, or the time is over."""
         ...
 
 
@@ -65,6 +69,7 @@ class Stream:
         conversation_id = quiet_looks = 0
         yield "retry: 2000\n\n"
         while time.monotonic() < ends_at:
+            heard = self.changes.heard()  # before the look, so that no announcement falls between it and the wait
             seen = self._look(last)
             quiet_looks += 1
             if seen is not None:
@@ -81,8 +86,8 @@ class Stream:
             if time.monotonic() >= beat_at:
                 yield ": still here\nevent: beat\ndata: 0\n\n"  # a page cannot see a comment, and must notice silence
                 beat_at = time.monotonic() + _KEEP_ALIVE_SECONDS
-            is_quiet = quiet_looks > _QUIET_LOOKS and self.changes.is_up()
-            if self.changes.wait(conversation_id, _QUIET_SECONDS if is_quiet else _LOOK_SECONDS):
+            is_quiet = quiet_looks > _QUIET_LOOKS and self.changes.hears()
+            if self.changes.wait(conversation_id, _QUIET_SECONDS if is_quiet else _LOOK_SECONDS, heard):
                 quiet_looks = 0
 
     def _look(self, last: int) -> Seen | None:

@@ -3,15 +3,18 @@
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from app import lanes as lanes_module
 from app.jobs import register_wake
 from app.lanes import LANES, REGISTERED, Lanes, RegisteredJob
 from tests.app.processes import until
+from tests.conftest import private_redis
 
 
 @pytest.fixture
@@ -103,30 +106,84 @@ def test_lanes_without_an_address_do_nothing_and_say_so() -> None:
     assert not none.wait(1, 0.01)
 
 
-def test_redis_is_tried_again_after_two_seconds(lanes: Lanes, queue: Queue) -> None:
-    lanes._down_until = time.monotonic() + 0.05
+def test_a_redis_that_failed_counts_as_away_until_it_was_reached_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with private_redis(tmp_path) as server:
+        lanes = Lanes(server.url)
+    monkeypatch.setattr(lanes_module, "_BREAKER_SECONDS", 0.05)
+    assert lanes.is_up(), "nobody has tried yet"
+    lanes.wake("turns")
+    seen = set()
+    for _ in range(20):
+        seen.add(lanes.is_up())
+        time.sleep(0.01)
+    assert seen == {False}, "also whenever it is tried again"
+    with private_redis(tmp_path):
+        until(lanes.is_up, "it is there again")
+
+
+def test_a_redis_that_failed_is_spared_for_two_seconds(lanes: Lanes, queue: Queue) -> None:
+    lanes._failed, lanes._down_until = True, time.monotonic() + 0.1
     lanes.wake("turns")
     assert len(queue) == 0
-    until(lanes.is_up, "the breaker closes")
+    until(lanes.is_up, "it is tried again")
     lanes.wake("turns")
     assert len(queue) == 1
 
 
+def test_an_announcement_made_before_the_wait_is_heard_by_its_number(lanes: Lanes) -> None:
+    lanes.heard()
+    until(lanes.hears, "the subscription stands")
+    before = lanes.heard()
+    lanes.announce(1)
+    until(lambda: lanes.heard() > before, "it has come")
+    assert lanes.wait(1, 5, before)
+    assert not lanes.wait(1, 0.01, lanes.heard())
+    assert not lanes.wait(1, 0.01)
+    assert not lanes.wait(2, 0.01, before)
+
+
+def test_what_is_remembered_of_announcements_is_bounded_and_who_waits_since_before_looks(
+    lanes: Lanes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes_module, "_REMEMBERED", 3)
+    lanes.heard()
+    until(lanes.hears, "the subscription stands")
+    before = lanes.heard()
+    for conversation_id in (1, 2, 3, 4):
+        lanes.announce(conversation_id)
+    until(lambda: lanes.heard() == before + 4, "they have come")
+    assert lanes.wait(1, 5, before), "it was forgotten"
+    assert lanes.wait(9, 5, before), "so it may have been there"
+    assert not lanes.wait(9, 0.01, before + 1)
+
+
+def test_after_a_lost_subscription_everybody_looks(tmp_path: Path) -> None:
+    with private_redis(tmp_path) as server:
+        lanes = Lanes(server.url)
+        lanes.heard()
+        until(lanes.hears, "the subscription stands")
+        before = lanes.heard()
+    until(lambda: not lanes.hears(), "the loss is noticed")
+    with private_redis(tmp_path):
+        assert lanes.wait(1, 10, before)
+        assert lanes.hears()
+
+
 def test_who_waits_for_a_conversation_hears_of_that_one_only(lanes: Lanes) -> None:
+    lanes.heard()
+    until(lanes.hears, "the subscription stands")
+    since = lanes.heard()
     heard: dict[int, bool] = {}
 
     def listen(conversation_id: int) -> None:
-        heard[conversation_id] = lanes.wait(conversation_id, 3 if conversation_id == 1 else 0.5)
+        heard[conversation_id] = lanes.wait(conversation_id, 3 if conversation_id == 1 else 0.5, since)
 
     threads = [threading.Thread(target=listen, args=(one,)) for one in (1, 2)]
     for thread in threads:
         thread.start()
-
-    def announced() -> bool:
-        lanes.announce(1)  # the subscription may need a moment
-        return 1 in heard
-
-    until(announced, "the announcement is heard")
+    lanes.announce(1)
     for thread in threads:
         thread.join()
     assert heard == {1: True, 2: False}

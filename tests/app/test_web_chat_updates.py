@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -14,6 +15,7 @@ from app.config import Settings
 from app.models import Message
 from app.web.chat_feed import Place
 from app.web.updates import Stream
+from tests.app.processes import until
 from tests.chat_house import ChatHouse, Visit, chat_house
 
 
@@ -29,10 +31,13 @@ class Turns:
         self.up = up
         self.waits: list[tuple[int, float]] = []
 
-    def is_up(self) -> bool:
+    def hears(self) -> bool:
         return self.up
 
-    def wait(self, conversation_id: int, timeout_seconds: float) -> bool:
+    def heard(self) -> int:
+        return 0
+
+    def wait(self, conversation_id: int, timeout_seconds: float, since: int) -> bool:
         self.waits.append((conversation_id, timeout_seconds))
         if not self.actions:
             raise TheEnd
@@ -149,6 +154,25 @@ def test_a_quiet_stream_relies_on_announcements_only_while_they_are_heard(
     until_the_end(Stream(chat.house.database, turns, chat.house.key, place, 0))
     assert [wait for _, wait in turns.waits] == [1.0] * 4 + [seconds] * 3 + [1.0, 1.0]
     assert len({conversation for conversation, _ in turns.waits}) == 1
+
+
+def test_an_announcement_between_a_look_and_the_wait_is_not_missed(
+    chat: ChatHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit = chat.visit()
+    visit.send("hello")
+    lanes = chat.house.lanes
+    before = lanes.heard()
+    until(lanes.hears, "the subscription stands")
+    monkeypatch.setattr("app.web.updates._LOOK_SECONDS", 20.0)
+    place = Place(chat.number_id, "visitor", json.loads(_decoded(visit.token))["address"])
+    stream = Stream(chat.house.database, lanes, chat.house.key, place, 0).events()
+    next(part for part in stream if part.startswith("event: conversation"))  # it has looked, and does not wait yet
+    chat.answer("news")
+    until(lambda: lanes.heard() >= before + 2, "the announcement has come")
+    started = time.monotonic()
+    assert '"text":"news"' in next(stream)
+    assert time.monotonic() - started < 10
 
 
 def test_a_stream_outlives_a_database_that_is_away(chat: ChatHouse, monkeypatch: pytest.MonkeyPatch) -> None:
