@@ -5,8 +5,6 @@ Two sweepers do no harm: everything it writes is idempotent, and a wake-up too m
 
 import logging
 import signal
-import threading
-from types import FrameType
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -14,6 +12,7 @@ from app.config import Settings
 from app.db import DatabaseUnavailable, now_microseconds, sql
 from app.house import House
 from app.roster import any_silent, take_away_locks
+from app.stopping import Stopping
 from app.store.claims import next_due_seconds
 from app.store.events import repair_instants
 from app.wiring import build_house
@@ -38,15 +37,9 @@ _MARK_SHOWN = """
 
 def main(settings: Settings) -> int:
     """Sweeps until told to stop."""
-    stopping = threading.Event()
-
-    def stop(_: int, __: FrameType | None) -> None:
-        stopping.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    stopping = Stopping.by(signal.SIGTERM, signal.SIGINT)
     sweeper = Sweeper(build_house(settings))
-    while not stopping.is_set():
+    while not stopping.is_set:
         try:
             sweeper.sweep()
         except (SQLAlchemyError, DatabaseUnavailable) as error:

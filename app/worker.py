@@ -22,6 +22,7 @@ from app.locks import LocksLost, open_locks
 from app.points import crash_from_environment
 from app.roster import Member
 from app.runner import Runner
+from app.stopping import Stopping
 from app.warming import warm
 from app.wiring import build_house
 
@@ -39,15 +40,9 @@ Stop = Callable[[int, FrameType | None], None]
 
 def main(settings: Settings) -> int:
     """Keeps one child working until told to stop; the exit code."""
-    stopping = threading.Event()
-
-    def stop(_: int, __: FrameType | None) -> None:
-        stopping.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    stopping = Stopping.by(signal.SIGTERM, signal.SIGINT)
     pause = 0.0
-    while not stopping.is_set():
+    while not stopping.is_set:
         stopping.wait(pause)
         started = time.monotonic()
         board = Board()
@@ -77,14 +72,14 @@ def _start(settings: Settings, board: Board) -> int:
         os._exit(code)  # threads that wait for the network must not hold up the restart
 
 
-def _watch(child: int, board: Board, stopping: threading.Event) -> None:
+def _watch(child: int, board: Board, stopping: Stopping) -> None:
     """Until the child is gone. Kills one whose step computes too long, or that is silent, or does not stop."""
     told_at = 0.0
     while True:
         ended, _ = os.waitpid(child, os.WNOHANG)
         if ended:
             return
-        if stopping.is_set() and not told_at:
+        if stopping.is_set and not told_at:
             told_at = time.monotonic()
             os.kill(child, signal.SIGTERM)
         seconds, conversation_id = board.computing_seconds()
@@ -119,6 +114,7 @@ def _work(settings: Settings, board: Board) -> int:
     beats = threading.Thread(target=_beat, args=(house, member), name="heartbeat", daemon=True)
 
     def stop(_: int, __: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # systemd tells the whole group, and the parent tells us too
         runner.stop()
         raise SystemExit(0)
 
@@ -131,6 +127,7 @@ def _work(settings: Settings, board: Board) -> int:
         _listen(house, member, thread, stop)
     except SystemExit:
         logger.debug("Told to stop.")
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # RQ's own handler would end us without finishing
     runner.stop()
     thread.join(_GRACE_SECONDS)
     with house.database.transaction() as session:

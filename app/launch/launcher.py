@@ -4,7 +4,6 @@ import dataclasses
 import http.client
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from app.launch.children import Children, Command
 from app.launch.commands import commands
 from app.launch.preflight import CannotStart, check_port, check_sqlite, make_data_folder, only_launcher
 from app.launch.redis_server import RedisServer
+from app.stopping import Stopping
 
 REDIS_START_SECONDS = 10.0
 LOOK_SECONDS = 0.05
@@ -72,14 +72,14 @@ def _checked(settings: Settings) -> Settings:
 
 
 @contextmanager
-def _stop_signals(children: Children) -> Iterator[threading.Event]:
-    """An event that the first signal sets; one after IMPATIENT_SECONDS kills what does not want to stop."""
-    stop = threading.Event()
+def _stop_signals(children: Children) -> Iterator[Stopping]:
+    """What the first signal sets; one after IMPATIENT_SECONDS kills what does not want to stop."""
+    stop = Stopping()
     told = 0.0
 
     def on_signal(_number: int, _frame: object) -> None:
         nonlocal told
-        if not stop.is_set():
+        if not stop.is_set:
             told = time.monotonic()
         elif time.monotonic() - told > IMPATIENT_SECONDS:
             children.kill()
@@ -119,7 +119,7 @@ def _private_redis(settings: Settings, children: Children) -> Iterator[str]:
         server.tidy()
 
 
-def _keep_running(children: Children, stop: threading.Event, settings: Settings, lines: Sequence[str]) -> None:
+def _keep_running(children: Children, stop: Stopping, settings: Settings, lines: Sequence[str]) -> None:
     greeted = False
     while not stop.wait(LOOK_SECONDS):
         children.look()

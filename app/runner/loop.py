@@ -6,7 +6,6 @@ it unlocks what is done and claims what is due. docs/decisions/runner.md weighs 
 
 import logging
 import queue
-import threading
 import time
 from collections.abc import Sequence
 
@@ -54,7 +53,7 @@ class Runner:
         self._claiming = Claiming(house, directory, locks, self._works)
         self._carriers = Carriers(house, directory)
         self._capacity = house.settings.ask_threads + house.settings.delivery_threads
-        self._stopping = threading.Event()
+        self._stopping = False  # a signal handler sets it, and an Event's lock may be held by the one it interrupts
 
     def wake(self) -> None:
         """Something may be due."""
@@ -62,12 +61,12 @@ class Runner:
 
     def stop(self) -> None:
         """Take no more work; `run` returns when all that was begun is finished."""
-        self._stopping.set()
+        self._stopping = True
         self.wake()
 
     def run(self) -> None:
         """Works until stopped. Raises what makes the process unfit: a lost database or lost locks."""
-        while not (self._stopping.is_set() and not self._works):
+        while not (self._stopping and not self._works):
             self.round(self._gathered())
         self._asks.close()
         self._deliveries.close()
@@ -90,7 +89,7 @@ class Runner:
         # Parked ones wait for a slow host and must not keep others out; but each holds a lock: they have a bound too.
         room = self._capacity - (len(self._works) - len(self._asks.parked))
         room = min(room, _MOST_PARKED * self._capacity - len(self._works))
-        for work in self._claiming.claim(room, stopping=self._stopping.is_set()):
+        for work in self._claiming.claim(room, stopping=self._stopping):
             self._go_on(work, None)
 
     def _gathered(self) -> list[Result]:
