@@ -1,10 +1,13 @@
 """The filters that work on numbers and lists."""
 
+from collections.abc import Callable
+from datetime import date
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
-from functools import cmp_to_key, partial
+from functools import partial
+from typing import Any
 
 from flows.expression_filter import Filter, as_list, as_number, as_text, as_whole, converted
-from flows.expression_operations import add, contains, look_up, order
+from flows.expression_operations import add, composed, contains, look_up, order
 from flows.expression_state import MAXIMUM_PARTS, ExpressionError, check_length
 from flows.values import TooLarge, Value, bounded, described, to_text, type_of
 
@@ -59,7 +62,7 @@ def _sort(value: Value) -> Value:
     parts = as_list(value)
     if len(parts) > MAXIMUM_PARTS:
         raise TooLarge(f"A list of at most {MAXIMUM_PARTS:,} elements is sorted.")
-    return sorted(parts, key=cmp_to_key(order))
+    return sorted(parts, key=_rank(parts))
 
 
 def _unique(value: Value) -> Value:
@@ -74,11 +77,13 @@ def _pluck(value: Value, key: Value) -> Value:
 
 
 def _least(value: Value) -> Value:
-    return _chosen(value, -1)
+    parts = as_list(value)
+    return min(parts, key=_rank(parts), default=None)
 
 
 def _greatest(value: Value) -> Value:
-    return _chosen(value, 1)
+    parts = as_list(value)
+    return max(parts, key=_rank(parts), default=None)
 
 
 def _sum(value: Value) -> Value:
@@ -88,12 +93,16 @@ def _sum(value: Value) -> Value:
     return total
 
 
-def _chosen(value: Value, side: int) -> Value:
-    chosen: Value = None
-    for place, part in enumerate(as_list(value)):
-        if place == 0 or order(part, chosen) == side:
-            chosen = part
-    return chosen
+def _rank(parts: list[Value]) -> Callable[[Any], Any]:
+    """What `sorted` compares instead of calling `order` for each pair, which takes ten times as long.
+
+    Raises:
+        ExpressionError: they cannot all be put in order.
+    """
+    if len(set(map(type, parts))) > 1 or (parts and not isinstance(parts[0], Decimal | str | date)):
+        for part in parts:
+            order(parts[0], part)
+    return composed if parts and isinstance(parts[0], str) else lambda part: part
 
 
 def _rounded(number: Decimal, places: int) -> Decimal:

@@ -335,7 +335,7 @@ def test_a_text_longer_than_the_limit_is_refused_whole() -> None:
     template = Template.compile("{{ x }}{{ x }}")
     assert len(template.render({"x": "a" * 5_000}).text) == 10_000
     with pytest.raises(TooLarge, match="longer than 10,000 characters"):
-        template.render({"x": "a" * 5_001})
+        Template.compile("{{ x }}{{ x }}!").render({"x": "a" * 5_000})
     with pytest.raises(TooLarge, match="longer than 5 characters"):
         template.render({"x": "abc"}, limit=5)
     assert Template.compile("{{ x }}").evaluate({"x": "a" * 50_000}) == "a" * 50_000

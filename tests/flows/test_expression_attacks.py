@@ -214,6 +214,65 @@ def test_a_bomb_goes_off_as_a_named_error_at_once(source: str) -> None:
     assert time.thread_time() - started < 0.1
 
 
+LONGEST_SECONDS = 2.0  # of one thread's own time; the dearest below take a quarter of a second on an idle core
+DEAR_SCOPE: dict[str, Value] = {
+    "message": ",".join(chr(97 + at * 7 % 26) + "ą" * (at % 2) for at in range(10_000)),
+    "texts": [f"{at * 7_919 % 10_007}ę" for at in range(9_000)],
+    "numbers": [Decimal(at * 7_919 % 10_007) for at in range(4_000)],
+    "records": [{"id": Decimal(at)} for at in range(1_500)],
+    "object": {f"key_{at}": str(at) for at in range(3_000)},
+    "words": "słowo " * 3_333,
+    "composed": "ą" * 32_000,
+    "pieces": "a\u0328" * 16_000,
+}
+DEAR = [
+    ("(message | split(',') | sort | first)", " ~ ", 39),
+    ("(texts | sort | first)", " ~ ", 48),
+    ("(texts | max)", " ~ ", 60),
+    ("(texts == texts)", " and ", 39),
+    ("('none of them' in texts)", " or ", 39),
+    ("(numbers | sort | sum)", " + ", 48),
+    ("(records | unique | length)", " + ", 48),
+    ("(records | pluck('id') | sort | sum)", " + ", 30),
+    ("(object | json | length)", " + ", 48),
+    ("(object == object)", " and ", 39),
+    ("(words | title | length)", " + ", 48),
+    ("(composed | replace('ą', 'b') | length)", " + ", 30),
+    ("(pieces | same_as(composed))", " or ", 39),
+    ("('zz' in pieces)", " or ", 39),
+    ("[pieces, composed, pieces, composed, pieces] | sort | length", " + ", 22),
+]
+
+
+@pytest.mark.parametrize(("part", "sign", "times"), DEAR)
+def test_what_is_as_dear_as_two_hundred_parts_allow_is_bounded_in_time(part: str, sign: str, times: int) -> None:
+    started = time.thread_time()
+    Template.compile("{{ " + sign.join([part] * times) + " }}").evaluate(DEAR_SCOPE)
+    assert time.thread_time() - started < LONGEST_SECONDS
+
+
+BOUNDS: list[tuple[str, int, str, str]] = [
+    # what grows, how often it is allowed, what it grows in, what is said beyond
+    ("a", 1_994, "{{{{'{}'}}}}", "at most 2,000 characters"),
+    ("{{ n }}", 200, "{}", "at most 200 parts"),
+    ("[", 20, "{{{{ {}1{close} }}}}", "nested 20 deep"),
+    ("a", 12_000, "{}", "at most 12,000 characters"),
+    ("9", 400, "{{{{ {} }}}}", "at most 400 digits"),
+]
+
+
+@pytest.mark.parametrize(("part", "times", "around", "sentence"), BOUNDS)
+def test_each_bound_lets_its_last_through_and_refuses_the_next(
+    part: str, times: int, around: str, sentence: str
+) -> None:
+    def grown_to(count: int) -> str:
+        return around.format(part * count, close="]" * count)
+
+    assert Template.compile(grown_to(times))
+    with pytest.raises(ExpressionError, match=sentence):
+        Template.compile(grown_to(times + 1))
+
+
 def test_a_deep_structure_is_refused_and_not_followed_to_the_end() -> None:
     value: Value = "x"
     for _ in range(5_000):
@@ -332,7 +391,7 @@ def test_10_000_random_expressions_never_escape_and_never_take_long() -> None:
             assert is_plain(value), source
             assert count_within(value, 10_000_000) < 10_000_000, source
         slowest = max(slowest, time.thread_time() - started)
-    assert slowest < 5  # seconds of this thread: what is not bounded takes minutes, a busy machine some tenths
+    assert slowest < LONGEST_SECONDS
     assert min(outcomes.values()) > 1_000, outcomes
 
 
