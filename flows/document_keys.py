@@ -10,7 +10,13 @@ from flows.plain_json import shortened
 
 T = TypeVar("T")
 _ID = re.compile(ID_PATTERN.removesuffix("$"))
-_TYPE_WORDS = {str: "text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
+_TYPE_WORDS = {
+    str: "a text in quotes",
+    int: "a whole number",
+    bool: "true or false",
+    dict: "an object, written in { }",
+    list: "a list, written in [ ]",
+}
 
 
 class Keys:

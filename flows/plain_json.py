@@ -28,8 +28,9 @@ def parse(source: bytes | str, limits: Limits) -> Any:
     except RecursionError:
         raise _too_deep("", limits) from None
     except json.JSONDecodeError as wrong:
+        place = f"{wrong.msg} in line {wrong.lineno}, column {wrong.colno}"
         raise DocumentError(
-            "", f"This is not JSON: {wrong.msg} in line {wrong.lineno}, column {wrong.colno}.", "not_json"
+            "", f"This is not JSON ({place}). Mend it there, or export the flow again.", "not_json"
         ) from wrong
 
 

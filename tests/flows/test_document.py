@@ -157,6 +157,17 @@ def test_sixty_four_levels_are_read_and_sixty_five_refused() -> None:
     assert caught.value.code == "too_deep"
 
 
+def test_a_document_of_512_kib_is_read_and_one_byte_more_refused() -> None:
+    room = 512 * 1024 - len(write(from_data(changed("description", ""))).encode())
+    text = write(from_data(changed("description", "x" * room)))
+    assert len(text.encode()) == 512 * 1024
+    with pytest.raises(DocumentError, match="larger than 512 KiB"):
+        from_data(changed("description", "x" * (room + 1)))
+    assert write(read(text)) == text
+    error = refused(text + " ")
+    assert (error.path, error.code) == ("", "too_large")
+
+
 def test_a_byte_order_mark_is_passed_over() -> None:
     assert read(b"\xef\xbb\xbf" + json.dumps(vip_calls()).encode()).name == "VIP calls"
     assert read("\ufeff" + json.dumps(vip_calls())).name == "VIP calls"
