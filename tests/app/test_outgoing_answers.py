@@ -10,6 +10,25 @@ import pytest
 
 from app.outgoing import Guarded, OutgoingAnswer, OutgoingError, OutgoingRequest
 from app.outgoing.errors import Kind
+from tests.app.bad_answers import (
+    announce_a_gigabyte,
+    close_at_once,
+    close_in_mid_body,
+    close_in_mid_chunk,
+    drip,
+    drip_the_headers,
+    pretend_to_be_gzip,
+    say_nothing,
+    send_a_bomb,
+    send_a_bomb_in_a_bomb,
+    send_a_deflated_bomb,
+    send_early_hints,
+    send_empty_blocks_without_end,
+    send_headers_without_end,
+    speak_another_protocol,
+    stream_a_gigabyte,
+    stream_a_gigabyte_in_chunks,
+)
 from tests.app.raw_server import RawServer, Talk, serving
 
 CANARY = "canary-7f3a9c"
@@ -31,86 +50,6 @@ def ask(server: RawServer, guarded: Guarded | None = None, method: str = "GET", 
     return (guarded or client(server)).send(request)
 
 
-def drip(talk: Talk) -> None:
-    talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-    while not talk.stopping.is_set():
-        talk.send(b"x")
-        talk.pause(0.02)
-
-
-def drip_the_headers(talk: Talk) -> None:
-    talk.send(b"HTTP/1.1 200 OK\r\n")
-    while not talk.stopping.is_set():
-        talk.send(b"X")
-        talk.pause(0.02)
-
-
-def stream_a_gigabyte(talk: Talk) -> None:
-    talk.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
-    for _ in range(16_384):
-        talk.send(b"x" * 65_536)
-
-
-def announce_a_gigabyte(talk: Talk) -> None:
-    talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n")
-    talk.pause(5)
-
-
-BOMB = gzip.compress(b"\0" * 50_000_000, 1)
-
-
-def send_a_bomb(talk: Talk) -> None:
-    talk.answer(BOMB, content_encoding="gzip")
-
-
-def send_a_bomb_in_a_bomb(talk: Talk) -> None:
-    talk.answer(gzip.compress(BOMB), content_encoding="gzip, gzip")
-
-
-def send_empty_blocks_without_end(talk: Talk) -> None:
-    talk.send(b"HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\nConnection: close\r\n\r\n")
-    packer = zlib.compressobj(wbits=-15)
-    while not talk.stopping.is_set():
-        talk.send(b"".join(packer.flush(zlib.Z_FULL_FLUSH) + b"\0\0\0\xff\xff" for _ in range(4_000)))
-
-
-def send_headers_without_end(talk: Talk) -> None:
-    talk.send(b"HTTP/1.1 200 OK\r\n")
-    while not talk.stopping.is_set():
-        talk.send(b"X-Filler: " + b"x" * 50_000 + b"\r\n")
-
-
-def close_in_mid_body(talk: Talk) -> None:
-    talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhalf")
-    talk.hang_up()
-
-
-def close_in_mid_chunk(talk: Talk) -> None:
-    talk.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nhalf")
-    talk.hang_up()
-
-
-def close_at_once(talk: Talk) -> None:
-    talk.hang_up()
-
-
-def speak_another_protocol(talk: Talk) -> None:
-    talk.send(b"220 mail.example.com ESMTP ready\r\n")
-    talk.hang_up()
-
-
-def pretend_to_be_gzip(talk: Talk) -> None:
-    talk.answer(b"this was never compressed", content_encoding="gzip")
-
-
-def send_early_hints(talk: Talk) -> None:
-    talk.send(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-
-
-def say_nothing(talk: Talk) -> None:
-    talk.pause(5)
-
-
 Row = tuple[Callable[[Talk], None], Kind, bool]
 BAD_ANSWERS: list[Row] = [
     (drip, "timeout", True),
@@ -119,6 +58,8 @@ BAD_ANSWERS: list[Row] = [
     (stream_a_gigabyte, "too_large", False),
     (announce_a_gigabyte, "too_large", False),
     (send_a_bomb, "too_large", False),
+    (stream_a_gigabyte_in_chunks, "too_large", False),
+    (send_a_deflated_bomb, "too_large", False),
     (send_a_bomb_in_a_bomb, "too_large", False),
     (send_empty_blocks_without_end, "too_large", False),
     (send_headers_without_end, "too_large", False),
