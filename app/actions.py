@@ -1,11 +1,12 @@
-"""What people do with a conversation, and what brings it to them: a message or an event that failed for good."""
+"""What people do with a conversation, and what brings it to them: what nobody answers or what failed for good."""
 
+from app import call_document
 from app.handled import Entry, Handled
 from app.opting import CONFIRMATION
 from app.scene import Scene
 from app.store.loading import Held
 from app.turn_results import ended
-from flows.effect import SendMessage
+from flows.effect import Dial, HangUp, Say, SendMessage
 from flows.event import MessageFailed
 from flows.run import Run
 
@@ -21,9 +22,9 @@ def take_over(handled: Handled, scene: Scene, run: Run | None) -> None:
     if run is not None and not run.in_queue and handled.owner == "flow":
         handled.runs.append(ended(run, scene.held.version_id, "taken_over"))
         handled.cancels_runs.append(int(run.id))
-        handled.run_id, handled.releases_kept = None, True
+        handled.run_id, handled.finishes_kept = None, True
     if handled.owner != "people":
-        handled.entry = Entry(scene.installation.fallback_queue, 0, "taken over", None)
+        handled.entry = Entry(scene.installation.fallback_queue, 0, "taken over", None, state="active")
     handled.owner = "people"
 
 
@@ -35,8 +36,19 @@ def close(handled: Handled, scene: Scene, run: Run | None) -> None:
     if run is not None:
         handled.runs.append(ended(run, scene.held.version_id, "taken_over"))
         handled.cancels_runs.append(int(run.id))
-        handled.run_id, handled.releases_kept = None, True
+        handled.run_id, handled.finishes_kept = None, True
     handled.owner, handled.state = "none", "closed"
+
+
+def refuse_call(handled: Handled, scene: Scene) -> None:
+    """No live flow answers calls on this number: apologise, ring the number's way out, show it to people."""
+    installation, facts = scene.installation, scene.facts()
+    words = installation.apology.get(facts.language) or next(iter(installation.apology.values()), "")
+    verbs = [Say(words, language=facts.language)] if words else []
+    way_out = Dial(number=facts.fallback_number) if facts.fallback_number else HangUp()
+    handled.owner = "people"
+    handled.entry = Entry(installation.fallback_queue, 0, "no flow answers this call", None)
+    call_document.render(handled, scene, [*verbs, way_out], run_goes_on=False)
 
 
 def pause(handled: Handled, scene: Scene) -> None:
@@ -44,7 +56,7 @@ def pause(handled: Handled, scene: Scene) -> None:
 
     A run under way waits until they close; what happens to it meanwhile is kept.
     """
-    handled.owner, handled.state = "people", "open"
+    handled.owner, handled.state, handled.finishes_kept = "people", "open", True
     handled.entry = Entry(scene.installation.fallback_queue, 0, "too many messages in a minute", None)
 
 
@@ -59,7 +71,7 @@ def opt_out(handled: Handled, scene: Scene, run: Run | None) -> SendMessage | No
     handled.opted_out, handled.cancels_all = True, True
     if run is not None:
         handled.runs.append(ended(run, scene.held.version_id, "opted_out"))
-        handled.run_id, handled.releases_kept = None, True
+        handled.run_id, handled.finishes_kept = None, True
     if scene.held.row.opted_out_at is not None:
         if handled.owner != "people":
             handled.owner, handled.state = "none", "closed"
@@ -91,7 +103,7 @@ def set_aside(handled: Handled, held: Held, why: str) -> None:
     if held.run is not None:
         handled.runs.append(ended(held.run, held.version_id, "failed"))
         handled.cancels_runs.append(int(held.run.id))
-        handled.run_id, handled.releases_kept = None, True
+        handled.run_id, handled.finishes_kept = None, True
     if handled.owner != "people":
         handled.entry = Entry("", 0, why, None)  # no name: the installation's fallback queue
     handled.owner, handled.state = "people", "open"

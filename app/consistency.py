@@ -80,7 +80,14 @@ RULES: Final = (
     Rule(
         "entry_of_closed",
         "It is closed, but still stands in a queue.",
-        "SELECT c.id FROM conversations c WHERE c.state = 'closed' AND EXISTS ({live entry})",
+        "SELECT c.id FROM conversations c WHERE c.state = 'closed' AND EXISTS (SELECT 1 FROM queue_entries q"
+        " WHERE q.conversation_id = c.id AND q.state IN ('waiting', 'active', 'shown'))",
+    ),
+    Rule(
+        "shown_in_vain",
+        "People are shown that a message of it waits, but none does, or they have it already.",
+        """SELECT c.id FROM conversations c JOIN queue_entries q ON q.conversation_id = c.id AND q.state = 'shown'
+           WHERE c.owner <> 'flow' OR NOT EXISTS ({event} AND e.shown_at IS NOT NULL)""",
     ),
     Rule(
         "sending_for_long",

@@ -66,6 +66,8 @@ class Entry:
     priority: int
     reason: str
     run_id: int | None
+    state: str = "waiting"  # or active: an agent takes it at once
+    if_room: bool = False  # the turn saw room in a queue that has a greatest length: it may be full by now
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,9 @@ class Handled:
     opted_out: bool | None = None
     problems: list[tuple[str, str, str]] = field(default_factory=list)  # step, kind, message
     follow_ups: list[FollowUp] = field(default_factory=list)
-    releases_kept: bool = False
+    releases_kept: bool = False  # the kept events are taken from here on
+    finishes_kept: bool = False  # the kept events are over: people have read the messages
+    shown: bool = False  # one of its messages is shown to people, who need not see it any more when it is handled
     document: tuple[str, str, str] | None = None  # provider id, text, media type
     reports: list[Mapping[str, Any]] = field(default_factory=list)  # statuses of messages: effect_id, rank, …
     not_before: int | None = None  # try the conversation again at this instant

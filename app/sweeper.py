@@ -14,6 +14,7 @@ from app.house import House
 from app.roster import any_silent, take_away_locks
 from app.stopping import Stopping
 from app.store.claims import next_due_seconds
+from app.store.entries import show_kept
 from app.store.events import repair_instants
 from app.wiring import build_house
 
@@ -21,18 +22,8 @@ logger = logging.getLogger("patchbay.sweeper")
 
 _EVERY_SECONDS = 1.0
 _SHOW_KEPT_SECONDS = 300  # a message no step has taken for so long is shown to people too
-_PAUSE = {"pause": _SHOW_KEPT_SECONDS * 1_000_000}
 _LONGEST_STEP = 10 * 1_000_000  # microseconds; two sweeps further apart mean that the clock was set, or a long pause
 _FIND_KEPT = "SELECT 1 FROM inbound_events WHERE state = 'kept' AND shown_at IS NULL AND at < {now} - :pause LIMIT 1"
-_NOTE_KEPT = """
-    INSERT INTO problems (conversation_id, run_id, step, kind, message, created_at)
-    SELECT conversation_id, run_id, '', 'message_waits', 'A message waits for a step that takes it.', {now}
-    FROM inbound_events
-    WHERE state = 'kept' AND shown_at IS NULL AND kind = 'message_received' AND at < {now} - :pause
-"""
-_MARK_SHOWN = """
-    UPDATE inbound_events SET shown_at = {now} WHERE state = 'kept' AND shown_at IS NULL AND at < {now} - :pause
-"""
 
 
 def main(settings: Settings) -> int:
@@ -60,7 +51,8 @@ class Sweeper:
         """One sweep: reads first, and writes only what it has found."""
         with self._house.database.reading() as session:
             now = now_microseconds(session)
-            kept = session.execute(sql(session, _FIND_KEPT), _PAUSE).first() is not None
+            pause = {"pause": _SHOW_KEPT_SECONDS * 1_000_000}
+            kept = session.execute(sql(session, _FIND_KEPT), pause).first() is not None
             late = next_due_seconds(session) <= 0
         # A clock set forward makes everybody look silent, once: nobody loses locks in that sweep.
         jumped = self._last is not None and not 0 <= now - self._last < _LONGEST_STEP
@@ -70,7 +62,8 @@ class Sweeper:
         if not jumped:
             self._take_away_locks()
         if kept:
-            self._show_kept()
+            with self._house.database.transaction() as session:
+                show_kept(session, _SHOW_KEPT_SECONDS)
         self._last = now
         if late:
             for lane in ("turns", "calls"):
@@ -83,9 +76,3 @@ class Sweeper:
             with self._house.database.transaction() as session:
                 gone = take_away_locks(session)
             logger.warning("%d silent processes have lost their locks.", gone)
-
-    def _show_kept(self) -> None:
-        """A kept message is noted for people after five minutes, once; the next step that accepts still gets it."""
-        with self._house.database.transaction() as session:
-            for statement in (_NOTE_KEPT, _MARK_SHOWN):
-                session.execute(sql(session, statement), _PAUSE)

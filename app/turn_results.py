@@ -1,24 +1,21 @@
 """From a finished turn to what must be committed: run, record, counts, messages, timer, queues and voice document."""
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from app.channels.contract import CallPlace
+from app import call_document
 from app.db import to_microseconds
 from app.handled import Entry, FollowUp, Handled, Outgoing, RecordedTurn, RunState, Timer
 from app.scene import Scene
 from app.store.loading import Held
 from flows import wire
+from flows.ask import QueueState, QueueStateAnswer, Request
 from flows.effect import (
     VERBS,
     CancelMessage,
-    Dial,
     EnterQueue,
-    HangUp,
     LeaveQueue,
-    Reject,
     SendMessage,
     UpdateContact,
     Verb,
@@ -28,8 +25,6 @@ from flows.limits import Limits
 from flows.record import TurnRecord
 from flows.run import Given, Run, Turn
 from flows.values import canonical_json, encode
-
-CALL_REQUESTS = ("call_started", "keys_pressed", "call_polled", "dial_ended")
 
 
 @dataclass(frozen=True)
@@ -41,6 +36,7 @@ class TurnResult:
     run_before: Run
     event: Event
     answers: tuple[Given, ...]
+    last_ask: Request | None
     limits: Limits
 
 
@@ -58,6 +54,7 @@ def unchanged(held: Held) -> Handled:
         call_turn=row.call_turn,
         pending_verbs=row.pending_verbs,
         call_ended=row.call_ended_at is not None,
+        shown=any(event.shown_at is not None for event in held.events),
     )
 
 
@@ -93,9 +90,9 @@ def write(handled: Handled, result: TurnResult, turn: Turn, outgoing: Callable[[
             case CancelMessage():
                 handled.cancelled.append(effect.effect)
             case EnterQueue():
-                handled.entry = Entry(
-                    effect.queue, effect.priority, effect.reason, int(run.id) if effect.run_waits else None
-                )
+                run_id = int(run.id) if effect.run_waits else None
+                if_room = effect.run_waits and _saw_room(result, effect.queue)
+                handled.entry = Entry(effect.queue, effect.priority, effect.reason, run_id, if_room=if_room)
             case LeaveQueue():
                 handled.leaves = effect.outcome
             case UpdateContact():
@@ -108,22 +105,34 @@ def write(handled: Handled, result: TurnResult, turn: Turn, outgoing: Callable[[
     _place(handled, run)
     _follow_messages(handled, run)
     handled.timer = _timer(handled, result, run)
-    render(handled, result.scene, verbs, run_goes_on=run.status == "waiting")
+    call_document.render(handled, result.scene, verbs, run_goes_on=run.status == "waiting")
+
+
+def _saw_room(result: TurnResult, queue: str) -> bool:
+    """Whether the last thing the turn asked was that queue, and there was room: it will ask again and see the truth."""
+    if not isinstance(result.last_ask, QueueState) or result.last_ask.queue != queue or not result.answers:
+        return False
+    answer = result.answers[-1].answer
+    return isinstance(answer, QueueStateAnswer) and answer.waiting < answer.maximum_length
 
 
 def _place(handled: Handled, run: Run) -> None:
-    """Who has the conversation now."""
+    """Who has the conversation now. What was kept is people's as soon as they have it."""
     if run.status == "ended":
         handled.run_id = None
         handed_over = handled.entry is not None or (handled.owner == "people" and not handled.leaves)
         handled.owner, handled.state = ("people", "open") if handed_over else ("none", "closed")
-        handled.releases_kept = True
+        handled.finishes_kept |= handed_over
+        handled.releases_kept = not handed_over
         return
     handled.run_id, handled.state = int(run.id), "open"
     beside_people = handled.owner == "people" and not handled.leaves
     handled.owner = "people" if run.in_queue or beside_people else "flow"
-    handled.releases_kept = run.waiting is not None and (
-        "message" in run.waiting.accepts or run.waiting.leaves_by_message
+    handled.finishes_kept |= handled.owner == "people"
+    handled.releases_kept = (
+        handled.owner == "flow"
+        and run.waiting is not None
+        and ("message" in run.waiting.accepts or run.waiting.leaves_by_message)
     )
 
 
@@ -185,32 +194,6 @@ def outgoing(scene: Scene, key: str, message: SendMessage, *, opted_out: bool) -
         error_kind=error_kind,
         error=error,
     )
-
-
-def render(handled: Handled, scene: Scene, verbs: Sequence[Verb], *, run_goes_on: bool) -> None:
-    """The voice document when the carrier waits for one; else the verbs wait for its next request."""
-    held = scene.held
-    if held.row.kind != "call":
-        return
-    asked = held.events[0].kind in CALL_REQUESTS
-    if not asked:
-        if verbs and not handled.call_ended:
-            handled.pending_verbs = canonical_json([*json.loads(handled.pending_verbs), *map(wire.to_data, verbs)])
-        return
-    said = [*(wire.from_data(Verb, data) for data in json.loads(handled.pending_verbs)), *verbs]
-    if not run_goes_on and not (said and isinstance(said[-1], HangUp | Reject | Dial)):
-        said.append(HangUp())
-    handled.pending_verbs = "[]"
-    handled.call_turn += 1
-    place = CallPlace(
-        call_id=held.row.call_id,
-        next_turn=handled.call_turn,
-        number=scene.number.value,
-        caller=held.row.address,
-        language=scene.facts().language,
-    )
-    document = scene.channel.render(scene.connection, said, place)
-    handled.document = (held.events[0].provider_id, document.text, document.media_type)
 
 
 def _state(run: Run, version_id: int) -> RunState:

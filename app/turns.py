@@ -3,15 +3,16 @@
 import json
 from dataclasses import replace
 
-from app import actions, turn_results
+from app import actions, call_document, turn_results
+from app.call_document import CALL_REQUESTS
 from app.handled import Entry, Outgoing
 from app.opting import is_opt_in, is_opt_out
 from app.reception import Reception
 from app.scene import Scene
-from app.turn_results import CALL_REQUESTS, TurnResult, ended
+from app.turn_results import TurnResult, ended
 from flows import wire
 from flows.ask import Answer, Request
-from flows.effect import Dial, HangUp, Say, SendMessage
+from flows.effect import SendMessage
 from flows.event import (
     Answered,
     CallerHungUp,
@@ -48,6 +49,7 @@ class TurnUnderWay:
         self.run_before: Run | None = None
         self.turn: Turn | None = None
         self.answers: list[Given] = []
+        self._last_ask: Request | None = None
         self.version_id = scene.held.version_id
         self.joined: list[int] = []  # further events that are handled with the first
 
@@ -83,6 +85,7 @@ class TurnUnderWay:
         if self.turn is None or self.run_before is None:
             raise ValueError("No Ask is open.")
         self.answers.append(Given(n, answer))
+        self._last_ask = self.turn.ask
         event = replace(self.event, happened=Answered(n, answer))
         return self._took(advance(self.scene.flows, self.turn.run, event, self.limits, self.steps))
 
@@ -139,6 +142,7 @@ class TurnUnderWay:
         if run is not None:
             self.handled.runs.append(ended(run, self.held.version_id, "interrupted"))
             self.handled.cancels_runs.append(int(run.id))
+            self.handled.finishes_kept = True  # it was written to the old run
         if interrupting is None:
             self.handled.owner, self.handled.state = "people", "open"
             self.handled.entry = Entry(self.scene.installation.fallback_queue, 0, "no flow answers", None)
@@ -158,22 +162,10 @@ class TurnUnderWay:
         self.event = self.scene.event(happened)
         start = self._reception.starts(self.scene, self.event, kind, interrupting=False)
         if start is None:
-            self._refuse_call()
+            actions.refuse_call(self.handled, self.scene)
             return None
         self.version_id = start.version_id
         return self._advance(start.run, happened)
-
-    def _refuse_call(self) -> None:
-        """No live flow answers calls on this number: apologise, ring the number's way out, show it to people."""
-        installation, facts = self.scene.installation, self.scene.facts()
-        words = installation.apology.get(facts.language) or next(iter(installation.apology.values()), "")
-        verbs = [Say(words, language=facts.language)] if words else []
-        way_out = Dial(number=facts.fallback_number) if facts.fallback_number else HangUp()
-        self.handled.owner, self.handled.entry = (
-            "people",
-            Entry(installation.fallback_queue, 0, "no flow answers this call", None),
-        )
-        turn_results.render(self.handled, self.scene, [*verbs, way_out], run_goes_on=False)
 
     def _agent(self, kind: str, data: dict[str, object]) -> Request | None:
         """Agents act by the same inbox: a reply while the flow has the conversation takes it over."""
@@ -232,7 +224,13 @@ class TurnUnderWay:
             return turn.ask
         if self.run_before is not None:
             result = TurnResult(
-                self.scene, self.version_id, self.run_before, self.event, tuple(self.answers), self.limits
+                self.scene,
+                self.version_id,
+                self.run_before,
+                self.event,
+                tuple(self.answers),
+                self._last_ask,
+                self.limits,
             )
             turn_results.write(self.handled, result, turn, self._outgoing)
         return None
@@ -240,7 +238,7 @@ class TurnUnderWay:
     def _document_if_asked(self) -> None:
         """The carrier waits for a document even where no run has anything to say."""
         if self.held.events[0].kind in CALL_REQUESTS and self.handled.document is None and self.turn is None:
-            turn_results.render(self.handled, self.scene, [], run_goes_on=self.handled.run_id is not None)
+            call_document.render(self.handled, self.scene, [], run_goes_on=self.handled.run_id is not None)
 
     def _outgoing(self, key: str, message: SendMessage) -> Outgoing:
         # Whoever opts out in this very turn still gets the confirmation, whoever opts in again their answer.

@@ -1,11 +1,16 @@
 """People's side: queues, their entries, and the problems people should see."""
 
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
+
+LIVE_ENTRY: Final = ("waiting", "active", "shown")
+"""The states of an entry that is not over."""
+_LIVE: Final = text(f"state IN {LIVE_ENTRY}")
 
 
 class Queue(Base):
@@ -23,7 +28,8 @@ class Queue(Base):
 
 
 class QueueEntry(Base):
-    """One conversation's stay in one queue. state: waiting, active, done, abandoned, timed_out, cancelled."""
+    """One conversation's stay in one queue. state: waiting, active, done, abandoned, timed_out, cancelled, or shown: a
+    flow has the conversation, and people see that a message waits for one of its steps."""
 
     __tablename__ = "queue_entries"
     __table_args__ = (
@@ -31,8 +37,8 @@ class QueueEntry(Base):
             "ux_one_live_entry",
             "conversation_id",
             unique=True,
-            postgresql_where=text("state IN ('waiting', 'active')"),
-            sqlite_where=text("state IN ('waiting', 'active')"),
+            postgresql_where=_LIVE,
+            sqlite_where=_LIVE,
         ),
         Index(
             "ix_entries_waiting",

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.db import now_microseconds
 from app.handled import Handled, Unsent
 from app.points import point
-from app.store import consequences, messages, reports, timers
+from app.store import consequences, entries, messages, reports, timers
 from app.store.rows import ids, over
 
 _QUARTER = 15 * 60 * 1_000_000  # microseconds in a quarter of an hour
@@ -21,8 +21,13 @@ _SHARDS = 16
 
 
 def commit(session: Session, group: Sequence[Handled]) -> tuple[set[int], list[Unsent]]:
-    """Writes the group. Returns the conversations that kept their fence, and their messages that are to be sent."""
-    consequences.lock_domain(session, group)
+    """Writes the group. Returns the conversations whose turn is written, and their messages that are to be sent.
+
+    The others leave no trace: they have lost their fence, or their queue is full by now.
+    """
+    if any(map(entries.touches, group)):
+        entries.lock_domain(session)
+        group = entries.with_room(session, group)
     now = now_microseconds(session)
     consequences.lock_contacts(session, group)
     survivors = _raise_fences(session, group, now)
@@ -35,6 +40,7 @@ def commit(session: Session, group: Sequence[Handled]) -> tuple[set[int], list[U
     consequences.cancel(session, kept, now)
     unsent = messages.write(session, kept, now)
     timers.write(session, kept, now)
+    entries.write(session, kept, now)
     consequences.write(session, kept, now)
     reports.write(session, kept, now)
     point("commit:written")
@@ -107,6 +113,13 @@ def _finish_events(session: Session, group: Sequence[Handled], now: int) -> None
             "UPDATE inbound_events SET state = 'kept', attempts = 0, charged = 0, now = NULL WHERE id IN ({ids})"
         )
         ids(session, statement, kept)
+    finished = [one.conversation_id for one in group if one.finishes_kept]
+    if finished:
+        statement = (
+            "UPDATE inbound_events SET state = 'done', handled_at = :now WHERE conversation_id IN ({ids})"
+            " AND state = 'kept'"
+        )
+        ids(session, statement, finished, now=now)
     _drop_timers(session, group, now)
     released = [one.conversation_id for one in group if one.releases_kept]
     if released:

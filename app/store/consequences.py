@@ -1,8 +1,7 @@
-"""The rarer halves of a commit: cancelled messages, queues, contacts, problems, documents, follow-ups, reports."""
+"""The rarer halves of a commit: cancelled messages, contacts, problems, documents, follow-ups."""
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -29,14 +28,6 @@ _LOCK_CONTACTS = """
     SELECT id FROM contacts WHERE id IN (SELECT contact_id FROM conversations WHERE id IN ({ids}))
     ORDER BY id {for update}
 """
-
-
-def lock_domain(session: Session, group: Sequence[Handled]) -> None:
-    """Takes the domain lock first when a queue is touched, as everything does that changes who may be served
-    (QUEUES §3); SQLite's write transactions exclude each other anyway."""
-    touches = any(one.entry or one.leaves or one.activates for one in group)
-    if touches and session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(7302, 0)"))
 
 
 def lock_contacts(session: Session, group: Sequence[Handled]) -> None:
@@ -70,10 +61,8 @@ def cancel(session: Session, group: Sequence[Handled], now: int) -> None:
 
 
 def write(session: Session, group: Sequence[Handled], now: int) -> None:
-    """Everything that few turns have. The entries come first: they take the domain's rows before any other."""
+    """Everything that few turns have."""
     for one in group:
-        if one.leaves or one.activates or one.entry:
-            _queue(session, one, now)
         if one.attributes is not None:
             _merge_attributes(session, one)
         if one.opted_out is not None:
@@ -81,44 +70,6 @@ def write(session: Session, group: Sequence[Handled], now: int) -> None:
     _follow_ups(session, group)
     _problems(session, group, now)
     _documents(session, group, now)
-
-
-def _queue(session: Session, one: Handled, now: int) -> None:
-    values: dict[str, Any] = {"conversation": one.conversation_id, "now": now, "state": one.leaves}
-    if one.leaves:
-        session.execute(
-            text(
-                "UPDATE queue_entries SET state = :state, ended_at = :now, row_version = row_version + 1"
-                " WHERE conversation_id = :conversation AND state IN ('waiting', 'active')"
-            ),
-            values,
-        )
-    if one.entry:
-        session.execute(
-            text(
-                "INSERT INTO queue_entries (queue_id, conversation_id, run_id, state, priority, reason,"
-                " original_enqueued_at, row_version, created_at)"
-                " SELECT q.id, :conversation, :run, 'waiting', :priority, :reason, :now, 0, :now FROM queues q"
-                " WHERE q.name = coalesce((SELECT name FROM queues WHERE name = :queue),"
-                "                         (SELECT fallback_queue FROM installation WHERE id = 1))"
-                " ON CONFLICT DO NOTHING"
-            ),
-            {
-                **values,
-                "run": one.entry.run_id,
-                "priority": one.entry.priority,
-                "reason": one.entry.reason,
-                "queue": one.entry.queue,
-            },
-        )
-    if one.activates:
-        session.execute(
-            text(
-                "UPDATE queue_entries SET state = 'active', row_version = row_version + 1"
-                " WHERE conversation_id = :conversation AND state = 'waiting'"
-            ),
-            values,
-        )
 
 
 def _merge_attributes(session: Session, one: Handled) -> None:

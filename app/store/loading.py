@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.db import now_microseconds
 from app.handled import UNSENT
+from app.store.entries import LIVE
 from app.store.rows import ids, over
 from flows import wire
 from flows.errors import FlowError
@@ -53,15 +54,15 @@ _CONVERSATIONS = """
            (SELECT count(*) FROM conversations o WHERE o.contact_id = c.contact_id) AS conversation_count,
            c.next_seq, q.state AS entry_state, q.run_id AS entry_run_id
     FROM conversations c JOIN contacts k ON k.id = c.contact_id JOIN addresses a ON a.id = c.address_id
-    LEFT JOIN queue_entries q ON q.conversation_id = c.id AND q.state IN ('waiting', 'active')
+    LEFT JOIN queue_entries q ON q.conversation_id = c.id AND q.{live}
     WHERE c.id IN ({ids})
-"""
+""".replace("{live}", LIVE)
 # A timer's `at` is its due instant, so future timers stay out, while an event that waits for another attempt stays in
 # front of the later ones. What has happened is here whatever the clock says: it may have been set back since.
 # Of a pile only the first few are read: the others follow when these are done.
 _EVENTS = """
     SELECT e.id, e.conversation_id, e.connection_id, e.provider_id, e.kind, e.happened, e.seq, e.at, e.due_at, e.run_id,
-           e.turn, e.attempts, e.charged, e.now, e.created_at
+           e.turn, e.attempts, e.charged, e.now, e.shown_at, e.created_at
     FROM (SELECT id, row_number() OVER (PARTITION BY conversation_id ORDER BY at, seq) AS place FROM inbound_events
           WHERE conversation_id IN ({ids}) AND state = 'waiting' AND (kind <> 'timer_fired' OR at <= :now)) AS ranked
     JOIN inbound_events e ON e.id = ranked.id

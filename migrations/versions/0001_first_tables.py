@@ -556,8 +556,8 @@ def upgrade() -> None:
             "ux_one_live_entry",
             ["conversation_id"],
             unique=True,
-            postgresql_where=sa.text("state IN ('waiting', 'active')"),
-            sqlite_where=sa.text("state IN ('waiting', 'active')"),
+            postgresql_where=sa.text("state IN ('waiting', 'active', 'shown')"),
+            sqlite_where=sa.text("state IN ('waiting', 'active', 'shown')"),
         )
 
     op.create_table(

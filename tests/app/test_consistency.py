@@ -15,6 +15,10 @@ ORDERLY: list[tuple[str, dict[str, Any]]] = [
     ("a run waits in a queue", {"owner": "people", "run": "waiting", "entry": "waiting"}),
     ("people have it", {"owner": "people", "entry": "active"}),
     ("a first message was not handled yet", {"owner": "none", "event": "waiting"}),
+    (
+        "a flow has it and people are shown a message",
+        {"run": "waiting", "event": "kept", "shown": True, "entry": "shown"},
+    ),
     ("it is closed", {"state": "closed", "owner": "none", "event": "done"}),
     ("a call whose carrier comes back", {"kind": "call", "run": "waiting"}),
 ]
@@ -30,6 +34,9 @@ BREACHES: list[tuple[str, dict[str, Any]]] = [
     ("stray_run", {"state": "closed", "owner": "none", "run": "waiting"}),
     ("stray_run two_runs", {"run": "waiting", "event": "waiting", "stray": True}),
     ("entry_of_closed", {"state": "closed", "owner": "none", "entry": "waiting"}),
+    ("entry_of_closed shown_in_vain", {"state": "closed", "owner": "none", "entry": "shown"}),
+    ("shown_in_vain", {"run": "waiting", "event": "kept", "entry": "shown"}),
+    ("no_entry shown_in_vain", {"owner": "people", "event": "kept", "shown": True, "entry": "shown"}),
 ]
 
 
@@ -128,11 +135,12 @@ def _conversation(house: Seeded, number: int = 1, **given: Any) -> None:
     if "event" in given:
         house.write(
             "INSERT INTO inbound_events (connection_id, provider_id, conversation_id, kind, happened, seq, at, due_at,"
-            " state, attempts, charged, error, created_at)"
-            " VALUES (2, :provider, :id, 'message_received', '{}', 1, 0, 0, :state, 0, 0, '', 0)",
+            " state, attempts, charged, shown_at, error, created_at)"
+            " VALUES (2, :provider, :id, 'message_received', '{}', 1, 0, 0, :state, 0, 0, :shown, '', 0)",
             id=number,
             provider=f"e{number}",
             state=given["event"],
+            shown=1 if given.get("shown") else None,
         )
 
 

@@ -8,7 +8,7 @@ from app.lanes import Lanes
 from app.locks import open_locks
 from app.roster import Member
 from app.sweeper import Sweeper
-from tests.app.drawn import drawn, echo, interview, sends, starts_with
+from tests.app.drawn import echo, interview
 from tests.app.house import Runtime
 from tests.app.processes import until
 
@@ -60,24 +60,6 @@ def test_it_wakes_for_a_waiting_message_a_due_timer_and_an_unsent_message(
     assert woken(sweeper, lanes) == set(), "the message is tried again later"
     room.move_clock(5)
     assert woken(sweeper, lanes) == {"turns", "calls"}
-
-
-def test_a_kept_message_is_shown_once_after_five_minutes_and_stays_kept(room: Runtime, sweeper: Sweeper) -> None:
-    steps = {"in": starts_with("keys", "out"), "out": sends("hello", wait_for="accepted", failure="end")}
-    room.publish(drawn("Waits", steps))
-    room.execute("UPDATE numbers SET blocked_until_at = 9000000000000000 WHERE name = 'keys'")
-    room.write("one")
-    room.drive()
-    room.write("two")
-    room.drive()
-    room.move_clock(290)
-    sweeper.sweep()
-    assert room.problems() == []
-    room.move_clock(11)
-    sweeper.sweep()
-    Sweeper(room.house).sweep()  # two do no harm
-    assert room.problems() == ["message_waits"]
-    assert "kept" in room.column("SELECT state FROM inbound_events")
 
 
 def member(room: Runtime, pid: int | None) -> Member:

@@ -14,6 +14,7 @@ from app.errors import Invalid
 from app.file_address import file_address
 from app.models import Address, Connection, Contact, Conversation, Message, Number, Queue, QueueEntry
 from app.models.conversation import reference as reference_of
+from app.models.desk import LIVE_ENTRY
 from app.web.api.doors import SLUG, Asked, Noun, fields, one_of, text
 from app.web.api.lists import PAGE, page, wanted
 from app.web.api.references import conversation_id
@@ -34,7 +35,7 @@ _LONGEST_KEY = 200
 
 @noun.get("/conversations", {**PAGE, **_FILTERS})
 def list_conversations(asked: Asked) -> dict[str, Any]:
-    """Conversations, the newest first; `queue` gives those that stand in it now."""
+    """Conversations, the newest first; `queue` gives those that stand in it now, or are shown there to people."""
     query = _query().order_by(Conversation.id.desc()).limit(wanted(asked.query))
     columns = {
         "state": Conversation.state,
@@ -128,7 +129,7 @@ def _act(asked: Asked, reference: str, kind: str, happened: dict[str, Any]) -> d
 
 def _query() -> Select[Conversation, str, str, Address, Contact, QueueEntry, str]:
     """Conversations with what people want to see beside them."""
-    live = QueueEntry.state.in_(("waiting", "active"))
+    live = QueueEntry.state.in_(LIVE_ENTRY)
     return (
         select(Conversation, Number.name, Connection.name, Address, Contact, QueueEntry, Queue.name)
         .join(Number, Number.id == Conversation.number_id)

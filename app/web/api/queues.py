@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.db import now
 from app.models import Queue, QueueEntry
+from app.models.desk import LIVE_ENTRY
 from app.web.api.doors import NAME, SLUG, TEXTS, Asked, Noun, fields, whole
 from app.web.api.lists import PAGE, page, wanted
 from app.web.api.references import named, refuse_taken
@@ -25,7 +26,7 @@ _CHANGES = {
 
 @noun.get("/queues", PAGE)
 def list_queues(asked: Asked) -> dict[str, Any]:
-    """All queues, and how many wait in each."""
+    """All queues, and how many wait in each; `shown` are those a flow has, and people see that a message waits."""
     with asked.house.database.reading() as session:
         query = select(Queue).where(Queue.id > asked.query.get("after", 0)).order_by(Queue.id)
         rows = session.scalars(query.limit(wanted(asked.query))).all()
@@ -73,7 +74,7 @@ def _lengths(session: Session, ids: list[int]) -> dict[int, dict[str, int]]:
     found: dict[int, dict[str, int]] = {}
     for queue_id, state, count in session.execute(
         select(QueueEntry.queue_id, QueueEntry.state, func.count())
-        .where(QueueEntry.queue_id.in_(ids), QueueEntry.state.in_(("waiting", "active")))
+        .where(QueueEntry.queue_id.in_(ids), QueueEntry.state.in_(LIVE_ENTRY))
         .group_by(QueueEntry.queue_id, QueueEntry.state)
     ):
         found.setdefault(queue_id, {})[state] = count
@@ -89,5 +90,6 @@ def _shown(row: Queue, lengths: dict[str, int]) -> dict[str, Any]:
         "waiting_text": json.loads(row.waiting_text or "{}"),
         "waiting": lengths.get("waiting", 0),
         "active": lengths.get("active", 0),
+        "shown": lengths.get("shown", 0),
         "created_at": row.created_at.isoformat(),
     }

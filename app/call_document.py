@@ -1,0 +1,41 @@
+"""The voice document of a turn: what the caller hears next, rendered when the carrier waits for it."""
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from app.channels.contract import CallPlace
+from app.handled import Handled
+from app.scene import Scene
+from flows import wire
+from flows.effect import Dial, HangUp, Reject, Verb
+from flows.values import canonical_json
+
+CALL_REQUESTS: Final = ("call_started", "keys_pressed", "call_polled", "dial_ended")
+"""The kinds of events with which a carrier waits for a document."""
+
+
+def render(handled: Handled, scene: Scene, verbs: Sequence[Verb], *, run_goes_on: bool) -> None:
+    """The voice document when the carrier waits for one; else the verbs wait for its next request."""
+    held = scene.held
+    if held.row.kind != "call":
+        return
+    asked = held.events[0].kind in CALL_REQUESTS
+    if not asked:
+        if verbs and not handled.call_ended:
+            handled.pending_verbs = canonical_json([*json.loads(handled.pending_verbs), *map(wire.to_data, verbs)])
+        return
+    said = [*(wire.from_data(Verb, data) for data in json.loads(handled.pending_verbs)), *verbs]
+    if not run_goes_on and not (said and isinstance(said[-1], HangUp | Reject | Dial)):
+        said.append(HangUp())
+    handled.pending_verbs = "[]"
+    handled.call_turn += 1
+    place = CallPlace(
+        call_id=held.row.call_id,
+        next_turn=handled.call_turn,
+        number=scene.number.value,
+        caller=held.row.address,
+        language=scene.facts().language,
+    )
+    document = scene.channel.render(scene.connection, said, place)
+    handled.document = (held.events[0].provider_id, document.text, document.media_type)
