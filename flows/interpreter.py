@@ -5,7 +5,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from flows import tracing
-from flows.ask import Answer, FlowVersion, FlowVersionAnswer, HttpAnswer, HttpRequest, QueueState, QueueStateAnswer
+from flows.ask import (
+    Answer,
+    FlowVersion,
+    FlowVersionAnswer,
+    HttpAnswer,
+    HttpRequest,
+    QueueState,
+    QueueStateAnswer,
+    size_bytes,
+)
 from flows.context import Context
 from flows.document import Flow
 from flows.effect import HangUp, LeaveQueue
@@ -117,6 +126,7 @@ def _answered(flows: Mapping[str, Flow], run: Run, answered: Answered, limits: L
     if not isinstance(answer, wanted):
         raise FlowError(f"The run {run.id} needs a {wanted.__name__} and was given a {type(answer).__name__}.")
     walk = Walk.reopened(flows, run, opened, limits, steps)
+    walk.answered_bytes += size_bytes(answer)
     entry = walk.trace.pop()
     tracing.note_answer(entry, answer)
     Visit(walk, walk.event, opened.keep, entry).call(lambda step, context: step.answered(context, answer))

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from flows import tracing
+from flows.ask import HttpRequest, Request
 from flows.context import Context
 from flows.effect import EnterQueue
 from flows.event import Event, QueueLeft
@@ -119,11 +120,20 @@ class Visit:
         }
 
     def _ask(self, ask: Ask) -> None:
+        self._refuse_if_told_too_much(ask.request)
         to_data(ask.request)  # refused here, by this step's name, rather than when the turn is stored
         keep = checked_keep(self.context, ask.keep)
         tracing.note_request(self.entry, ask.request)
-        opened = OpenTurn(ask.request, self.walk.asks, self.walk.event, keep)
-        self.walk.change(open_turn=opened)
+        walk = self.walk
+        opened = OpenTurn(ask.request, walk.asks, walk.event, keep, answered_bytes=walk.answered_bytes)
+        walk.change(open_turn=opened)
+
+    def _refuse_if_told_too_much(self, request: Request) -> None:
+        """What a turn is told stays in memory to its end, and in its record: the next answer could be one too many."""
+        most = self.walk.limits.answers_bytes
+        if isinstance(request, HttpRequest) and self.walk.answered_bytes >= most:
+            told = f"The answers to this turn have {self.walk.answered_bytes:,} bytes already, and {most:,} are allowed"
+            raise Refused("too_large", f"{told}: “{self.title}” asks nothing more. Let the flow wait in between.")
 
     def _finish(self, finish: Finish) -> None:
         outputs = checked_values(self.context, finish.outputs, 0)
