@@ -37,6 +37,7 @@ from flows.event import (
 )
 from flows.limits import Limits
 from flows.run import Frame, Run, Turn
+from flows.secrecy import private_texts
 from flows.step import Outcome, Step, Take
 from flows.values import Value
 from flows.visit import Visit, run_step
@@ -128,7 +129,7 @@ def _answered(flows: Mapping[str, Flow], run: Run, answered: Answered, limits: L
     walk = Walk.reopened(flows, run, opened, limits, steps)
     walk.answered_bytes += size_bytes(answer)
     entry = walk.trace.pop()
-    tracing.note_answer(entry, answer)
+    tracing.note_answer(entry, answer, private_texts(walk.flow, run.variables))
     Visit(walk, walk.event, opened.keep, entry).call(lambda step, context: step.answered(context, answer))
     return _to_the_end(walk)
 
