@@ -18,6 +18,7 @@ class Outgoing:
     connection_id: int
     number_id: int
     to: str
+    number: str = ""  # another number of ours by which it is to go; the commit finds out where that leads
     local: bool = False  # committing it is sending it
     error_kind: str = ""  # why it cannot be sent at all
     error: str = ""

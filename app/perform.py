@@ -11,6 +11,7 @@ from sqlalchemy import text
 from app.credentials import Credential, CredentialRefused, apply, secrets_of
 from app.db import Database
 from app.directory import Directory
+from app.models.conversation import conversation_of
 from app.outgoing import (
     IDEMPOTENT,
     AnswerCache,
@@ -22,6 +23,7 @@ from app.outgoing import (
     cache_key,
 )
 from app.scrubbing import scrub
+from app.store.ways import ways_to_contact
 from flows.ask import (
     Answer,
     FlowVersion,
@@ -31,6 +33,9 @@ from flows.ask import (
     QueueState,
     QueueStateAnswer,
     Request,
+    Way,
+    WaysToContact,
+    WaysToContactAnswer,
 )
 from flows.values import clean_text
 
@@ -54,6 +59,8 @@ class Performer:
                 return self._http_answer(request, key)
             case QueueState():
                 return self._queue_state(request)
+            case WaysToContact():
+                return self._ways(request)
             case FlowVersion():
                 return FlowVersionAnswer("", f"The flow {request.flow} cannot be entered from here yet.")
 
@@ -149,6 +156,11 @@ class Performer:
             maximum_wait_seconds=row.maximum_wait_seconds,
             waiting_text=json.loads(row.waiting_text),
         )
+
+    def _ways(self, request: WaysToContact) -> WaysToContactAnswer:
+        with self._database.reading() as session:
+            found = ways_to_contact(session, conversation_of(request.conversation), request.numbers)
+        return WaysToContactAnswer(tuple(Way(way.name, way.error_kind, way.error) for way in found))
 
 
 _KINDS = {"connection_lost": "connect", "bad_address": "blocked_address", "bad_request": "blocked_address"}

@@ -172,12 +172,13 @@ def _timer(handled: Handled, result: TurnResult, run: Run) -> Timer | None:
 
 def outgoing(scene: Scene, key: str, message: SendMessage, *, opted_out: bool) -> Outgoing:
     """A message on its way into the outbox, or why it can never leave."""
-    row, channel = scene.held.row, scene.channel
-    to, error_kind, error = row.address, "", ""
-    if opted_out:
+    row, number, error_kind, error = scene.held.row, message.number, "", ""
+    if number == scene.number.name and row.kind == "messages":
+        number = ""
+    if number:  # what is known here is about the conversation's own number
+        pass
+    elif opted_out:
         error_kind, error = "opted_out", "The contact has opted out of messages."
-    elif message.channel not in ("same", scene.connection.name):
-        error_kind, error = "channel_disconnected", f"There is no way to send through “{message.channel}” here yet."
     elif not scene.number.answers_messages:
         error_kind, error = "channel_disconnected", f"The number {scene.number.name} sends no messages."
     return Outgoing(
@@ -189,8 +190,9 @@ def outgoing(scene: Scene, key: str, message: SendMessage, *, opted_out: bool) -
         author="flow",
         connection_id=scene.connection.id,
         number_id=scene.number.id,
-        to=to,
-        local=channel.policy_of(scene.connection).local,
+        to=row.address,
+        number=number,
+        local=not number and scene.channel.policy_of(scene.connection).local,
         error_kind=error_kind,
         error=error,
     )

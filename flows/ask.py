@@ -82,14 +82,32 @@ class FlowVersionAnswer:
     message: str = ""
 
 
-Request = HttpRequest | QueueState | FlowVersion
-Answer = HttpAnswer | QueueStateAnswer | FlowVersionAnswer
+@dataclass(frozen=True)
+class WaysToContact:
+    """Asks by which numbers of ours a message reaches the contact of this conversation (its reference).
+
+    numbers: those to look at; none: those the contact has written to, the latest first.
+    """
+
+    conversation: str
+    numbers: tuple[str, ...] = ()
 
 
-def size_bytes(answer: Answer) -> int:
-    """What an answer takes to keep, as far as somebody else decides it: headers and body of an HTTP answer."""
-    if not isinstance(answer, HttpAnswer):
-        return 0
-    return sum(len(text.encode(errors="replace")) for part in answer.headers.items() for text in part) + len(
-        answer.body.encode(errors="replace")
-    )
+@dataclass(frozen=True)
+class Way:
+    """A number of ours; `error` is the error kind of send_message for which it does not reach the contact, or empty."""
+
+    number: str
+    error: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class WaysToContactAnswer:
+    """The ways in the order they were asked for."""
+
+    ways: tuple[Way, ...] = ()
+
+
+Request = HttpRequest | QueueState | WaysToContact | FlowVersion
+Answer = HttpAnswer | QueueStateAnswer | WaysToContactAnswer | FlowVersionAnswer

@@ -13,8 +13,8 @@ from flows.whole_address import NotWhole, whole_address
 SEND_ERRORS: Mapping[str, str] = {
     "opted_out": "The contact asked not to be written to any more.",
     "outside_24h_window": "The provider wants one of its templates, because the contact has not written for 24 hours.",
-    "invalid_recipient": "The contact has no address on this channel, or the provider knows no such recipient.",
-    "channel_disconnected": "There is no such channel, or the number sends no messages.",
+    "invalid_recipient": "The contact has no address for this number, or the provider knows no such recipient.",
+    "channel_disconnected": "There is no such number, it sends no messages, or its connection is turned off.",
     "media_too_large": "A file is larger than the provider takes.",
     "media_unreachable": "A file's address is not a whole one beginning with http:// or https://.",
     "send_timeout": "The provider did not take the message in time; it was cancelled.",
@@ -24,15 +24,6 @@ SEND_ERRORS: Mapping[str, str] = {
 
 MEDIA_TYPE = r"^[a-z]+/[A-Za-z0-9][A-Za-z0-9.+-]{0,100}$"
 
-CHANNEL: Schema = advanced(
-    text(
-        "Channel",
-        "“same” answers where the contact wrote or called from; the name of a connection sends through that one.",
-        default="same",
-        pattern=r"^\S(.{0,98}\S)?$",
-        says="“same” or a connection's name of at most 100 characters",
-    )
-)
 MEDIA: Schema = advanced(
     rows(
         "Files",
@@ -79,10 +70,10 @@ PROVIDER_TEMPLATE: Schema = advanced(
 
 
 def compose(
-    context: Context, config: Mapping[str, Any], texts: Mapping[str, str], choices: Sequence[Choice]
+    context: Context, config: Mapping[str, Any], texts: Mapping[str, str], choices: Sequence[Choice], number: str
 ) -> SendMessage | Take:
-    """The message that a config with the fields above describes, with `texts` in the contact's language; or the failure
-    of one that cannot be sent.
+    """The message that a config with the fields above describes, with `texts` in the contact's language, by this number
+    of ours; or the failure of one that cannot be sent.
 
     Raises: ExpressionError (a file's address or a template's value is missing), TooLarge.
     """
@@ -98,7 +89,7 @@ def compose(
         text=context.localised(texts).strip() if texts else "",
         media=media,
         choices=tuple(choices),
-        channel=config.get("channel", "same"),
+        number=number,
         template=approved.get("name", ""),
         template_variables={row["name"]: context.strict_text(row["value"]) for row in approved.get("variables", ())},
         language=approved.get("language") or context.language,

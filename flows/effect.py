@@ -18,12 +18,12 @@ class Choice:
 
 @dataclass(frozen=True)
 class SendMessage:
-    """Send a message to the contact. `channel` is "same", or a connection's name to send through another way."""
+    """Send a message to the contact, by the number of ours they wrote to or called, or by another one's name."""
 
     text: str
     media: tuple[Attachment, ...] = ()
     choices: tuple[Choice, ...] = ()
-    channel: str = "same"
+    number: str = ""
     template: str = ""  # the provider's template name, where one is needed
     template_variables: Mapping[str, str] = field(default_factory=dict)
     language: str = ""

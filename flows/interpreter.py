@@ -13,7 +13,8 @@ from flows.ask import (
     HttpRequest,
     QueueState,
     QueueStateAnswer,
-    size_bytes,
+    WaysToContact,
+    WaysToContactAnswer,
 )
 from flows.context import Context
 from flows.document import Flow
@@ -37,7 +38,6 @@ from flows.event import (
 )
 from flows.limits import Limits
 from flows.run import Frame, Run, Turn
-from flows.secrecy import private_texts
 from flows.step import Outcome, Step, Take
 from flows.values import Value
 from flows.visit import Visit, run_step
@@ -49,6 +49,7 @@ __all__ = ["Steps", "accepts", "advance", "begin"]
 _ANSWERS: Mapping[type, type[Answer]] = {
     HttpRequest: HttpAnswer,
     QueueState: QueueStateAnswer,
+    WaysToContact: WaysToContactAnswer,
     FlowVersion: FlowVersionAnswer,
 }
 
@@ -127,9 +128,8 @@ def _answered(flows: Mapping[str, Flow], run: Run, answered: Answered, limits: L
     if not isinstance(answer, wanted):
         raise FlowError(f"The run {run.id} needs a {wanted.__name__} and was given a {type(answer).__name__}.")
     walk = Walk.reopened(flows, run, opened, limits, steps)
-    walk.answered_bytes += size_bytes(answer)
     entry = walk.trace.pop()
-    tracing.note_answer(entry, answer, private_texts(walk.flow, run.variables))
+    tracing.note_answer(entry, answer)
     Visit(walk, walk.event, opened.keep, entry).call(lambda step, context: step.answered(context, answer))
     return _to_the_end(walk)
 

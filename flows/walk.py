@@ -40,7 +40,6 @@ class Walk:
         self.effects: list[Effect] = []
         self.trace: list[Entry] = []
         self.asks = 0  # answered so far in this turn
-        self.answered_bytes = 0  # what these answers have brought
         self.next: str | FlowEnded | None = None
 
     @classmethod
@@ -49,7 +48,7 @@ class Walk:
         walk = cls(flows, replace(run, open_turn=None), opened.event, limits, steps)
         walk.effects = list(opened.effects)
         walk.trace = [copy.deepcopy(dict(entry)) for entry in opened.trace]  # the turn handed out before keeps its own
-        walk.asks, walk.answered_bytes = opened.n + 1, opened.answered_bytes
+        walk.asks = opened.n + 1
         return walk
 
     def turn(self) -> Turn:

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import phonenumbers
 
 from flows.answer_kinds import ANSWER, ANSWER_TYPES, NotAccepted, read_answer
-from flows.composing import CHANNEL, MEDIA, PROVIDER_TEMPLATE, SEND_ERRORS, compose, refused
+from flows.ask import Answer
+from flows.composing import MEDIA, PROVIDER_TEMPLATE, SEND_ERRORS, compose, refused
 from flows.context import Context
 from flows.effect import CancelMessage, Choice
 from flows.event import Event, MessageFailed, MessageReceived, TimerFired
@@ -15,6 +16,7 @@ from flows.form import advanced, filled, localised, record, seconds, variable, w
 from flows.patterns import PatternError, PatternTimeout
 from flows.step import Config, Example, Exit, Group, Json, Medium, Outcome, Problem, Step, Take, Wait, fail
 from flows.values import Value, ValueType
+from flows.ways import SAME, WAY_FIELDS, ask_ways, open_ways, way_problems
 
 _NAME: Mapping[str, Json] = {"text": {"en": "What is your name?"}, "answer": {"kind": "text"}, "variable": "name"}
 _TOPIC: Mapping[str, Json] = {
@@ -68,7 +70,7 @@ class AskQuestionStep(Step):
                 )
             ),
             "media": MEDIA,
-            "channel": CHANNEL,
+            **WAY_FIELDS,
             "template": PROVIDER_TEMPLATE,
         },
         required=["text", "answer"],
@@ -134,9 +136,9 @@ class AskQuestionStep(Step):
         return f"{question} → {config['variable']}" if config.get("variable") else question
 
     def problems(self, config: Config) -> Sequence[Problem]:
-        """Two choices that are one exit."""
+        """Two choices that are one exit, and a list of numbers that cannot work."""
         taken = {"invalid", "timed_out", "failure"}
-        found: list[Problem] = []
+        found = list(way_problems(config))
         for index, row in enumerate(config.get("answer", {}).get("choices", ())):
             where = f"answer.choices.{index}.id"
             if row["id"] in taken:
@@ -159,20 +161,26 @@ class AskQuestionStep(Step):
         return float(full["time_limit_seconds"] * full["attempts"])
 
     def run(self, context: Context) -> Outcome:
-        """Ask."""
-        return self._ask(context, attempt=1)
+        """Ask, or look first by which numbers the contact can be reached."""
+        return ask_ways(context, filled(self.schema, context.config)) or self._ask(context, 1, [SAME])
+
+    def answered(self, context: Context, answer: Answer) -> Outcome:
+        """Ask by the first of the numbers."""
+        ways = open_ways(filled(self.schema, context.config), answer)
+        return ways if isinstance(ways, Take) else self._ask(context, 1, ways)
 
     def resume(self, context: Context, event: Event) -> Outcome:
         """Take the answer, ask again, or give up."""
         happened = event.happened
-        question, attempt = context.kept["effect"], context.kept["attempt"]
+        question, attempt, ways = context.kept["effect"], context.kept["attempt"], context.kept["ways"]
         if isinstance(happened, TimerFired):
             # A question that is still on its way out would reach the contact when nobody waits for its answer.
             return Take("timed_out", effects=[CancelMessage(question)], why={"attempt": attempt})
         if isinstance(happened, MessageFailed) and happened.effect == question:
-            return refused(happened)
+            told = {"goes_on_because": {"kind": happened.kind, "message": happened.message}}
+            return self._ask(context, attempt, ways[1:], told) if ways[1:] else refused(happened)
         if not isinstance(happened, MessageReceived):
-            return self._wait(context, question, attempt)
+            return self._wait(context, question, attempt, ways)
         config = filled(self.schema, context.config)
         answer = config["answer"]
         try:
@@ -185,27 +193,31 @@ class AskQuestionStep(Step):
             return fail("parse_failed", f"The answer could not be checked: {problem}", why={"attempt": attempt})
         except NotAccepted as reason:
             why = {"attempt": attempt, "not_accepted": str(reason)}
-            return Take("invalid", why=why) if attempt >= config["attempts"] else self._ask(context, attempt + 1, why)
+            if attempt >= config["attempts"]:
+                return Take("invalid", why=why)
+            return self._ask(context, attempt + 1, ways, why)
         sets = {config["variable"]: value} if config.get("variable") else {}
         return Take(str(value) if answer["kind"] == "choice" else "reply", sets=sets, why={"attempt": attempt})
 
-    def _ask(self, context: Context, attempt: int, why: Mapping[str, Any] | None = None) -> Outcome:
+    def _ask(
+        self, context: Context, attempt: int, ways: Sequence[str], why: Mapping[str, Any] | None = None
+    ) -> Outcome:
         config = filled(self.schema, context.config)
         choices = [Choice(row["id"], context.localised(row["label"])) for row in config["answer"].get("choices", ())]
         retry = config.get("retry_text", {}) if attempt > 1 else {}
-        message = compose(context, config, retry or config["text"], choices)
+        message = compose(context, config, retry or config["text"], choices, ways[0])
         if isinstance(message, Take):
             return message
-        waiting = self._wait(context, context.effect_key(), attempt)
+        waiting = self._wait(context, context.effect_key(), attempt, ways)
         return replace(waiting, effects=[message], why=why or {"attempt": attempt})
 
-    def _wait(self, context: Context, question: str, attempt: int) -> Wait:
+    def _wait(self, context: Context, question: str, attempt: int, ways: Sequence[str]) -> Wait:
         config = filled(self.schema, context.config)
         return Wait(
             ("message", "failed"),
             limit_seconds=config["time_limit_seconds"],
             joining_seconds=config["joining_seconds"],
-            keep={"effect": question, "attempt": attempt},
+            keep={"effect": question, "attempt": attempt, "ways": list(ways)},
         )
 
 

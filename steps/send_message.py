@@ -1,15 +1,18 @@
 """The step `send_message`: writes to the contact, and can wait for what becomes of the message."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from flows.composing import CHANNEL, MEDIA, PROVIDER_TEMPLATE, SEND_ERRORS, compose, refused
+from flows.ask import Answer, Way, WaysToContactAnswer
+from flows.composing import MEDIA, PROVIDER_TEMPLATE, SEND_ERRORS, compose, refused
 from flows.context import Context
 from flows.effect import CancelMessage, Choice, Effect, Pause, SendMessage
 from flows.event import CallPolled, Event, MessageAccepted, MessageDelivered, MessageFailed, TimerFired
 from flows.form import ID_PATTERN, advanced, choice, filled, localised, record, rows, seconds, text
-from flows.step import Config, Example, Exit, Group, Json, Outcome, Step, Take, Wait, fail
+from flows.step import Config, Example, Exit, Group, Json, Outcome, Problem, Step, Take, Wait, fail
+from flows.ways import SAME, WAY_FIELDS, ask_ways, most_ways, open_ways, way_problems
 
 _BUTTON = record(
     {
@@ -28,10 +31,21 @@ _HELLO: Mapping[str, Json] = {"text": {"en": "Hello"}}
 _FIRST = "example/0/0"
 
 
+@dataclass(frozen=True)
+class _Sent:
+    """The message that is waited for: its effect's key, until when, whether the provider has it; and further ways."""
+
+    effect: str
+    until: datetime
+    taken: bool = False
+    further: tuple[str, ...] = ()
+
+
 class SendMessageStep(Step):
-    """Writes to the contact where they wrote from; to a caller it sends a text message, also after the call. It goes
-    on when the provider has taken the message, and fails with the provider's reason when it has not; choose “go on
-    at once” where both lead to the same place."""
+    """Writes to the contact where they wrote from; to a caller it sends a text message, also after the call. Other
+    numbers of ours may be listed: where one does not reach the contact, the next is tried. The flow goes on when the
+    provider has taken the message, and fails with the provider's reason when it has not; choose “go on at once” where
+    both lead to the same place."""
 
     type: ClassVar[str] = "send_message"
     title: ClassVar[str] = "Send a message"
@@ -46,7 +60,7 @@ class SendMessageStep(Step):
                 "Buttons", "Answers to press; channels without buttons show them as a list.", _BUTTON, maximum=10
             ),
             "media": MEDIA,
-            "channel": CHANNEL,
+            **WAY_FIELDS,
             "template": PROVIDER_TEMPLATE,
             "wait_for": choice("Wait", "When the flow goes on.", _WAIT_FOR, default="accepted"),
             "send_timeout_seconds": advanced(
@@ -118,6 +132,16 @@ class SendMessageStep(Step):
             leaves_by="success",
             effects=[SendMessage("Hello", choices=(Choice("yes", "Yes"),), language="en")],
         ),
+        Example(
+            "By text where the first number cannot reach them",
+            {**_HELLO, "channel": "listed", "numbers": ["web-chat", "sms-line"]},
+            leaves_by="success",
+            turns=[
+                WaysToContactAnswer((Way("web-chat", "invalid_recipient", "They never were here."), Way("sms-line"))),
+                MessageAccepted(_FIRST),
+            ],
+            effects=[SendMessage("Hello", number="sms-line", language="en")],
+        ),
         Example("Nothing to say", {"text": {"en": "{{ contact.nickname }}"}}, leaves_by="failure", error="empty_text"),
     )
 
@@ -131,55 +155,86 @@ class SendMessageStep(Step):
         words: str = next(iter(config.get("text", {}).values()), "")
         return words or config.get("template", {}).get("name") or f"{len(config.get('media', ()))} files"
 
+    def problems(self, config: Config) -> Sequence[Problem]:
+        """A list of numbers that cannot work."""
+        return way_problems(config)
+
     def effective_limit(self, config: Config) -> float | None:
         """None where nothing is waited for."""
         full = filled(self.schema, config)
         if full["wait_for"] == "nothing":
             return None
         delivery = full["delivery_timeout_seconds"] if full["wait_for"] == "delivered" else 0
-        return float(full["send_timeout_seconds"] + delivery)
+        return float(full["send_timeout_seconds"] + delivery) * most_ways(full)
 
     def run(self, context: Context) -> Outcome:
-        """Send, and wait where the author wants to."""
+        """Send, or look first by which numbers the contact can be reached."""
+        return ask_ways(context, filled(self.schema, context.config)) or self._send(context, [SAME])
+
+    def answered(self, context: Context, answer: Answer) -> Outcome:
+        """Send by the first of the numbers."""
+        ways = open_ways(filled(self.schema, context.config), answer)
+        return ways if isinstance(ways, Take) else self._send(context, ways)
+
+    def _send(self, context: Context, ways: Sequence[str], before: Take | None = None) -> Outcome:
+        """By the first of these numbers, and wait where the author wants to; `before`: how the one before it failed."""
         config = filled(self.schema, context.config)
         buttons = [Choice(row["id"], context.localised(row["label"])) for row in config.get("buttons", ())]
-        message = compose(context, config, config.get("text", {}), buttons)
+        message = compose(context, config, config.get("text", {}), buttons, ways[0])
+        before = before or Take("")
         if isinstance(message, Take):
-            return message
+            return replace(message, effects=before.effects)
         if config["wait_for"] == "nothing":
             return Take("success", effects=[message])
         until = context.now + timedelta(seconds=config["send_timeout_seconds"])
-        return _wait(context, context.effect_key(), until, taken=False, effects=[message])
+        sent = _Sent(context.effect_key(), until, further=tuple(ways[1:]))
+        return _wait(context, sent, [message, *before.effects], before.why)
 
     def resume(self, context: Context, event: Event) -> Outcome:
         """Leave when the message's fate is known."""
-        config = filled(self.schema, context.config)
-        effect, taken = context.kept["effect"], context.kept["taken"]
-        until = datetime.fromisoformat(context.kept["until"])
-        happened = event.happened
+        config, sent, happened = filled(self.schema, context.config), _sent(context.kept), event.happened
         if isinstance(happened, TimerFired):
-            if taken:
-                return Take("not_delivered", why={"reason": "It was not delivered in time."})
-            late = fail("send_timeout", SEND_ERRORS["send_timeout"], retryable=True)
-            return Take(late.exit, failure=late.failure, effects=[CancelMessage(effect)])
-        if isinstance(happened, CallPolled) or getattr(happened, "effect", None) != effect:
-            return _wait(context, effect, until, taken=taken)
+            return self._elsewhere(context, sent, _too_late(sent))
+        if isinstance(happened, CallPolled) or getattr(happened, "effect", None) != sent.effect:
+            return _wait(context, sent)
         if isinstance(happened, MessageFailed):
-            if taken:
-                return Take("not_delivered", why={"kind": happened.kind, "message": happened.message})
-            return refused(happened)
+            told = {"kind": happened.kind, "message": happened.message}
+            lost = Take("not_delivered", why=told) if sent.taken else refused(happened)
+            return self._elsewhere(context, sent, lost)
         if isinstance(happened, MessageAccepted) and config["wait_for"] == "delivered":
             until = context.now + timedelta(seconds=config["delivery_timeout_seconds"])
-            return _wait(context, effect, until, taken=True)
+            return _wait(context, replace(sent, taken=True, until=until))
         return Take("success")
 
+    def _elsewhere(self, context: Context, sent: _Sent, lost: Take) -> Outcome:
+        """By the next number, where there is one; else leave as this one failed."""
+        return self._send(context, sent.further, _told(lost)) if sent.further else lost
 
-def _wait(context: Context, effect: str, until: datetime, *, taken: bool, effects: Sequence[Effect] = ()) -> Wait:
+
+def _sent(kept: Mapping[str, Json]) -> _Sent:
+    return _Sent(kept["effect"], datetime.fromisoformat(kept["until"]), kept["taken"], tuple(kept["further"]))
+
+
+def _too_late(sent: _Sent) -> Take:
+    if sent.taken:
+        return Take("not_delivered", why={"message": "It was not delivered in time."})
+    late = fail("send_timeout", SEND_ERRORS["send_timeout"], retryable=True)
+    return replace(late, effects=[CancelMessage(sent.effect)])
+
+
+def _told(lost: Take) -> Take:
+    """What the trace says of a number that did not reach the contact."""
+    failure = {"kind": lost.failure.kind, "message": lost.failure.message} if lost.failure else {}
+    return replace(lost, why={"goes_on_because": {**lost.why, **failure}})
+
+
+def _wait(context: Context, sent: _Sent, effects: Sequence[Effect] = (), why: Mapping[str, Json] = {}) -> Wait:
     """On a call the carrier has to be told something meanwhile: a second's silence, after which it asks again."""
-    words = ("delivered", "failed") if taken else ("accepted", "delivered", "failed")
+    words = ("delivered", "failed") if sent.taken else ("accepted", "delivered", "failed")
     return Wait(
         accepts=(*words, "poll") if context.on_call else words,
-        until=until,
-        keep={"effect": effect, "taken": taken, "until": until.isoformat()},
+        until=sent.until,
+        keep={**vars(sent), "until": sent.until.isoformat(), "further": list(sent.further)},
         effects=[*effects, Pause(1)] if context.on_call else effects,
+        why=why,
     )

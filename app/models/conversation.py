@@ -1,11 +1,16 @@
 """Connections, numbers, conversations, messages, the inbox and the outbox."""
 
+import re
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
+
+_REFERENCE: Final = re.compile(r"PB-([1-9][0-9]{4,15})\Z")
+_FIRST_REFERENCE: Final = 10_000
 
 
 class Connection(Base):
@@ -95,7 +100,13 @@ class Conversation(Base):
 
 def reference(conversation_id: int) -> str:
     """The readable reference of a conversation's id."""
-    return f"PB-{10_000 + conversation_id}"
+    return f"PB-{_FIRST_REFERENCE + conversation_id}"
+
+
+def conversation_of(reference: str) -> int:
+    """The id behind a reference; 0, which no conversation has, for what is none."""
+    found = _REFERENCE.match(reference)
+    return max(int(found[1]) - _FIRST_REFERENCE, 0) if found else 0
 
 
 class Message(Base):

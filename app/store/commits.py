@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.db import now_microseconds
 from app.handled import Handled, Unsent
 from app.points import point
-from app.store import consequences, entries, messages, reports, timers
+from app.store import consequences, entries, messages, reports, sends, timers
 from app.store.rows import ids, over
 
 _QUARTER = 15 * 60 * 1_000_000  # microseconds in a quarter of an hour
@@ -38,9 +38,10 @@ def commit(session: Session, group: Sequence[Handled]) -> tuple[set[int], list[U
     _count(session, kept, now)
     point("commit:runs")
     consequences.cancel(session, kept, now)
-    unsent = messages.write(session, kept, now)
+    unsent, settled = messages.write(session, kept, now)
     timers.write(session, kept, now)
     entries.write(session, kept, now)
+    sends.follow(session, settled, now)
     consequences.write(session, kept, now)
     reports.write(session, kept, now)
     point("commit:written")

@@ -21,7 +21,7 @@ _SHOW_CANCELLED = (
 # An arrival locks its address, then its contact, then its conversation; a commit that writes contacts takes them in the
 # same order, before the conversations, or the two would wait for each other.
 _LOCK_ADDRESSES = """
-    SELECT id FROM addresses WHERE id IN (SELECT address_id FROM conversations WHERE id IN ({ids}))
+    SELECT id FROM addresses WHERE contact_id IN (SELECT contact_id FROM conversations WHERE id IN ({ids}))
     ORDER BY id {for update}
 """
 _LOCK_CONTACTS = """
@@ -31,13 +31,18 @@ _LOCK_CONTACTS = """
 
 
 def lock_contacts(session: Session, group: Sequence[Handled]) -> None:
-    """Locks the addresses and contacts that this group writes."""
-    opted = [one.conversation_id for one in group if one.opted_out is not None]
-    if opted:
-        ids(session, _LOCK_ADDRESSES, opted)
+    """Locks the addresses and contacts that this group writes, and the addresses that it writes to by other numbers:
+    nobody opts out, and nobody opens that conversation, before it is stored."""
+    addressed = [one.conversation_id for one in group if one.opted_out is not None or _goes_elsewhere(one)]
+    if addressed:
+        ids(session, _LOCK_ADDRESSES, addressed)
     written = [one.conversation_id for one in group if one.attributes is not None]
     if written:
         ids(session, _LOCK_CONTACTS, written)
+
+
+def _goes_elsewhere(one: Handled) -> bool:
+    return any(message.number for message in one.messages)
 
 
 def cancel(session: Session, group: Sequence[Handled], now: int) -> None:
@@ -49,10 +54,10 @@ def cancel(session: Session, group: Sequence[Handled], now: int) -> None:
             over(session, chosen, {"key": "text"}, keys, now=now)
     runs = [run_id for one in group for run_id in one.cancels_runs]
     conversations = [one.conversation_id for one in group if one.cancels_all]
-    # An opt-out is honoured by every send: also by what other conversations of the address have queued.
+    # An opt-out is honoured by every send: also by what other conversations have queued for the address.
     same_address = (
-        "conversation_id IN (SELECT o.id FROM conversations o JOIN conversations c ON c.address_id = o.address_id"
-        " WHERE c.id IN ({ids}))"
+        "key IN (SELECT m.effect_key FROM messages m JOIN conversations o ON o.id = m.conversation_id"
+        " JOIN conversations c ON c.address_id = o.address_id WHERE m.rank < 3 AND c.id IN ({ids}))"
     )
     for wanted, which in ((runs, "run_id IN ({ids})"), (conversations, same_address)):
         if wanted:

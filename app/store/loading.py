@@ -51,7 +51,8 @@ _CONVERSATIONS = """
             ORDER BY p.id LIMIT 1) AS phone,
            (SELECT p.value FROM addresses p WHERE p.contact_id = c.contact_id AND p.kind = 'email'
             ORDER BY p.id LIMIT 1) AS email,
-           (SELECT count(*) FROM conversations o WHERE o.contact_id = c.contact_id) AS conversation_count,
+           (SELECT count(*) FROM conversations o
+            WHERE o.contact_id = c.contact_id AND o.next_seq > 1) AS conversation_count,
            c.next_seq, q.state AS entry_state, q.run_id AS entry_run_id
     FROM conversations c JOIN contacts k ON k.id = c.contact_id JOIN addresses a ON a.id = c.address_id
     LEFT JOIN queue_entries q ON q.conversation_id = c.id AND q.{live}

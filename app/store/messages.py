@@ -1,21 +1,27 @@
 """The messages of a commit: one row for people to read, one in the outbox to be sent."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.handled import UNSENT, Handled, Unsent, unsent_of
+from app.handled import UNSENT, Handled, Outgoing, Unsent, unsent_of
 from app.store.rows import over
+from app.store.sends import Settled
+from app.store.ways import enter_conversation, ways_to_contact
 
 
-def write(session: Session, group: Sequence[Handled], now: int) -> list[Unsent]:
-    """Stores the group's messages once each. Returns those that are to be sent, oldest first."""
+def write(session: Session, group: Sequence[Handled], now: int) -> tuple[list[Unsent], list[Settled]]:
+    """Stores the group's messages once each. Returns those that are to be sent, oldest first, and those by another
+    number that need not or cannot be sent."""
+    placed = [(one, *_placed(session, one, message)) for one in group for message in one.messages]
     rows = [
         {
             "n": n,
             "key": message.key,
             "conversation_id": one.conversation_id,
+            "shown_in": shown_in,
             "connection_id": message.connection_id,
             "number_id": message.number_id,
             "run_id": _run_of(message.key),
@@ -30,24 +36,24 @@ def write(session: Session, group: Sequence[Handled], now: int) -> list[Unsent]:
             "media": message.media,
             "choices": message.choices,
         }
-        for n, (one, message) in enumerate((one, message) for one in group for message in one.messages)
+        for n, (one, message, shown_in) in enumerate(placed)
     ]
     if not rows:
-        return []
+        return [], []
     inserted = _queue(session, rows, now)
     over(
         session,
         """
         INSERT INTO messages (conversation_id, direction, author, text, media, choices, rank, error, provider_id,
                               client_key, effect_key, created_at, changed_at)
-        SELECT r.conversation_id, 'out', r.author, r.text, r.media, r.choices, r.rank, r.error, '',
+        SELECT r.shown_in, 'out', r.author, r.text, r.media, r.choices, r.rank, r.error, '',
                '', r.key, :now, :now
         FROM {rows} WHERE true ORDER BY r.n ON CONFLICT (effect_key) DO NOTHING
         """,
         {
             "n": "bigint",
             "key": "text",
-            "conversation_id": "bigint",
+            "shown_in": "bigint",
             "rank": "bigint",
             "error": "text",
             "author": "text",
@@ -58,7 +64,30 @@ def write(session: Session, group: Sequence[Handled], now: int) -> list[Unsent]:
         rows,
         now=now,
     )
-    return sorted((one for one in inserted if one.state == "queued"), key=lambda one: one.id)
+    unsent = sorted((one for one in inserted if one.state == "queued"), key=lambda one: one.id)
+    elsewhere = {message.key: message for _, message, _ in placed if message.number}
+    return unsent, [
+        Settled(
+            one,
+            "dead" if one.state == "dead" else "sent",
+            error_kind=elsewhere[one.key].error_kind,
+            error=elsewhere[one.key].error,
+        )
+        for one in inserted
+        if one.state != "queued" and one.key in elsewhere
+    ]
+
+
+def _placed(session: Session, one: Handled, message: Outgoing) -> tuple[Outgoing, int]:
+    """The message and the conversation in which it is shown. Its outbox row stays with the run that sends it, which
+    waits for its fate; people and the contact find it with what else was said on that number."""
+    if not message.number:
+        return message, one.conversation_id
+    (way,) = ways_to_contact(session, one.conversation_id, [message.number])
+    if way.error_kind:
+        return replace(message, error_kind=way.error_kind, error=way.error), one.conversation_id
+    went = replace(message, connection_id=way.connection_id, number_id=way.number_id, to=way.to, local=way.local)
+    return went, way.conversation_id or enter_conversation(session, one.conversation_id, way)
 
 
 def _run_of(key: str) -> int | None:

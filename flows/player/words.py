@@ -69,7 +69,7 @@ def request_lines(request: Request) -> Iterator[str]:
 
 
 def _message(effect: SendMessage) -> Iterator[str]:
-    way = "" if effect.channel == "same" else f" ({effect.channel})"
+    way = f" ({effect.number})" if effect.number else ""
     for index, line in enumerate((effect.text or "(no text)").splitlines()):
         yield f"< {line}{way}" if index == 0 else f"  {line}"
     for item in effect.media:

@@ -2,7 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 
-from flows.ask import Answer, FlowVersionAnswer, HttpRequest, QueueState, QueueStateAnswer
+from flows.ask import (
+    Answer,
+    FlowVersionAnswer,
+    HttpRequest,
+    QueueState,
+    QueueStateAnswer,
+    Way,
+    WaysToContact,
+    WaysToContactAnswer,
+)
 from flows.effect import SendMessage
 from flows.event import Answered, Happening, MessageAccepted, MessageDelivered, MessageFailed, MessageReceived
 from flows.interpreter import accepts
@@ -41,6 +50,8 @@ class World:
             return Answered(opened.n, given.pop(0)) if given else None
         if isinstance(opened.request, QueueState):
             return Answered(opened.n, QueueStateAnswer(exists=True))
+        if isinstance(opened.request, WaysToContact):
+            return Answered(opened.n, WaysToContactAnswer(tuple(Way(name) for name in opened.request.numbers)))
         return Answered(opened.n, FlowVersionAnswer("", "The player knows this one flow only."))
 
     def follows(self, run: Run) -> Happening | None:

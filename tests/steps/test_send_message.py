@@ -71,7 +71,6 @@ def test_everything_a_message_can_carry_goes_with_it() -> None:
     config = {
         "text": {"en": "Hello {{ contact.name }}"},
         "wait_for": "nothing",
-        "channel": "sms",
         "buttons": [{"id": "yes", "label": {"en": "Yes, {{ contact.name }}"}}],
         "media": [{"url": "https://example.com/{{ contact.name }}.png", "media_type": "image/png", "name": "a.png"}],
         "template": {
@@ -85,7 +84,6 @@ def test_everything_a_message_can_carry_goes_with_it() -> None:
             "Hello Anna",
             media=(Attachment("image/png", "a.png", url="https://example.com/Anna.png"),),
             choices=(Choice("yes", "Yes, Anna"),),
-            channel="sms",
             template="welcome",
             template_variables={"1": "Anna"},
             language="en_GB",

@@ -1,6 +1,5 @@
 """Finds rows by what people call them; each says in a sentence where the right names are."""
 
-import re
 from typing import Any, TypeVar
 
 from sqlalchemy import select
@@ -9,17 +8,14 @@ from sqlalchemy.orm import Session
 from app.db import Base
 from app.errors import Conflict, NotFound
 from app.models import Conversation
+from app.models.conversation import conversation_of
 
 T = TypeVar("T", bound=Base)
-
-_REFERENCE = re.compile(r"PB-([1-9][0-9]{4,15})\Z")
-_FIRST = 10_000  # app.models.conversation.reference adds it
 
 
 def conversation_id(session: Session, reference: str) -> int:
     """The id behind a reference such as PB-10482. Raises: NotFound."""
-    match = _REFERENCE.match(reference)
-    found = session.get(Conversation, int(match[1]) - _FIRST) if match else None
+    found = session.get(Conversation, conversation_of(reference))
     if found is None:
         raise NotFound(f"There is no conversation “{reference[:80]}”: references look like PB-10482.")
     return found.id
