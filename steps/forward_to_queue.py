@@ -35,6 +35,7 @@ class ForwardToQueueStep(Step):
     group: ClassVar[Group] = "people"
     icon: ClassVar[str] = "users"
     waits: ClassVar[bool] = True
+    at_once: ClassVar[frozenset[str]] = frozenset({"full", "out_of_hours"})
     schema: ClassVar[Mapping[str, Json]] = record(QUEUE_FIELDS, required=["target"])
     errors: ClassVar[Mapping[str, str]] = QUEUE_ERRORS
     examples: ClassVar[Sequence[Example]] = (

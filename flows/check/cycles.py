@@ -5,20 +5,19 @@ from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
 from flows.check.finding import Finding
-from flows.check.survey import Survey
+from flows.check.survey import Placed, Survey
 
 _NAMED = 8  # steps of a circle that a sentence can name
 _MOST_CIRCLES = 20  # more at once help nobody, and each costs a walk over the flow
 
 
 def cycles(survey: Survey) -> Iterator[Finding]:
-    """A circle is harmless when a run stops in it, or when a `loop` bounds it."""
+    """A circle is harmless when a run surely stops in it, or when a `loop` bounds it."""
     for placed in survey.placed.values():
         if placed.limit is not None and math.isinf(placed.limit):
             sentence = f"{placed.title} may wait for ever."
             yield placed.blocking("wait_without_limit", "", sentence, "Give it a time limit.")
-    endless = {id for id, placed in survey.placed.items() if not placed.waits and placed.step.type != "loop"}
-    for circle in _circles(survey, endless):
+    for circle in _circles(survey):
         names = [survey.placed[id].title for id in circle]
         shown = names if len(names) <= _NAMED else [*names[: _NAMED - 1], "…"]
         yield survey.placed[circle[0]].blocking(
@@ -29,9 +28,9 @@ def cycles(survey: Survey) -> Iterator[Finding]:
         )
 
 
-def _circles(survey: Survey, among: set[str]) -> Iterator[list[str]]:
+def _circles(survey: Survey) -> Iterator[list[str]]:
     """Circles that have no step in common, each in the order a run would go."""
-    edges = {id: [target for _, target in survey.edges(id) if target in among] for id in sorted(among)}
+    edges = {id: list(_without_wait(survey, survey.placed[id])) for id in sorted(survey.placed)}
     for _ in range(_MOST_CIRCLES):
         try:
             TopologicalSorter(edges).prepare()
@@ -43,3 +42,12 @@ def _circles(survey: Survey, among: set[str]) -> Iterator[list[str]]:
             edges = {
                 id: [one for one in targets if one not in circle] for id, targets in edges.items() if id not in circle
             }
+
+
+def _without_wait(survey: Survey, placed: Placed) -> Iterator[str]:
+    """The steps a run may come to from a step without having stopped in it."""
+    if placed.step.type == "loop":
+        return
+    for way, target in survey.edges(placed.id):
+        if not placed.waits or way in placed.at_once:
+            yield target

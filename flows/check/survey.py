@@ -9,7 +9,7 @@ from flows.check.finding import Finding, InstallationNames
 from flows.document import END, Flow, PlacedStep
 from flows.expression import ExpressionError, Template
 from flows.limits import Limits
-from flows.step import Claim, Exit, Problem, Step, TemplateUse, Trigger
+from flows.step import FAILURE, Claim, Exit, Problem, Step, TemplateUse, Trigger
 from flows.values import ValueType
 
 T = TypeVar("T")
@@ -56,8 +56,13 @@ class Placed:
 
     @property
     def waits(self) -> bool:
-        """Whether a run that comes here surely stops, so that a circle through it is harmless."""
+        """Whether a run that comes here may stop; it surely has when it goes on by any exit but those of `at_once`."""
         return self.kind is not None and self.kind.waits and (self.limit is not None or not self.is_sound)
+
+    @property
+    def at_once(self) -> frozenset[str]:
+        """The exits of a step that waits by which a run may leave without having stopped."""
+        return self.kind.at_once | {FAILURE.id} if self.kind else frozenset()
 
     def blocking(self, code: str, field: str, sentence: str, mend: str) -> Finding:
         """A finding about this step that prevents publishing."""

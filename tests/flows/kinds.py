@@ -168,6 +168,7 @@ class People(Step):
     """Hands the conversation to people."""
 
     type, title, group, icon, waits = "people", "People", "people", "users", True
+    at_once = frozenset({"full"})
     schema = form.record(
         {
             "queue": form.named("queue", "Queue", "Which queue."),

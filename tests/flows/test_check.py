@@ -1,10 +1,13 @@
 """Every finding has a flow that brings it out: the table says what is placed and which findings follow, no others."""
 
+import ast
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import flows.check
 from flows.check import Finding, InstallationNames, Slot, blocks, check
 from flows.document import from_data
 from flows.errors import FlowError
@@ -98,11 +101,22 @@ ROWS: list[Row] = [
     ("a circle with a wait", {"t": CALL, "a": send("Hi", "b"), "b": ("pause", {}, {"next": "a"})}, {}, []),
     ("a circle with a wait of nought", {"t": CALL, "a": send("Hi", "b"), "b": ("pause", {"seconds": 0}, {"next": "a"})},
      {}, [(B, "endless_cycle", "a", "")]),
+    ("a circle by an exit that a waiting step takes at once",
+     {"t": CALL, "a": ("people", {"queue": "gold"}, {"closed": "a", "full": "b"}), "b": send("Busy.", "a")}, {},
+     [(B, "endless_cycle", "a", "")]),
+    ("a circle by the failure of a waiting step",
+     {"t": CHAT, "a": ("question", HI, {"reply": "end", "timed_out": "end", "failure": "b"}), "b": send("Sorry.", "a")},
+     {}, [(B, "endless_cycle", "a", "")]),
     ("a circle with a loop",
      {"t": CALL, "a": ("loop", {}, {"each": "b", "done": "end"}), "b": send("Hi", "a")}, {}, []),
     ("a wait without limit",
      {"t": CHAT, "a": ("question", {**HI, "limit": 0}, {"reply": "end", "timed_out": "end"})}, {},
      [(B, "wait_without_limit", "a", "")]),
+    ("more exits than a canvas can hold",
+     {"t": CALL, "a": fork(*({"id": f"e{n}"} for n in range(50)), **{f"e{n}": "end" for n in range(49)})}, {},
+     [(B, "too_many_exits", "a", "config"), (B, "open_exit", "a", "exits.e49")]),
+    ("as many exits as a canvas can hold",
+     {"t": CALL, "a": fork(*({"id": f"e{n}"} for n in range(49)), **{f"e{n}": "end" for n in range(49)})}, {}, []),
     # calls and messages
     ("a voice step after a message", {"t": CHAT, "a": SAY}, {}, [(B, "wrong_medium", "a", "")]),
     ("a question on a call", {"t": CALL, "a": ("question", HI, {"reply": "end", "timed_out": "end"})}, {},
@@ -198,9 +212,34 @@ ROWS: list[Row] = [
      {"variables": {"n": {"type": "number"}}}, [(W, "number_as_text", "b", "cases.0.as")]),
     ("a text in only one of two languages", {"t": CALL, "a": SAY}, {"languages": ["en", "pl"]},
      [(W, "text_missing", "a", "text.pl")]),
+    ("a text in both languages", {"t": CALL, "a": ("speak", {"text": {"en": "Hi", "pl": "Hej"}}, {"next": "end"})},
+     {"languages": ["en", "pl"]}, []),
+    ("a key in an address",
+     {"t": CALL, "a": ("fetch", {"url": "https://e.com/?api_key=abc123"}, {"success": "end", "not_found": "end"})}, {},
+     [(W, "looks_like_secret", "a", "url")]),
     ("an empty text", {"t": CALL, "a": ("speak", {"text": {"en": " "}}, {"next": "end"})}, {},
      [(W, "text_missing", "a", "text.en")]),
 ]  # fmt: skip
+
+
+def codes_of_the_checks() -> set[str]:
+    """Every code that a check can give, as its source spells it."""
+    codes: set[str] = set()
+    for file in Path(flows.check.__path__[0]).glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            called = node.func if isinstance(node, ast.Call) else None
+            name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+            if name in {"blocking", "warning", "Finding"} and isinstance(node, ast.Call):
+                words = (part.value for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant))
+                codes |= {word for word in words if isinstance(word, str)}
+    return codes
+
+
+def test_every_code_has_a_flow_that_brings_it_out_and_flows_that_do_not() -> None:
+    """The rows below say all findings of a flow, so each row without a code is a flow that does not bring it out."""
+    told = {code for *_, expected in ROWS for _, code, *_ in expected} | {"newer_format"}  # that one has its own test
+    assert len(codes_of_the_checks()) > 25
+    assert codes_of_the_checks() <= told
 
 
 def found(steps: dict[str, Any], keys: dict[str, Any]) -> list[Finding]:

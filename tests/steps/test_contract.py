@@ -83,6 +83,16 @@ def test_a_step_leaves_only_by_exits_it_names(step: Step, example: Example) -> N
 
 
 @ALL_EXAMPLES
+def test_an_exit_taken_without_a_wait_is_one_the_step_calls_so(step: Step, example: Example) -> None:
+    visit = Visit(step.type, example.config, example.contact, example.variables, on_call=example.on_call)
+    stopped = visit.run.status == "waiting"
+    for turn in example.turns:
+        stopped |= visit.feed(turn).run.status == "waiting"
+    if step.effective_limit(example.config) is not None and visit.left_by is not None and not stopped:
+        assert visit.left_by in {*step.at_once, "failure"}
+
+
+@ALL_EXAMPLES
 def test_what_a_step_says_it_sets_is_what_it_sets(step: Step, example: Example) -> None:
     said = {name: exits for name, _, exits in step.variables(example.config)}
     visit = visited(step, example)
