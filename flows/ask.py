@@ -111,3 +111,12 @@ class WaysToContactAnswer:
 
 Request = HttpRequest | QueueState | WaysToContact | FlowVersion
 Answer = HttpAnswer | QueueStateAnswer | WaysToContactAnswer | FlowVersionAnswer
+
+
+def size_bytes(answer: Answer) -> int:
+    """What an answer takes to keep, as far as somebody else decides it: headers and body of an HTTP answer."""
+    if not isinstance(answer, HttpAnswer):
+        return 0
+    return sum(len(text.encode(errors="replace")) for part in answer.headers.items() for text in part) + len(
+        answer.body.encode(errors="replace")
+    )

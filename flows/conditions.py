@@ -8,6 +8,7 @@ from flows.context import Context
 from flows.expression import Template
 from flows.form import Schema, advanced, choice, record, rows, text, value, variants, yes_no
 from flows.phrase_mode import PHRASE_MODE
+from flows.secrecy import HIDDEN
 from flows.values import TypeMismatch, Value, convert, type_of
 
 _TITLES = {
@@ -18,7 +19,6 @@ _TITLES = {
     "list": "List",
     "any": "Anything",
 }
-_HIDDEN = "(hidden)"
 
 _VALUE = value("Value", "What is looked at, usually a variable such as {{ loyalty_status }}.")
 _OPERAND = value("Compared with", "What the value is held against.")
@@ -88,7 +88,12 @@ def lacking(row: Mapping[str, Any]) -> str:
 def _expression(context: Context, source: str) -> Tried:
     found = context.value(source)
     comparison = _truth(found)
-    return comparison, {"expression": source, "value": _shown(context, source, found), **_told(comparison)}
+    return comparison, {
+        "expression": source,
+        "value": _shown(context, source, found),
+        "type": type_of(found),
+        **_told(comparison),
+    }
 
 
 def _condition(context: Context, row: Mapping[str, Any]) -> Tried:
@@ -130,4 +135,4 @@ def _told(comparison: Comparison) -> Mapping[str, Any]:
 def _shown(context: Context, source: str, found: Value) -> Any:
     """The value for the trace, which private variables never enter."""
     names = {path.split(".")[0] for path in Template.compile(source).paths}
-    return _HIDDEN if any(context.flow.variables.get(name, {}).get("private") for name in names) else found
+    return HIDDEN if any(context.flow.variables.get(name, {}).get("private") for name in names) else found

@@ -13,7 +13,7 @@ ENGINE_ERRORS: Mapping[str, str] = {
     "exit_missing": "The step left by an exit that leads nowhere.",
     "step_error": "The step's own code broke.",
     "expression_error": "An expression could not be worked out.",
-    "too_large": "A text or variable would be larger than allowed.",
+    "too_large": "A text or variable would be larger than allowed, or the answers to one turn are.",
     "too_many_variables": "The run would hold more variables than allowed.",
     "call_ended": "There is no caller on the line (any more).",
     "wait_too_long": "The step would wait longer than allowed.",

@@ -15,6 +15,7 @@ from flows.ask import (
     QueueStateAnswer,
     WaysToContact,
     WaysToContactAnswer,
+    size_bytes,
 )
 from flows.context import Context
 from flows.document import Flow
@@ -38,6 +39,7 @@ from flows.event import (
 )
 from flows.limits import Limits
 from flows.run import Frame, Run, Turn
+from flows.secrecy import private_texts
 from flows.step import Outcome, Step, Take
 from flows.values import Value
 from flows.visit import Visit, run_step
@@ -128,8 +130,9 @@ def _answered(flows: Mapping[str, Flow], run: Run, answered: Answered, limits: L
     if not isinstance(answer, wanted):
         raise FlowError(f"The run {run.id} needs a {wanted.__name__} and was given a {type(answer).__name__}.")
     walk = Walk.reopened(flows, run, opened, limits, steps)
+    walk.answered_bytes += size_bytes(answer)
     entry = walk.trace.pop()
-    tracing.note_answer(entry, answer)
+    tracing.note_answer(entry, answer, private_texts(walk.flow, run.variables))
     Visit(walk, walk.event, opened.keep, entry).call(lambda step, context: step.answered(context, answer))
     return _to_the_end(walk)
 

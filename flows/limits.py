@@ -19,6 +19,7 @@ class Limits:
     http_seconds: float = 60.0  # the most an author may choose
     http_seconds_on_call: float = 8.0  # the carrier waits 15 s in all
     response_bytes: int = 5_242_880  # the most an author may choose
+    answers_bytes: int = 16_777_216  # too_large: what one turn is told by other systems stays in memory and its record
     variables_per_run: int = 200  # too_many_variables
     variable_bytes: int = 65_536  # too_large
     inbound_text: int = 20_000  # characters; the rest is kept as a file

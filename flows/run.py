@@ -43,6 +43,7 @@ class OpenTurn:
     keep: Mapping[str, Any] = field(default_factory=dict)
     effects: tuple[Effect, ...] = ()
     trace: tuple[Mapping[str, Any], ...] = ()
+    answered_bytes: int = 0  # what the answers before this Ask have brought
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from datetime import date
 from decimal import Decimal
 from math import isfinite
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from flows.ask import Answer, HttpAnswer, HttpRequest, Request
 from flows.context import Context
 from flows.document import Flow, PlacedStep
 from flows.errors import FlowError
+from flows.secrecy import HIDDEN, has_secret_name, without, without_pairs
 from flows.step import Failure
 from flows.values import Value, clean_text, encode
 from flows.wire import kind_of
@@ -23,9 +23,7 @@ LONGEST_TEXT = 500
 MOST_PARTS = 50
 DEEPEST = 8
 
-# Names of headers whose values are secrets even where an author wrote them by hand instead of naming a credential.
-_SECRET_WORDS = ("auth", "cookie", "key", "secret", "token", "password")
-HIDDEN = "(hidden)"
+Private = tuple[str, ...]  # texts that must not be shown: `flows.secrecy.private_texts`
 
 
 def new_entry(stands_on: tuple[str, str, PlacedStep | None], came_by: str = "") -> Entry:
@@ -45,34 +43,34 @@ def new_entry(stands_on: tuple[str, str, PlacedStep | None], came_by: str = "") 
     return {**entry, "came_by": came_by} if came_by else entry
 
 
-def note_inputs(entry: Entry, context: Context) -> None:
+def note_inputs(entry: Entry, context: Context, private: Private) -> None:
     """What the step's templates read, and what had no value."""
-    entry["inputs"].update(_values(context.flow, context.inputs))
+    entry["inputs"].update(_values(context.flow, context.inputs, private))
     entry["missing"] += [name for name in dict.fromkeys(context.missing) if name not in entry["missing"]]
 
 
-def note_sets(entry: Entry, flow: Flow, sets: Mapping[str, Value]) -> None:
+def note_sets(entry: Entry, flow: Flow, sets: Mapping[str, Value], private: Private) -> None:
     """What the step set."""
-    entry["set"].update(_values(flow, sets))
+    entry["set"].update(_values(flow, sets, private))
 
 
-def note_why(entry: Entry, why: Mapping[str, Any]) -> None:
+def note_why(entry: Entry, why: Mapping[str, Any], private: Private) -> None:
     """The step's own words."""
-    entry["why"].update(shown(dict(why)))
+    entry["why"].update(shown(dict(why), private))
 
 
-def note_request(entry: Entry, request: Request) -> None:
+def note_request(entry: Entry, request: Request, private: Private) -> None:
     """What the step asked of the host; its answer follows."""
-    entry.setdefault("asks", []).append({"request": _request(request)})
+    entry.setdefault("asks", []).append({"request": _request(request, private)})
 
 
-def note_answer(entry: Entry, answer: Answer) -> None:
+def note_answer(entry: Entry, answer: Answer, private: Private) -> None:
     """What came back, without its body."""
     told: dict[str, Any] = {part.name: getattr(answer, part.name) for part in fields(answer)}
     if isinstance(answer, HttpAnswer):
         for name in ("headers", "body"):
             del told[name]
-    entry["asks"][-1]["answer"] = shown(told)
+    entry["asks"][-1]["answer"] = shown(told, private)
 
 
 def note_failure(entry: Entry, failure: Failure) -> None:
@@ -85,55 +83,47 @@ def note_failure(entry: Entry, failure: Failure) -> None:
     }
 
 
-def shown(data: object, depth: int = 0) -> Any:
-    """Anything as bounded JSON data: long texts and lists are cut and say so, values are written as `encode` does."""
+def shown(data: object, private: Private = (), depth: int = 0) -> Any:
+    """Anything as bounded JSON data without private texts: long texts and lists are cut and say so, values are written
+    as `encode` does."""
     if data is None or isinstance(data, bool | int):
         return data
     if isinstance(data, float):
         return data if isfinite(data) else str(data)
     if isinstance(data, str):
-        text = clean_text(data[:LONGEST_TEXT])
-        return text if len(data) <= LONGEST_TEXT else f"{text}… ({len(data)} characters)"
+        seen = without(data, private)
+        text = clean_text(seen[:LONGEST_TEXT])
+        return text if len(seen) <= LONGEST_TEXT else f"{text}… ({len(seen)} characters)"
     if depth >= DEEPEST:
         return "…"
     if isinstance(data, Mapping):
-        some = {str(key)[:LONGEST_TEXT]: shown(data[key], depth + 1) for key in list(data)[:MOST_PARTS]}
+        some = {str(key)[:LONGEST_TEXT]: shown(data[key], private, depth + 1) for key in list(data)[:MOST_PARTS]}
         return some if len(data) <= MOST_PARTS else {**some, "…": f"{len(data) - MOST_PARTS} more"}
     if isinstance(data, list | tuple):
-        few = [shown(part, depth + 1) for part in data[:MOST_PARTS]]
+        few = [shown(part, private, depth + 1) for part in data[:MOST_PARTS]]
         return few if len(data) <= MOST_PARTS else [*few, f"… {len(data) - MOST_PARTS} more"]
     if is_dataclass(data):
-        return shown(vars(data), depth)
+        return shown(vars(data), private, depth)
     if isinstance(data, Decimal | date):
         try:
-            return encode(data)
+            return shown(encode(data), private, depth)
         except FlowError:
             return f"({type(data).__name__})"
     return f"({type(data).__name__})"
 
 
-def _values(flow: Flow, values: Mapping[str, Value]) -> dict[str, Any]:
-    return {name: HIDDEN if _is_private(flow, name) else shown(value) for name, value in values.items()}
+def _values(flow: Flow, values: Mapping[str, Value], private: Private) -> dict[str, Any]:
+    return {name: HIDDEN if _is_private(flow, name) else shown(value, private) for name, value in values.items()}
 
 
 def _is_private(flow: Flow, path: str) -> bool:
     return flow.variables.get(path.partition(".")[0], {}).get("private") is True
 
 
-def _request(request: Request) -> Any:
+def _request(request: Request, private: Private) -> Any:
     told: dict[str, Any] = {part.name: getattr(request, part.name) for part in fields(request)}
     if isinstance(request, HttpRequest):
-        told["url"] = _without_password(request.url)
-        told["headers"] = {
-            name: HIDDEN if any(word in name.lower() for word in _SECRET_WORDS) else value
-            for name, value in request.headers.items()
-        }
-    return shown({"kind": kind_of(type(request)), **told})
-
-
-def _without_password(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # such as an unclosed bracket: the client will refuse it, the trace shows it
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        told["url"] = without_pairs(request.url)
+        told["body"] = request.body and without_pairs(request.body)
+        told["headers"] = {name: HIDDEN if has_secret_name(name) else value for name, value in request.headers.items()}
+    return shown({"kind": kind_of(type(request)), **told}, private)

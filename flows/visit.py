@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from flows import tracing
+from flows.ask import HttpRequest, Request
 from flows.context import Context
 from flows.effect import EnterQueue
 from flows.event import Event, QueueLeft
@@ -13,6 +14,7 @@ from flows.expression import ExpressionError
 from flows.failing import broken, cycle, way_out
 from flows.outcomes import Refused, checked_effects, checked_keep, checked_values, checked_waiting
 from flows.run import OpenTurn
+from flows.secrecy import private_texts
 from flows.step import Ask, Failure, Finish, Outcome, Step, Take, Wait
 from flows.tracing import Entry
 from flows.values import TooLarge, Value
@@ -59,7 +61,12 @@ class Visit:
         except Exception as problem:  # noqa: BLE001 - a door: whatever a step raises fails its run and not the worker
             self._fail(broken(self.title, problem))
         finally:
-            tracing.note_inputs(self.entry, self.context)
+            tracing.note_inputs(self.entry, self.context, self._private)
+
+    @property
+    def _private(self) -> tuple[str, ...]:
+        """What the trace must not show of the run as it stands now."""
+        return private_texts(self.context.flow, self.walk.run.variables)
 
     def _prepared(self) -> Step:
         """The installed step; its config stands in the context, in today's format."""
@@ -75,7 +82,7 @@ class Visit:
         return step
 
     def _obey(self, outcome: Outcome) -> None:
-        tracing.note_why(self.entry, getattr(outcome, "why", {}))
+        tracing.note_why(self.entry, getattr(outcome, "why", {}), self._private)
         if isinstance(outcome, Take):
             self._take(outcome)
         elif isinstance(outcome, Wait):
@@ -94,7 +101,7 @@ class Visit:
         effects = checked_effects(take.effects)
         if values:
             walk.change(variables={**walk.run.variables, **values})
-            tracing.note_sets(self.entry, self.context.flow, values)
+            tracing.note_sets(self.entry, self.context.flow, values, self._private)
         self._perform(*effects)
         if isinstance(self.context.event.happened, QueueLeft):
             walk.change(in_queue=False)  # the run goes on without the people, or beside them
@@ -119,11 +126,20 @@ class Visit:
         }
 
     def _ask(self, ask: Ask) -> None:
+        self._refuse_if_told_too_much(ask.request)
         to_data(ask.request)  # refused here, by this step's name, rather than when the turn is stored
         keep = checked_keep(self.context, ask.keep)
-        tracing.note_request(self.entry, ask.request)
-        opened = OpenTurn(ask.request, self.walk.asks, self.walk.event, keep)
-        self.walk.change(open_turn=opened)
+        tracing.note_request(self.entry, ask.request, self._private)
+        walk = self.walk
+        opened = OpenTurn(ask.request, walk.asks, walk.event, keep, answered_bytes=walk.answered_bytes)
+        walk.change(open_turn=opened)
+
+    def _refuse_if_told_too_much(self, request: Request) -> None:
+        """What a turn is told stays in memory to its end, and in its record: the next answer could be one too many."""
+        most = self.walk.limits.answers_bytes
+        if isinstance(request, HttpRequest) and self.walk.answered_bytes >= most:
+            told = f"The answers to this turn have {self.walk.answered_bytes:,} bytes already, and {most:,} are allowed"
+            raise Refused("too_large", f"{told}: “{self.title}” asks nothing more. Let the flow wait in between.")
 
     def _finish(self, finish: Finish) -> None:
         outputs = checked_values(self.context, finish.outputs, 0)
@@ -151,7 +167,7 @@ class Visit:
     def _fail(self, failure: Failure) -> None:
         """Leave by the step's failure exit, else go to the flow's `on_failure`, else do what the installation says."""
         walk, flow = self.walk, self.context.flow
-        failure = replace(failure, message=tracing.shown(failure.message))
+        failure = replace(failure, message=tracing.shown(failure.message, self._private))
         self._note_failure(failure)
         if self._go_by("failure"):
             return

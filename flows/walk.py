@@ -40,6 +40,7 @@ class Walk:
         self.effects: list[Effect] = []
         self.trace: list[Entry] = []
         self.asks = 0  # answered so far in this turn
+        self.answered_bytes = 0  # what these answers have brought
         self.next: str | FlowEnded | None = None
 
     @classmethod
@@ -48,7 +49,7 @@ class Walk:
         walk = cls(flows, replace(run, open_turn=None), opened.event, limits, steps)
         walk.effects = list(opened.effects)
         walk.trace = [copy.deepcopy(dict(entry)) for entry in opened.trace]  # the turn handed out before keeps its own
-        walk.asks = opened.n + 1
+        walk.asks, walk.answered_bytes = opened.n + 1, opened.answered_bytes
         return walk
 
     def turn(self) -> Turn:

@@ -125,22 +125,27 @@ class BranchStep(Step):
     def run(self, context: Context) -> Outcome:
         """Take the first case that holds."""
         trace: list[Mapping[str, Any]] = []
-        taken = "otherwise"
-        for case in filled(self.schema, context.config)["cases"]:
-            if taken != "otherwise":
-                trace.append({"id": case["id"], "outcome": "not tried"})
-                continue
+        cases = iter(filled(self.schema, context.config)["cases"])
+        for case in cases:
+            held: list[bool] = []
+            told: dict[str, Any] = {"id": case["id"], "match": case["match"], "conditions": []}
+            trace.append(told)
             try:
-                outcomes = list(tried(context, case))
+                for comparison, words in tried(context, case):
+                    held.append(comparison.holds)
+                    told["conditions"].append(words)
             except (ExpressionError, PatternError, PatternTimeout) as problem:
+                told["outcome"] = "failed"
                 sentence = f"The case {case['id']} cannot be worked out: {problem}"
-                return fail("expression_error", sentence, why={"cases": trace})
-            holds = _HOLDS[case["match"]]([comparison.holds for comparison, _ in outcomes])
-            if holds:
-                taken = case["id"]
-            conditions = [told for _, told in outcomes]
-            trace.append({"id": case["id"], "match": case["match"], "outcome": holds, "conditions": conditions})
-        return Take(taken, why={"cases": trace})
+                return fail("expression_error", sentence, why={"cases": [*trace, *_untried(cases)]})
+            told["outcome"] = _HOLDS[case["match"]](held)
+            if told["outcome"]:
+                return Take(case["id"], why={"cases": [*trace, *_untried(cases)]})
+        return Take("otherwise", why={"cases": trace})
+
+
+def _untried(cases: Iterator[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    return [{"id": case["id"], "outcome": "not tried"} for case in cases]
 
 
 def _sources(config: Config) -> Iterator[str]:

@@ -1,8 +1,13 @@
 """Who gets a place in a queue when many want it at once, and what people are shown of conversations a flow has."""
 
+import threading
+
 import pytest
 
+from app.perform import Performer
+from app.runner.taking import Taker
 from app.sweeper import Sweeper
+from flows.ask import Answer, Request
 from tests.app.api import Api
 from tests.app.drawn import Document, asks, desk, drawn, fetches, forwards, sends, starts_with
 from tests.app.house import Runtime
@@ -51,6 +56,33 @@ def test_a_turn_that_is_walked_again_asks_nothing_twice(room: Runtime, api: Api)
     assert room.entries() == [("standard", "waiting")]
     assert room.provider.texts == ["Nobody is free"] * 3
     assert len(api.requests) == 4
+
+
+def test_two_web_processes_that_see_the_last_place_fill_it_once(room: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.execute("UPDATE queues SET maximum_length = 1 WHERE name = 'standard'")
+    room.publish(desk("keys"))
+    waiting = [room.write("hello", contact=contact(n)).conversation_id for n in range(2)]
+    both, real = threading.Barrier(2), Performer.perform
+
+    def perform(performer: Performer, request: Request, key: str) -> Answer:
+        answer = real(performer, request, key)
+        if not both.broken:
+            both.wait(10)
+        return answer
+
+    monkeypatch.setattr(Performer, "perform", perform)
+    threads = [threading.Thread(target=Taker(room.house).take, args=(one,)) for one in waiting]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    both.abort()
+    assert room.entries() == [("standard", "waiting")]
+    assert len(room.due()) == 1, "the other one's turn left no trace"
+    assert Taker(room.house).take(room.due()[0])
+    assert room.entries() == [("standard", "waiting")]
+    room.drive()
+    assert room.provider.texts == ["Nobody is free"]
 
 
 def test_people_get_what_fails_however_full_their_queue_is(room: Runtime) -> None:

@@ -279,6 +279,32 @@ def test_a_step_that_asks_for_ever_is_stopped() -> None:
     assert len(answers) == 79
 
 
+def test_a_turn_is_told_only_so_much_and_then_fails_before_it_asks_again() -> None:
+    flow = flow_of({"start": ("begin", {"next": "f"}), "f": ("fetch", {"success": "end"}, {"times": 1_000})})
+    answers: list[Any] = [HttpAnswer(200, {"x-a": "12345"}, "ż" * 4_000)] * 10
+    talk = Conversation(flow, limits=Limits(answers_bytes=20_000), answers=answers)
+    error = talk.feed(HELLO).run.error
+    assert len(answers) == 7, "the third one crosses the limit, and there is no fourth"
+    assert error["kind"] == "too_large"
+    told = "The answers to this turn have 24,024 bytes already, and 20,000 are allowed"
+    assert error["message"] == f"{told}: “The f” asks nothing more. Let the flow wait in between."
+
+
+def test_what_a_turn_was_told_is_forgotten_when_it_waits() -> None:
+    flow = flow_of(
+        {
+            "start": ("begin", {"next": "f"}),
+            "f": ("fetch", {"success": "listen"}),
+            "listen": ("listen", {"reply": "f"}),
+        }
+    )
+    answers: list[Any] = [HttpAnswer(200, body="x" * 4_000)] * 10
+    talk = Conversation(flow, limits=Limits(answers_bytes=4_000), answers=answers)
+    for _ in range(10):
+        assert talk.feed(HELLO).run.status == "waiting"
+    assert talk.error() == ""
+
+
 def test_a_long_message_of_a_failure_is_cut_everywhere() -> None:
     turn = failing(("break", {}, {"message": "x" * 9_000})).feed(HELLO)
     cut = "x" * 500 + "… (9000 characters)"

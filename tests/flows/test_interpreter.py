@@ -340,6 +340,64 @@ def test_private_variables_stay_out_of_the_trace() -> None:
     assert Conversation(flow).feed(HELLO).trace[1]["set"] == {"pin": "(hidden)", "n": "5"}
 
 
+def test_a_private_value_is_hidden_wherever_else_it_stands_in_the_trace() -> None:
+    pin = 'a/b "c"'
+    flow = flow_of(
+        {
+            "start": ("begin", {"next": "note"}),
+            "note": ("note", {"next": "fetch"}, {"sets": {"pin": pin, "n": 4711}}),
+            "fetch": (
+                "fetch",
+                {"success": "break"},
+                {"url": "https://crm.example.com/{{ pin }}/{{ n }}", "body": "{{ pin | json }} {{ pin }}"},
+            ),
+            "break": ("break", {"failure": "end"}, {"message": f"It is {pin} and 4711."}),
+        },
+        variables={name: {"type": "text", "private": True} for name in ("pin", "n")},
+    )
+    turn = Conversation(flow, answers=[HttpAnswer(200, message=f"No {pin}.")]).feed(HELLO)
+    asked = turn.trace[2]["asks"][0]
+    assert asked["request"]["url"] == "https://crm.example.com/(hidden)/(hidden)"
+    assert asked["request"]["body"] == '"(hidden)" (hidden)'
+    assert asked["answer"]["message"] == "No (hidden)."
+    assert turn.trace[3]["failure"]["message"] == "It is (hidden) and (hidden)."
+    assert turn.trace[2]["inputs"] == {"pin": "(hidden)", "n": "(hidden)"}
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:hunter2@e.com/1", "https://e.com/1"),
+        (
+            "https://e.com/?q=1&api_key=hunter2&Token=hunter2#hunter",
+            "https://e.com/?q=1&api_key=(hidden)&Token=(hidden)#hunter",
+        ),
+        ("https://[e.com/?secret=hunter2", "https://[e.com/?secret=(hidden)"),
+        ("https://e.com/?at=a@b&page=2", "https://e.com/?at=a@b&page=2"),
+    ],
+)
+def test_the_trace_shows_an_address_without_its_secrets(url: str, shown: str) -> None:
+    flow = flow_of({"start": ("begin", {"next": "f"}), "f": ("fetch", {"success": "end"}, {"url": url})})
+    turn = Conversation(flow, answers=[HttpAnswer(200)]).feed(HELLO)
+    assert turn.trace[1]["asks"][0]["request"]["url"] == shown
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ('{"user":"a","password":"hun\\"ter2","x":1}', '{"user":"a","password":(hidden),"x":1}'),
+        ('{"auth" : {"token": 123456}, "x": 1}', '{"auth" : {"token": (hidden)}, "x": 1}'),
+        ("user=a&client_secret=hunter2&x=1", "user=a&client_secret=(hidden)&x=1"),
+        ("nothing to hide", "nothing to hide"),
+        ("", ""),
+    ],
+)
+def test_the_trace_shows_a_content_without_its_secrets(body: str, shown: str) -> None:
+    flow = flow_of({"start": ("begin", {"next": "f"}), "f": ("fetch", {"success": "end"}, {"body": body})})
+    turn = Conversation(flow, answers=[HttpAnswer(200)]).feed(HELLO)
+    assert turn.trace[1]["asks"][0]["request"]["body"] == shown
+
+
 def test_a_long_text_is_cut_in_the_trace_only() -> None:
     flow = flow_of({"start": ("begin", {"next": "n"}), "n": ("note", {"next": "end"}, {"sets": {"t": "x" * 9_000}})})
     turn = Conversation(flow).feed(HELLO)

@@ -102,8 +102,10 @@ class Fetch(Step):
         return Take("success", sets={"body": answer.body, "key": context.effect_key()})
 
     def _ask(self, context: Context, time: int) -> Ask:
-        url = f"https://user:hunter2@crm.example.com/{time}"
-        return Ask(HttpRequest("GET", url, headers={"X-Api-Key": "hunter2", "Accept": "*/*"}), keep={"time": time})
+        url = context.address(context.config.get("url", f"https://user:hunter2@crm.example.com/{time}"))
+        body = context.text(context.config.get("body", ""))
+        headers = {"X-Api-Key": "hunter2", "Accept": "*/*"}
+        return Ask(HttpRequest("GET", url, headers, body), keep={"time": time})
 
 
 class Break(Step):

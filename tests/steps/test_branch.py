@@ -158,7 +158,13 @@ def test_the_trace_holds_every_case_with_values_types_and_outcomes() -> None:
                 "match": "all",
                 "outcome": True,
                 "conditions": [
-                    {"expression": "{{ n == '7' or true }}", "value": True, "outcome": "true", "converted": False}
+                    {
+                        "expression": "{{ n == '7' or true }}",
+                        "value": True,
+                        "type": "boolean",
+                        "outcome": "true",
+                        "converted": False,
+                    }
                 ],
             },
             {"id": "never", "outcome": "not tried"},
@@ -166,10 +172,29 @@ def test_the_trace_holds_every_case_with_values_types_and_outcomes() -> None:
     }
 
 
-def test_private_values_do_not_enter_the_trace() -> None:
-    visit = Visit("branch", one("{{ pin }}", "text", "is", "{{ pin }}"), variables={"pin": "4711"}, private=["pin"])
-    assert visit.left_by == "yes"
-    assert "4711" not in str(visit.entry)
+def test_a_case_that_cannot_be_worked_out_stands_in_the_trace_with_what_was_compared_before() -> None:
+    works, breaks = (
+        {"value": value, "as": "number", "operator": "more", "operand": "3"} for value in ("1", "{{ 1/0 }}")
+    )
+    config = {
+        "cases": [
+            {"id": "first", "conditions": [works]},
+            {"id": "second", "match": "any", "conditions": [works, breaks]},
+            {"id": "third", "conditions": [works]},
+        ]
+    }
+    first, second, third = Visit("branch", config).why["cases"]
+    assert (first["outcome"], second["outcome"], third["outcome"]) == (False, "failed", "not tried")
+    assert [condition["value"] for condition in second["conditions"]] == ["1"]
+
+
+@pytest.mark.parametrize(("kind", "operator"), [("text", "is"), ("number", "equals"), ("date", "after")])
+def test_private_values_do_not_enter_the_trace(kind: str, operator: str) -> None:
+    """Also where a sentence quotes them: a word is no number and no date."""
+    config = one("{{ pin }}", kind, operator, "{{ pin }}")
+    visit = Visit("branch", config, variables={"pin": "swordfish"}, private=["pin"])
+    assert visit.left_by == ("yes" if kind == "text" else "otherwise")
+    assert "swordfish" not in str(visit.entry)
 
 
 @pytest.mark.parametrize(
