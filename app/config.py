@@ -1,8 +1,11 @@
 """Every setting of an installation, with its type, unit and default; all come from the environment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
+
+from flows.limits import Limits
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -31,6 +34,7 @@ class Settings:
     messages_per_minute: int = 20  # MESSAGES_PER_MINUTE: a contact who sends more is given to people; 0 = no limit
     host_slots: int = 24  # HOST_SLOTS: requests at once to one host, so that one slow API does not take all threads
     customer_api_port: int = 0  # CUSTOMER_API_PORT: the example API's; 0 = PORT + 1
+    limits: Limits = field(default_factory=Limits)  # LIMITS: the engine's, where lower, such as steps_per_run=500
     log_level: str = "info"  # LOG_LEVEL: what is written; `patchbay run` keeps its terminal quiet with "warning"
     environment: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
@@ -69,6 +73,7 @@ class Settings:
             messages_per_minute=_whole(environment, "MESSAGES_PER_MINUTE", 20, 0, 1_000),
             host_slots=_whole(environment, "HOST_SLOTS", 24, 1, 512),
             customer_api_port=_whole(environment, "CUSTOMER_API_PORT", 0, 0, 65_535),
+            limits=_limits(environment),
             log_level=_level(environment),
             environment=dict(environment),
         )
@@ -88,6 +93,20 @@ def _level(environment: Mapping[str, str]) -> str:
     if level not in LOG_LEVELS:
         raise SettingError(f"LOG_LEVEL is {level!r}: it must be one of {', '.join(LOG_LEVELS)}.")
     return level
+
+
+def _limits(environment: Mapping[str, str]) -> Limits:
+    lowered: dict[str, Any] = {}
+    highest = asdict(Limits())
+    for entry in filter(None, (part.strip() for part in environment.get("LIMITS", "").split(","))):
+        name, _, number = (part.strip() for part in entry.partition("="))
+        if not number.isdecimal() or not 1 <= int(number) <= highest.get(name, 0):
+            raise SettingError(
+                f"LIMITS has {entry!r}: each entry must be like steps_per_run=500, a limit of docs/flows.md "
+                "and a whole number from 1 to what it is there."
+            )
+        lowered[name] = type(highest[name])(number)
+    return Limits(**lowered)
 
 
 def _hosts(text: str) -> frozenset[tuple[str, int]]:

@@ -12,6 +12,7 @@ from app.wiring import START_REFUSALS, STEP_PACKAGES, open_house
 from flows import document
 from flows.check import Finding, InstallationNames, blocks, check
 from flows.document import Flow
+from flows.errors import DocumentError, FlowError
 from flows.registry import Registry
 
 _NEED_NAMES = frozenset({"missing_reference", "number_unsuitable"})
@@ -26,17 +27,30 @@ class Checked:
 
 
 def check_file(settings: Settings, path: Path) -> Checked:
-    """Raises: OSError when the file cannot be read; flows.errors.DocumentError when it is no flow."""
-    flow = document.read(path.read_bytes())
+    """Raises: as read_flow."""
+    flow = read_flow(settings, path)
     note = ""
     try:
         findings = _here(settings, flow)
     except (*START_REFUSALS, OperationalError):
         note = "Without an installation: names of numbers, queues, credentials and constants were not looked up."
-        found = check(flow, Registry.discover(STEP_PACKAGES), InstallationNames())
+        found = check(flow, Registry.discover(STEP_PACKAGES), InstallationNames(), settings.limits)
         findings = [finding for finding in found if finding.code not in _NEED_NAMES]
     lines = [_line(finding) for finding in findings] or [f"“{flow.name}” has no findings."]
     return Checked([*lines, *([note] if note else [])], blocks(findings))
+
+
+def read_flow(settings: Settings, path: Path) -> Flow:
+    """The flow in a file.
+
+    Raises: OSError when the file cannot be read; FlowError, which names it, when it is no flow.
+    """
+    with path.open("rb") as file:
+        start = file.read(settings.limits.document_bytes + 1)  # what is longer is refused, however long it is
+    try:
+        return document.read(start, settings.limits)
+    except DocumentError as problem:
+        raise FlowError(f"{path}: {problem}") from None
 
 
 def _here(settings: Settings, flow: Flow) -> list[Finding]:

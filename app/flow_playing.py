@@ -10,9 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from app.config import Settings
+from app.flow_files import read_flow
 from app.models import Constant
 from app.wiring import START_REFUSALS, STEP_PACKAGES, open_house
-from flows import document
 from flows.ask import Answer
 from flows.errors import FlowError
 from flows.facts import Facts
@@ -44,10 +44,10 @@ def play_file(settings: Settings, path: Path, scene: Scene, lines: Iterable[str]
         "attributes": {},
     }
     facts = Facts(contact=contact, constants=_constants(settings), language=scene.language)
-    flow = document.read(path.read_bytes())
+    flow = read_flow(settings, path)
     registry = Registry.discover(STEP_PACKAGES)
     player = Player(flow, registry, datetime.now(UTC), facts, _answers(scene.answers))
-    player.tracing = scene.traced
+    player.limits, player.tracing = settings.limits, scene.traced
     return play(player, lines)
 
 
@@ -58,6 +58,8 @@ def _answers(path: Path | None) -> Mapping[str, list[Answer]]:
         return prepared(json.loads(path.read_bytes()))
     except ValueError as problem:
         raise FlowError(f"{path} is no JSON ({problem}).") from None
+    except FlowError as problem:
+        raise FlowError(f"{path}: {problem}") from None
 
 
 def _constants(settings: Settings) -> Mapping[str, Value]:

@@ -16,7 +16,6 @@ from app.models import Installation
 from app.outgoing import Guarded
 from app.sealing import KeyUnusable, SecretKey
 from flows.errors import RegistryError
-from flows.limits import Limits
 from flows.registry import Registry
 
 STEP_PACKAGES = ("steps",)
@@ -41,7 +40,7 @@ def build_house(settings: Settings) -> House:
             key=load_key(settings, database),
             steps=Registry.discover(STEP_PACKAGES),
             http=Guarded(settings.allowed_private_hosts),
-            limits=Limits(),
+            limits=settings.limits,
         )
     except BaseException:
         database.close()

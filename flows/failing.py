@@ -20,6 +20,7 @@ ENGINE_ERRORS: Mapping[str, str] = {
     "run_too_long": "The run visited more steps than allowed.",
     "loop_detected": "The flow goes round in a circle without ever waiting.",
     "run_too_old": "The run began longer ago than allowed.",
+    "depth_exceeded": "Flows call each other deeper than allowed.",
 }
 
 LONGEST_MESSAGE = 500

@@ -1,4 +1,7 @@
-"""The engine's limits: every one a setting with its unit and its reason, each with an error kind of its own."""
+"""The engine's limits: every one a setting with its unit and its reason, each with an error kind of its own.
+
+An installation may lower them (LIMITS), never raise them: stored flows are read, and carriers asked, within these.
+"""
 
 from dataclasses import dataclass
 
@@ -16,9 +19,9 @@ class Limits:
     wait_seconds: int = 30 * 86_400  # wait_too_long
     run_seconds: int = 90 * 86_400  # run_too_old
     subflow_depth: int = 20  # depth_exceeded
-    http_seconds: float = 60.0  # the most an author may choose
-    http_seconds_on_call: float = 8.0  # the carrier waits 15 s in all
-    response_bytes: int = 5_242_880  # the most an author may choose
+    http_seconds: float = 60.0  # timeout; the most an author may choose
+    http_seconds_on_call: float = 8.0  # timeout: the carrier waits 15 s in all
+    response_bytes: int = 5_242_880  # too_large; the most an author may choose
     answers_bytes: int = 16_777_216  # too_large: what one turn is told by other systems stays in memory and its record
     variables_per_run: int = 200  # too_many_variables
     variable_bytes: int = 65_536  # too_large

@@ -72,7 +72,7 @@ def checked_waiting(context: Context, wait: Wait) -> Waiting:
     if not (wait.limit_seconds or 0) >= 0 or not wait.joining_seconds >= 0:  # said so that NaN is refused too
         raise Refused("step_error", "The step waits for less than no time.")
     if in_seconds > most or (until and until > context.now + timedelta(seconds=most)):
-        raise Refused("wait_too_long", f"A wait lasts at most {most // 86_400} days; this one would last longer.")
+        raise Refused("wait_too_long", f"A wait lasts at most {most / 86_400:g} days; this one would last longer.")
     placed = context.flow.steps[context.step]
     return Waiting(
         accepts=tuple(wait.accepts),

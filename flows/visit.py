@@ -191,7 +191,9 @@ class Visit:
         """What ends the run here and now: an on_failure step inside the circle would go round with it."""
         run, limits = self.walk.run, self.walk.limits
         if self.context.now - run.started_at > timedelta(seconds=limits.run_seconds):
-            return Failure("run_too_old", f"A run lasts at most {limits.run_seconds // 86_400} days.")
+            return Failure("run_too_old", f"A run lasts at most {limits.run_seconds / 86_400:g} days.")
+        if len(run.stack) > limits.subflow_depth + 1:
+            return Failure("depth_exceeded", f"Flows call each other at most {limits.subflow_depth} deep.")
         if max(run.visits_since_wait, self.walk.asks) > limits.steps_between_waits:
             circle = cycle(self.context.flow, run.path)
             return Failure("loop_detected", f"The flow goes round without ever waiting: {circle}. Let it wait or end.")

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from app import cli
 from app.config import Settings
 from app.migrating import known_schemas
+from flows.limits import Limits
 from tests.app.seeded import seeded
 from tests.app.test_publishing_numbers import messages
 
@@ -120,16 +122,25 @@ def test_flows_check_works_without_an_installation(
     assert not (tmp_path / "none").exists()
 
 
+def test_limits_may_be_lowered() -> None:
+    limits = Settings.from_environment({"LIMITS": " steps_per_run=500,, http_seconds = 5 "}).limits
+    assert limits == replace(Limits(), steps_per_run=500, http_seconds=5.0)
+    assert isinstance(limits.http_seconds, float)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "arguments", "says"),
     [
         ("PORT", "many", ("consistency",), "PORT is 'many'"),
         ("LOG_LEVEL", "loud", ("consistency",), "LOG_LEVEL is 'loud': it must be one of debug, info, warning, error."),
+        ("LIMITS", "steps=5", ("consistency",), "LIMITS has 'steps=5': each entry must be like steps_per_run=500"),
+        ("LIMITS", "run_seconds=7776001", ("consistency",), "LIMITS has 'run_seconds=7776001'"),
         ("DATABASE_URL", "", ("consistency",), "There is no database yet"),
         ("DATABASE_URL", "postgresql://127.0.0.1:1/none", ("worker",), "The database cannot be reached or written"),
         ("PATCHBAY_DATA", "/proc/none", ("migrate",), "/proc/none cannot be written"),
         ("PORT", "8000", ("flows", "check", "/nowhere.json"), "/nowhere.json: No such file or directory."),
-        ("PORT", "8000", ("flows", "check", "LICENSE"), "This is not JSON"),
+        ("PORT", "8000", ("flows", "check", "LICENSE"), "LICENSE: This is not JSON"),
+        ("PORT", "8000", ("flows", "check", "/dev/zero"), "/dev/zero: The document is larger than 512 KiB."),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(

@@ -1,4 +1,5 @@
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -7,6 +8,7 @@ import pytest
 
 from flows.ask import HttpAnswer, HttpRequest, Retries
 from flows.fetching import FETCH_ERRORS
+from flows.limits import Limits
 from flows.values import Value
 from tests.steps.visits import Visit, answer, step_of
 
@@ -89,6 +91,14 @@ def test_retries_cache_and_sizes_are_the_authors_within_the_installations_limits
 def test_on_a_call_the_time_is_short_and_the_hold_prompt_ready() -> None:
     request = request_of({**CRM, "timeout_seconds": 60, "hold_prompt": {"en": "One moment."}}, on_call=True)
     assert (request.timeout_seconds, request.hold_prompt) == (8, "One moment.")
+
+
+@pytest.mark.parametrize("on_call", [False, True])
+def test_what_an_author_chooses_stays_within_the_limits_of_the_installation(on_call: bool) -> None:
+    limits = replace(Limits(), http_seconds=5.0, http_seconds_on_call=3.0, response_bytes=500)
+    chosen = {**CRM, "timeout_seconds": 60, "maximum_bytes": 5_242_880}
+    asked = request_of(chosen, on_call=on_call, limits=limits)
+    assert (asked.timeout_seconds, asked.maximum_bytes) == (3 if on_call else 5, 500)
 
 
 MAPPED: list[tuple[Mapping[str, Any], str, Value]] = [
