@@ -8,7 +8,7 @@ from typing import get_args, get_type_hints
 from flows.errors import FlowError
 from flows.event import CallerHungUp, CallStarted, DialEnded, Happening, KeysPressed, MessageReceived, QueueLeft
 
-CALLER = "+48600100200"
+CALLER = "+48600100200"  # who calls where nobody else is named
 HELP = (
     "Type a message. On a call type keys such as 1 or 12#, or what you say.",
     "/call [FROM]      call the flow            /hangup         hang up",
@@ -60,7 +60,7 @@ def _happening(word: str, text: str) -> Happening | None:
     if word == "dial":
         return _dialled(text)
     simple: dict[str, Happening] = {
-        "call": CallStarted("player", text or CALLER, ""),
+        "call": CallStarted("player", text, ""),
         "hangup": CallerHungUp(),
         "nothing": KeysPressed(),
         "say": KeysPressed(speech=text, confidence=1.0),

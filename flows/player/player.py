@@ -20,6 +20,7 @@ from flows.player.world import World
 from flows.run import Run, Turn
 from flows.values import Value
 from flows.walk import Steps
+from flows.wire import read, write
 
 # Happenings that follow from one line by themselves: a flow may go on for ever, a player may not.
 MOST_IN_A_ROW = 50
@@ -128,7 +129,7 @@ class Player:
         turn = advance({VERSION: self.flow}, self.run, event, self.limits, self.steps)
         yield from self._told(turn)
         waited = self.run.waiting
-        self.run = turn.run
+        self.run = read(Run, write(turn.run))  # as it would be stored between two turns
         if turn.ask is None:
             self._event = None
             self._note(turn)
@@ -142,7 +143,7 @@ class Player:
         effects, entries = self._printed
         done = len(turn.trace) - (turn.ask is not None)  # the step that asks is not done yet
         for entry in turn.trace[entries:done]:
-            yield from [trace_line(self.flow, entry)] if self.tracing else failure_lines(entry)
+            yield from [trace_line(self.flow, entry)] if self.tracing else failure_lines(self.flow, entry)
         entries = max(done, entries)
         for effect in turn.effects[effects:]:
             yield from effect_lines(effect)

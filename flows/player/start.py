@@ -9,6 +9,7 @@ from flows.document import Flow
 from flows.event import CallStarted, Event, MessageReceived
 from flows.interpreter import begin
 from flows.limits import Limits
+from flows.player.lines import CALLER
 from flows.run import Run
 from flows.step import Claim, Trigger
 from flows.values import Value
@@ -68,8 +69,11 @@ def _begun(flow: Flow, step: str, claim: Claim, event: Event, run_id: str) -> Be
         "started_at": event.now,
         "count": Decimal(run_id),
     }
-    happened = event.happened
-    if isinstance(happened, CallStarted):
-        happened = replace(happened, called=number)
-    begins = replace(event, happened=happened, facts=replace(event.facts, conversation=conversation))
+    happened, contact = event.happened, event.facts.contact
+    if isinstance(happened, CallStarted):  # whoever calls is known by the number they call from
+        phone = contact.get("phone")
+        caller = happened.caller or (phone if isinstance(phone, str) else "") or CALLER
+        happened, contact = replace(happened, caller=caller, called=number), {**contact, "phone": caller}
+    facts = replace(event.facts, conversation=conversation, contact=contact)
+    begins = replace(event, happened=happened, facts=facts)
     return Begun(begin(VERSION, flow, step, begins, run_id), begins)

@@ -40,9 +40,7 @@ def effect_lines(effect: Effect) -> Iterator[str]:
 
 def trace_line(flow: Flow, entry: Mapping[str, Any]) -> str:
     """One visited step: where it left, what it set, why it failed."""
-    placed = flow.steps.get(entry["step"])
-    name = (placed.name if placed else "") or entry["step"]
-    parts = [f"  · {name}"]
+    parts = [f"  · {_title(flow, entry)}"]
     if "came_by" in entry:
         parts.append(f"({entry['came_by']})")
     parts.append(f"→ {entry['exit']}" if entry["exit"] else "waits" if "waits" in entry else "")
@@ -54,10 +52,10 @@ def trace_line(flow: Flow, entry: Mapping[str, Any]) -> str:
     return " ".join(part for part in parts if part)
 
 
-def failure_lines(entry: Mapping[str, Any]) -> Iterator[str]:
+def failure_lines(flow: Flow, entry: Mapping[str, Any]) -> Iterator[str]:
     """Why a step failed, as the errors page shows it; nothing for one that did not."""
     if failure := entry.get("failure"):
-        yield f"! {entry['step']}: {failure['message']} ({failure['kind']})"
+        yield f"! {_title(flow, entry)}: {failure['message']} ({failure['kind']})"
 
 
 def request_lines(request: Request) -> Iterator[str]:
@@ -66,6 +64,11 @@ def request_lines(request: Request) -> Iterator[str]:
         yield f"? {request.method} {request.url}"
         if request.body:
             yield f"    {_short(request.body)}"
+
+
+def _title(flow: Flow, entry: Mapping[str, Any]) -> str:
+    placed = flow.steps.get(entry["step"])
+    return (placed.name if placed else "") or str(entry["step"])
 
 
 def _message(effect: SendMessage) -> Iterator[str]:

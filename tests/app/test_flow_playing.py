@@ -41,6 +41,16 @@ def test_answers_may_be_prepared_and_the_contact_named(
     assert "queue platinum" in capsys.readouterr().out
 
 
+def test_a_caller_is_known_by_the_number_they_call_from(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = "404\n/hangup\n/call +48111222333\n"
+    assert play(monkeypatch, typed, str(ROOT / "examples/flows/vip_calls.json")) == 0
+    shown = capsys.readouterr().out
+    assert "? GET http://127.0.0.1:8001/customers/%2B48600100200" in shown
+    assert "? GET http://127.0.0.1:8001/customers/%2B48111222333" in shown
+
+
 @pytest.mark.parametrize("content", ["{", "[]"])
 def test_what_is_no_flow_gets_a_sentence(
     content: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]

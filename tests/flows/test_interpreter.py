@@ -25,7 +25,7 @@ from flows.facts import Facts
 from flows.interpreter import accepts, advance, begin
 from flows.limits import Limits
 from flows.run import Frame, Run
-from tests.flows.toys import IN_CHAT, NOW, ON_CALL, TOYS, Conversation, event_of, flow_of
+from tests.flows.toys import IN_CHAT, NOW, ON_CALL, TOYS, Conversation, event_of, flow_of, stored
 
 HELLO = MessageReceived("hello")
 CALL = CallStarted("CA1", "+48600100200", "+48221002003")
@@ -98,15 +98,13 @@ def test_an_ask_stops_the_turn_and_each_call_returns_the_turn_so_far() -> None:
     assert opened is not None
     assert (asked.ask, opened.n, asked.run.turn) == (opened.request, 0, 0)
     assert asked.effects == (SendMessage("One moment."),) == opened.effects
-    again = advance(
-        {"v1": flow}, asked.run, replace(event, happened=Answered(0, HttpAnswer(200, body="a"))), Limits(), TOYS
-    )
+    first, second = (replace(event, happened=Answered(n, HttpAnswer(200, body=body))) for n, body in enumerate("ab"))
+    again = advance({"v1": flow}, asked.run, first, Limits(), TOYS)
     assert again.run.open_turn is not None
     assert again.run.open_turn.n == 1
     assert len(asked.trace[-1]["asks"]) == 1  # the turn handed out before keeps its trace
-    done = advance(
-        {"v1": flow}, again.run, replace(event, happened=Answered(1, HttpAnswer(200, body="b"))), Limits(), TOYS
-    )
+    again = advance({"v1": flow}, stored(asked.run), first, Limits(), TOYS)  # as after a crash
+    done = advance({"v1": flow}, stored(again.run), second, Limits(), TOYS)
     assert done.ask is None
     assert done.run.open_turn is None
     assert done.run.turn == 1
@@ -157,7 +155,7 @@ def test_an_open_turn_takes_nothing_but_its_answer(happened: Happening, why: str
     asked = advance({"v1": flow}, begin("v1", flow, "start", event, "7"), event, Limits(), TOYS)
     assert not accepts(asked.run, happened) or isinstance(happened, Answered)
     with pytest.raises(FlowError, match=why):
-        advance({"v1": flow}, asked.run, replace(event, happened=happened), Limits(), TOYS)
+        advance({"v1": flow}, stored(asked.run), replace(event, happened=happened), Limits(), TOYS)
 
 
 def test_an_answer_nobody_asked_for_and_a_missing_flow_are_errors_of_the_host() -> None:

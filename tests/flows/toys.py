@@ -221,6 +221,11 @@ def event_of(happened: Happening, minutes: float = 0, facts: Facts = IN_CHAT) ->
     return Event(happened, at=at, now=at, facts=facts, id="e")
 
 
+def stored(run: Run) -> Run:
+    """The run as the database gives it back."""
+    return read(Run, write(run))
+
+
 @dataclass
 class Conversation:
     """Feeds happenings and prepared answers; every turn goes through JSON, is recorded and must replay identically."""
@@ -240,7 +245,7 @@ class Conversation:
         self.minutes += after_minutes
         event = read(Event, write(event_of(happened, self.minutes, self.facts)))
         flows = {"v1": self.flow, **self.flows}
-        before = read(Run, write(self.run or begin("v1", self.flow, next(iter(self.flow.steps)), event, "7")))
+        before = stored(self.run or begin("v1", self.flow, next(iter(self.flow.steps)), event, "7"))
         turn = advance(flows, before, event, self.limits, self.steps)
         given: list[Given] = []
         while turn.ask is not None:
@@ -248,7 +253,7 @@ class Conversation:
             assert opened is not None
             given.append(Given(opened.n, self.answers.pop(0)))
             answered = replace(event, happened=Answered(opened.n, given[-1].answer))
-            turn = advance(flows, read(Run, write(turn.run)), answered, self.limits, self.steps)
+            turn = advance(flows, stored(turn.run), answered, self.limits, self.steps)
         record = TurnRecord(tuple(flows), before, event, tuple(given), self.limits)
         assert write(replay(read(TurnRecord, write(record)), flows, self.steps)) == write(turn)
         assert write(read(Turn, write(turn))) == write(turn)
