@@ -191,7 +191,11 @@ class InboundEvent(Base):
 
 
 class EffectRow(Base):
-    """The outbox. state: queued, sending, sent, unknown, dead, cancelled. kind: send_message, set_webhooks."""
+    """The outbox. state: queued, sending, sent, unknown, dead, cancelled. kind: send_message, set_webhooks,
+    fetch_attachment.
+
+    What is dead or unknown waits for people's decision; once they leave it as it is, it is cancelled.
+    """
 
     __tablename__ = "effects"
     __table_args__ = (
@@ -214,6 +218,12 @@ class EffectRow(Base):
             "next_attempt_at",
             postgresql_where=text("conversation_id IS NULL AND state IN ('queued', 'sending')"),
             sqlite_where=text("conversation_id IS NULL AND state IN ('queued', 'sending')"),
+        ),
+        Index(
+            "ix_effects_undelivered",
+            "id",
+            postgresql_where=text("state IN ('dead', 'unknown')"),
+            sqlite_where=text("state IN ('dead', 'unknown')"),
         ),
         Index("ix_effects_to", "connection_id", "to", "created_at"),
     )

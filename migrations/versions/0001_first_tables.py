@@ -423,6 +423,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_effects_provider", ["connection_id", "provider_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_effects_run_id"), ["run_id"], unique=False)
         batch_op.create_index("ix_effects_to", ["connection_id", "to", "created_at"], unique=False)
+        batch_op.create_index(
+            "ix_effects_undelivered",
+            ["id"],
+            unique=False,
+            postgresql_where=sa.text("state IN ('dead', 'unknown')"),
+            sqlite_where=sa.text("state IN ('dead', 'unknown')"),
+        )
 
     op.create_table(
         "inbound_events",

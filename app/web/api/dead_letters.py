@@ -1,0 +1,94 @@
+"""The API's dead letters: messages that failed for good or whose fate is unknown, sent again, edited or skipped."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
+
+from app import dead_letters
+from app.accounts.audit import note_act
+from app.db import from_microseconds
+from app.models.conversation import reference
+from app.web.api.doors import ROW_ID, Asked, Noun, fields, one_of, text
+from app.web.api.lists import PAGE, page, wanted
+from app.web.api.references import conversation_id
+
+noun = Noun("dead_letters")
+
+_QUESTION = "It is unknown whether this message arrived. Send it again?"
+
+
+@noun.get("/dead-letters", {**PAGE, "conversation": text(30), "state": one_of(*dead_letters.STATES)})
+def list_dead_letters(asked: Asked) -> dict[str, Any]:
+    """Messages that failed for good (`dead`) or may have arrived (`unknown`), the newest first."""
+    query = asked.query
+    with asked.house.database.reading() as session:
+        about = conversation_id(session, query["conversation"]) if "conversation" in query else 0
+        limits = {"state": query.get("state", ""), "after": query.get("after", 0), "most": wanted(query)}
+        rows = dead_letters.find(session, {**limits, "conversation": about})
+    return page(rows, query, _shown, lambda row: row.id)
+
+
+@noun.get(f"/dead-letters/{ROW_ID}")
+def read_dead_letter(asked: Asked, number: int) -> dict[str, Any]:
+    """One of them; 409 when it was decided about already."""
+    with asked.house.database.reading() as session:
+        return _shown(dead_letters.read(session, number))
+
+
+@noun.post(f"/dead-letters/{ROW_ID}/retry", fields({}), status=202)
+def retry(asked: Asked, number: int) -> dict[str, Any]:
+    """Sends it again. One that is unknown may arrive twice by that, unless its provider knows its key."""
+    return _decide(asked, "retry_message", number, lambda session: dead_letters.retry(session, number))
+
+
+@noun.post(f"/dead-letters/{ROW_ID}/edit", fields({"text": text(10_000, 1)}, "text"), status=202)
+def edit(asked: Asked, number: int) -> dict[str, Any]:
+    """Sends another text in its place, as an agent's message."""
+    return _decide(
+        asked, "edit_message", number, lambda session: dead_letters.edit(session, number, asked.body["text"])
+    )
+
+
+@noun.post(f"/dead-letters/{ROW_ID}/skip", fields({}), status=202)
+def skip(asked: Asked, number: int) -> dict[str, Any]:
+    """Leaves it as it is: it is dealt with, and in this list no more."""
+    return _decide(asked, "skip_message", number, lambda session: dead_letters.skip(session, number))
+
+
+def _decide(asked: Asked, did: str, number: int, decide: Callable[[Session], Row[Any]]) -> dict[str, Any]:
+    def noted(session: Session) -> Row[Any]:
+        row = decide(session)
+        note_act(session, asked.who, did, f"{reference(row.conversation_id)} message {number}")
+        return row
+
+    row = asked.house.database.retried(noted)
+    asked.house.lanes.announce(row.conversation_id)
+    asked.house.lanes.wake("turns")
+    return {"id": number, "conversation": reference(row.conversation_id), "did": did}
+
+
+def _shown(row: Row[Any]) -> dict[str, Any]:
+    unknown = row.state == "unknown"
+    return {
+        "id": row.id,
+        "conversation": reference(row.conversation_id),
+        "state": row.state,
+        "error": row.error,
+        "question": _QUESTION if unknown else None,
+        "attempts": row.attempts,
+        "author": row.author,
+        "text": row.text,
+        "media": json.loads(row.media),
+        "to": row.to,
+        "number": row.number,
+        "connection": row.connection,
+        "at": _instant(row.created_at),
+        "settled_at": None if row.settled_at is None else _instant(row.settled_at),
+    }
+
+
+def _instant(microseconds: int) -> str:
+    return from_microseconds(microseconds).isoformat()
