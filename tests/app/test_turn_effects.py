@@ -1,6 +1,9 @@
 """What a turn leaves behind: run, record, counts, contact, problems; and that all of it can be told again."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -41,13 +44,39 @@ def test_every_recorded_turn_replays_to_the_identical_turn(room: Runtime, api: A
     assert [row["number"] for row in turns] == [0, 1, 2]
     stored = room.one("SELECT document FROM versions WHERE id = :id", id=version_id)["document"]
     flows = {str(version_id): document.read(stored)}
+    replayed = []
     for row in turns:
         record = wire.read(TurnRecord, row["record"])
         assert wire.write(record) == row["record"]
-        again = replay(record, flows, room.house.steps)
-        assert canonical_json(list(again.trace)) == row["trace"]
-    last = replay(wire.read(TurnRecord, turns[-1]["record"]), flows, room.house.steps)
-    assert wire.write(last.run) == room.one("SELECT state FROM runs")["state"]
+        replayed.append(replay(record, flows, room.house.steps))
+        assert canonical_json(list(replayed[-1].trace)) == row["trace"]
+    runs = [wire.write(turn.run) for turn in replayed]
+    befores = [wire.write(wire.read(TurnRecord, row["record"]).run_before) for row in turns[1:]]
+    assert runs == [*befores, room.one("SELECT state FROM runs")["state"]]
+    told = json.dumps([str(version_id), stored, [row["record"] for row in turns]])
+    for seed in ("1", "20261122"):
+        assert in_another_process(told, seed) == [wire.write(turn) for turn in replayed]
+
+
+REPLAYING = """
+import json, sys
+from flows import document, wire
+from flows.record import TurnRecord, replay
+from flows.registry import Registry
+version, stored, records = json.load(sys.stdin)
+for text in records:
+    turn = replay(wire.read(TurnRecord, text), {version: document.read(stored)}, Registry.discover(["steps"]))
+    print(json.dumps(wire.write(turn)))
+"""
+
+
+def in_another_process(told: str, hash_seed: str) -> list[str]:
+    """The turns that a process with another order of its sets makes of what the database holds."""
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    printed = subprocess.run(
+        [sys.executable, "-c", REPLAYING], input=told, env=environment, capture_output=True, check=True, text=True
+    )
+    return [json.loads(line) for line in printed.stdout.splitlines()]
 
 
 def test_a_run_has_the_id_of_the_event_that_began_it(room: Runtime) -> None:
