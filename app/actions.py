@@ -1,13 +1,14 @@
 """What people do with a conversation, and what brings it to them: what nobody answers or what failed for good."""
 
 from app import call_document
-from app.handled import Entry, Handled
+from app.handled import Entry, FollowUp, Handled
 from app.opting import CONFIRMATION
 from app.scene import Scene
 from app.store.loading import Held
 from app.turn_results import ended
+from flows import wire
 from flows.effect import Dial, HangUp, Say, SendMessage
-from flows.event import MessageFailed
+from flows.event import MessageFailed, MessageReceived
 from flows.run import Run
 
 
@@ -40,6 +41,12 @@ def close(handled: Handled, scene: Scene, run: Run | None) -> None:
     handled.owner, handled.state = "none", "closed"
 
 
+def give_to_people(handled: Handled, scene: Scene, why: str) -> None:
+    """In the fallback queue, whoever had it."""
+    handled.owner, handled.state = "people", "open"
+    handled.entry = Entry(scene.installation.fallback_queue, 0, why, None)
+
+
 def refuse_call(handled: Handled, scene: Scene) -> None:
     """No live flow answers calls on this number: apologise, ring the number's way out, show it to people."""
     installation, facts = scene.installation, scene.facts()
@@ -56,8 +63,8 @@ def pause(handled: Handled, scene: Scene) -> None:
 
     A run under way waits until they close; what happens to it meanwhile is kept.
     """
-    handled.owner, handled.state, handled.finishes_kept = "people", "open", True
-    handled.entry = Entry(scene.installation.fallback_queue, 0, "too many messages in a minute", None)
+    handled.finishes_kept = True
+    give_to_people(handled, scene, "too many messages in a minute")
 
 
 def is_paused(scene: Scene, run: Run | None) -> bool:
@@ -78,8 +85,7 @@ def opt_out(handled: Handled, scene: Scene, run: Run | None) -> SendMessage | No
         return None
     if handled.owner != "people":
         handled.leaves = "cancelled"
-        handled.entry = Entry(scene.installation.fallback_queue, 0, "opted out of messages", None)
-        handled.owner, handled.state = "people", "open"
+        give_to_people(handled, scene, "opted out of messages")
     if scene.channel.confirms_opt_out:
         return None
     language = scene.facts().language
@@ -90,8 +96,14 @@ def note_failed_message(handled: Handled, scene: Scene, failed: MessageFailed) -
     """A message failed for good and no run waits for it: the errors page and, without a run, people."""
     handled.problems.append(("", failed.kind, failed.message or "The message could not be sent."))
     if handled.run_id is None and handled.owner != "people":
-        handled.owner, handled.state = "people", "open"
-        handled.entry = Entry(scene.installation.fallback_queue, 0, f"message failed: {failed.kind}", None)
+        give_to_people(handled, scene, f"message failed: {failed.kind}")
+
+
+def pass_on(handled: Handled, held: Held, answer: MessageReceived) -> None:
+    """A run of another conversation has asked here, and this is the answer; nobody has anything else to do here."""
+    told = wire.kind_of(type(answer)), wire.write(answer)
+    handled.follow_ups.append(FollowUp(f"answer/{held.events[0].id}", *told, held.asked_by))
+    handled.owner, handled.state = "none", "closed"
 
 
 def set_aside(handled: Handled, held: Held, why: str) -> None:

@@ -73,11 +73,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class FollowUp:
-    """A further event of this conversation that the commit puts into the inbox."""
+    """A further event that the commit puts into the inbox, of this conversation or of another one."""
 
     provider_id: str
     kind: str
     happened: str
+    conversation_id: int = 0  # 0 = this one
 
 
 @dataclass

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from app import actions, call_document, turn_results
 from app.call_document import CALL_REQUESTS
-from app.handled import Entry, Outgoing
+from app.handled import Outgoing
 from app.opting import is_opt_in, is_opt_out
 from app.reception import Reception
 from app.scene import Scene
@@ -77,7 +77,7 @@ class TurnUnderWay:
             self.handled.dropped.append(first.id)
             return None
         if first.kind == "call_started":
-            return self._begin("calls", happened)
+            return self._begin_call(happened)
         return self._tell_run(happened)
 
     def answer(self, n: int, answer: Answer) -> Request | None:
@@ -133,22 +133,28 @@ class TurnUnderWay:
             actions.pause(self.handled, self.scene)
             return None
         self.event = self.scene.event(happened)
-        interrupting = self._reception.starts(self.scene, self.event, "messages", interrupting=run is not None)
-        if run is not None and interrupting is None:
-            if self._accepts(run, happened):
-                return self._advance(run, happened)
-            self._keep()
-            return None
+        expected = run is not None or self.held.asked_by > 0
+        interrupting = self._reception.starts(self.scene, self.event, "messages", interrupting=expected)
+        if expected and interrupting is None:
+            return self._expected(run, happened)
         if run is not None:
             self.handled.runs.append(ended(run, self.held.version_id, "interrupted"))
             self.handled.cancels_runs.append(int(run.id))
             self.handled.finishes_kept = True  # it was written to the old run
         if interrupting is None:
-            self.handled.owner, self.handled.state = "people", "open"
-            self.handled.entry = Entry(self.scene.installation.fallback_queue, 0, "no flow answers", None)
+            actions.give_to_people(self.handled, self.scene, "no flow answers")
             return None
         self.version_id = interrupting.version_id
         return self._advance(interrupting.run, happened)
+
+    def _expected(self, run: Run | None, happened: MessageReceived) -> Request | None:
+        if run is None:
+            actions.pass_on(self.handled, self.held, happened)
+        elif self._accepts(run, happened):
+            return self._advance(run, happened)
+        else:
+            self._keep()
+        return None
 
     def _keep(self) -> None:
         self.handled.kept, self.handled.done = self.handled.done, []
@@ -158,9 +164,8 @@ class TurnUnderWay:
         if confirmation is not None:
             self.handled.messages.append(self._outgoing(f"event/{self.held.events[0].id}", confirmation))
 
-    def _begin(self, kind: str, happened: Happening) -> Request | None:
-        self.event = self.scene.event(happened)
-        start = self._reception.starts(self.scene, self.event, kind, interrupting=False)
+    def _begin_call(self, happened: Happening) -> Request | None:
+        start = self._reception.starts(self.scene, self.scene.event(happened), "calls", interrupting=False)
         if start is None:
             actions.refuse_call(self.handled, self.scene)
             return None
@@ -178,8 +183,7 @@ class TurnUnderWay:
             return None
         actions.take_over(self.handled, self.scene, run)
         if kind == "agent_replied":
-            message = SendMessage(str(data.get("text", "")))
-            outgoing = self._outgoing(f"event/{self.held.events[0].id}", message)
+            outgoing = self._outgoing(f"event/{self.held.events[0].id}", SendMessage(str(data.get("text", ""))))
             self.handled.messages.append(replace(outgoing, author="agent"))
             if outgoing.error_kind:
                 failed = MessageFailed(outgoing.key, outgoing.error_kind, outgoing.error)

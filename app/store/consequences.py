@@ -98,7 +98,8 @@ def _opt(session: Session, one: Handled, now: int) -> None:
 def _follow_ups(session: Session, group: Sequence[Handled]) -> None:
     for one in group:
         for further in one.follow_ups:
-            append(session, NewEvent(one.conversation_id, further.provider_id, further.kind, further.happened))
+            conversation_id = further.conversation_id or one.conversation_id
+            append(session, NewEvent(conversation_id, further.provider_id, further.kind, further.happened))
 
 
 def _problems(session: Session, group: Sequence[Handled], now: int) -> None:

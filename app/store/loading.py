@@ -30,6 +30,7 @@ class Held:
     triggers: Sequence[Row[Any]] = ()  # live triggers of the conversation's number
     journal: Mapping[tuple[int, int, int], Row[Any]] = field(default_factory=dict)  # by run, turn, n
     floods: bool = False  # the first event is one message too many in a minute
+    asked_by: int = 0  # another conversation, whose run has asked here and waits for the answer
     attempts: int = 0  # of the first event, this one included
     charged: int = 0  # attempts that counted towards setting it aside, before this one
     is_charged: bool = False  # whether this one counts already
@@ -53,6 +54,8 @@ _CONVERSATIONS = """
             ORDER BY p.id LIMIT 1) AS email,
            (SELECT count(*) FROM conversations o
             WHERE o.contact_id = c.contact_id AND o.next_seq > 1) AS conversation_count,
+           (SELECT max(o.run_id) FROM conversations o
+            WHERE o.contact_id = c.contact_id AND o.id <> c.id AND o.owner = 'flow') AS other_run_id,
            c.next_seq, q.state AS entry_state, q.run_id AS entry_run_id
     FROM conversations c JOIN contacts k ON k.id = c.contact_id JOIN addresses a ON a.id = c.address_id
     LEFT JOIN queue_entries q ON q.conversation_id = c.id AND q.{live}
@@ -87,6 +90,14 @@ _RECENT = """
                   WHERE latest.created_at > e.at - 60000000) AS recent
     FROM inbound_events e WHERE e.id IN ({ids})
 """
+# A question by another number than the run's own: it is shown where it was asked, the outbox row stays with the run.
+_ASKED = """
+    SELECT m.conversation_id, m.effect_key, w.conversation_id AS asked_by, w.state
+    FROM messages m JOIN effects f ON f.key = m.effect_key JOIN runs w ON w.id = f.run_id
+    JOIN conversations c ON c.id = w.conversation_id
+    WHERE m.conversation_id IN ({ids}) AND w.conversation_id <> m.conversation_id AND w.status = 'waiting'
+      AND c.owner = 'flow' ORDER BY m.id
+"""
 _JOURNAL = """
     SELECT j.run_id, j.turn, j.n, j.fingerprint, j.state, j.answer FROM journal j WHERE j.run_id IN ({ids})
 """
@@ -119,7 +130,22 @@ def load(session: Session, conversation_ids: Sequence[int], messages_per_minute:
         held.append(one)
     if messages_per_minute:
         _note_floods(session, held, messages_per_minute)
+    _note_questions(session, held)
     return held
+
+
+def _note_questions(session: Session, held: Sequence[Held]) -> None:
+    """Finds the runs of other conversations that wait for what is said here."""
+    answering = {
+        one.id: one
+        for one in held
+        if one.run is None and one.row.other_run_id and one.events and one.events[0].kind == "message_received"
+    }
+    if answering:
+        for row in ids(session, _ASKED, answering):
+            waiting = wire.read(Run, row.state).waiting
+            if waiting and "message" in waiting.accepts and waiting.keep.get("effect") == row.effect_key:
+                answering[row.conversation_id].asked_by = row.asked_by
 
 
 def _note_floods(session: Session, held: Sequence[Held], most: int) -> None:

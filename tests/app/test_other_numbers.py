@@ -8,6 +8,7 @@ import pytest
 from app.points import set_hook
 from flows.event import CallPolled
 from tests.app.drawn import Document, drawn, echo, placed, sends, starts_with
+from tests.app.drawn import asks as asks_for
 from tests.app.house import ANNA, Runtime
 from tests.app.processes import until
 from tests.app.test_call_turns import asks, calls, document, hangs_up
@@ -295,3 +296,101 @@ def test_a_message_that_fails_after_its_run_brings_the_run_s_conversation_to_peo
     assert room.outcomes() == ["completed"]
     assert room.problems() == ["invalid_recipient"]
     assert room.conversation(put.conversation_id)["owner"] == "people"
+
+
+# questions
+
+
+def asking(*numbers: str, **more: Any) -> Document:
+    """Asks by another number of ours, and tells the answer by the usual way."""
+    config = {"channel": "listed", "numbers": list(numbers), "time_limit_seconds": 3_600, **more}
+    steps = {
+        "in": starts_with("keys", "ask"),
+        "ask": asks_for("Your name?", to="greet", variable="name", timed_out="late", **config),
+        "greet": sends("Hello {{ name }}"),
+        "late": sends("Too late"),
+    }
+    return drawn("Asking", steps)
+
+
+def test_the_answer_to_a_question_by_another_number_reaches_the_run_that_asked(room: Runtime) -> None:
+    room.publish(asking("lookup"))
+    room.publish(echo("lookup"))
+    put = room.write("hello")
+    room.drive()
+    assert sent(room) == [("lookup", ANNA, "Your name?")]
+    answer = room.write("Anna", "lookup")
+    room.drive()
+    assert sent(room)[1:] == [("keys", ANNA, "Hello Anna")]
+    assert room.said(answer.conversation_id) == ["> Your name?", "Anna"]
+    assert room.said(put.conversation_id) == ["hello", "> Hello Anna"]
+    assert room.conversation(answer.conversation_id)["state"] == "closed"
+    room.write("more", "lookup")  # nothing is asked any more
+    room.drive()
+    assert room.provider.texts[2:] == ["echo more"]
+
+
+def test_an_answer_that_does_not_fit_is_asked_for_again_by_the_same_number(room: Runtime) -> None:
+    room.publish(asking("chat", "lookup", answer={"kind": "number"}, attempts=2))
+    room.write("hello")
+    room.drive()
+    room.write("many", "lookup")
+    room.drive()
+    room.write("7", "lookup")
+    room.drive()
+    assert sent(room) == [("lookup", ANNA, "Your name?")] * 2 + [("keys", ANNA, "Hello 7")]
+
+
+def test_a_question_that_one_number_cannot_ask_is_asked_by_the_next(room: Runtime) -> None:
+    room.publish(asking("lookup", "confirming"))
+    room.provider.plans.append("refuse")
+    room.write("hello")
+    room.drive()
+    room.write("Anna", "confirming")
+    room.drive()
+    assert sent(room) == [("confirming", ANNA, "Your name?"), ("keys", ANNA, "Hello Anna")]
+
+
+def test_the_time_to_answer_by_another_number_counts_from_the_sending(room: Runtime) -> None:
+    room.publish(asking("lookup"))
+    room.provider.plans.append("slow_down")
+    room.write("hello")
+    room.drive()
+    room.move_clock(1_800)
+    room.drive()
+    assert room.provider.texts == ["Your name?"]
+    room.move_clock(3_599)
+    room.drive()
+    assert room.provider.texts == ["Your name?"]
+    room.move_clock(2)
+    room.drive()
+    assert room.provider.texts == ["Your name?", "Too late"]
+
+
+@pytest.mark.parametrize("words", ["menu", "STOP"])
+def test_what_goes_first_in_every_conversation_goes_before_an_answer(room: Runtime, words: str) -> None:
+    room.publish(asking("lookup"))
+    steps = {"in": starts_with("lookup", "out", "menu", interrupts=True), "out": sends("The menu")}
+    room.publish(drawn("Menu", steps))
+    room.write("hello")
+    room.drive()
+    room.write(words, "lookup")
+    room.drive()
+    assert "Hello" not in "".join(room.provider.texts)
+    assert room.outcomes()[0] == ""
+    if words == "menu":
+        assert room.provider.texts == ["Your name?", "The menu"]
+
+
+def test_a_question_asked_at_a_chat_page_waits_from_then_on(room: Runtime) -> None:
+    room.publish(asking("chat"))
+    room.publish(echo("chat"))
+    chat = room.write("hi", "chat", VISITOR)
+    room.drive()
+    knows_phone(room, chat.conversation_id)
+    room.write("hello")
+    room.drive()
+    assert room.said(chat.conversation_id) == ["hi", "> echo hi", "> Your name?"]
+    room.move_clock(3_601)
+    room.drive()
+    assert room.provider.texts == ["Too late"]
