@@ -50,23 +50,23 @@ def read(site: Site) -> Reading:
     cpu: dict[str, float] = {"driver": time.process_time()}
     for name, kept in site.keeper.kept.items():
         kind = name.partition("-")[0]
-        cpu[kind] = cpu.get(kind, 0.0) + _cpu_seconds(kept.pid)
+        cpu[kind] = cpu.get(kind, 0.0) + cpu_seconds_of(kept.pid)
     if site.server is None:
         commits = _sqlite_commits(site.folder / "patchbay.db-shm")
         return Reading(time.time(), cpu, _machine_seconds(), commits, commits)  # synchronous=FULL: each is synced
     server = (site.server.folder / "data" / "postmaster.pid").read_text().partition("\n")[0]
-    cpu["database"] = _cpu_seconds(int(server))
+    cpu["database"] = cpu_seconds_of(int(server))
     commits, syncs = _postgresql_commits(site)
     return Reading(time.time(), cpu, _machine_seconds(), commits, syncs)
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds_of(pid: int) -> float:
     """Of a process and all below it, those that have ended included."""
     if not pid:
         return 0.0
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="latin-1").rpartition(")")[2].split()
     own, ended = sum(map(int, fields[11:13])), sum(map(int, fields[13:15]))
-    return (own + ended) / _TICKS + sum(_cpu_seconds(child) for child in children_of(pid))
+    return (own + ended) / _TICKS + sum(cpu_seconds_of(child) for child in children_of(pid))
 
 
 def _machine_seconds() -> float:

@@ -1,30 +1,29 @@
-"""Appends an event to a conversation: its place in the order and its row in one transaction."""
+"""Appends an event to a conversation: its place in the order and its row, on PostgreSQL in one statement."""
 
 from dataclasses import dataclass
+from typing import Any, Final
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from app.db import sql
+from app.db import DatabaseUnavailable, sql
 
 # `seq` is taken by an update of the conversation's row, so the order of commits is the order of `seq` (plain ids are
 # not). `at` never falls below the conversation's last one, though somebody may set the clock back; `due_at` is the
 # present, so that such an event does not wait until the clock has caught up.
-_TAKE_SEQ = """
-    UPDATE conversations SET next_seq = next_seq + 1, last_at = CASE WHEN last_at > {now} THEN last_at ELSE {now} END
-    WHERE id = :id RETURNING next_seq - 1 AS seq, last_at, connection_id
-"""
-_TAKE_SEQ_AND_REOPEN = _TAKE_SEQ.replace(
-    "\n    WHERE",
-    """, state = 'open', closed_at = NULL, last_message_at = {now},
-        opened_at = CASE WHEN state = 'closed' THEN {now} ELSE opened_at END WHERE""",
-    1,
-)
-_INSERT = """
+TAKE_SEQ: Final = """
+    UPDATE conversations SET next_seq = conversations.next_seq + 1,
+        last_at = CASE WHEN conversations.last_at > {now} THEN conversations.last_at ELSE {now} END"""
+TAKE_SEQ_AND_REOPEN: Final = f"""{TAKE_SEQ}, state = 'open', closed_at = NULL, last_message_at = {{now}},
+        opened_at = CASE WHEN conversations.state = 'closed' THEN {{now}} ELSE conversations.opened_at END"""
+RETURNING_PLACE: Final = """
+    RETURNING conversations.id, conversations.connection_id, conversations.next_seq - 1 AS seq, conversations.last_at"""
+INSERT_EVENT: Final = """
     INSERT INTO inbound_events (connection_id, provider_id, conversation_id, kind, happened, seq, at, due_at, state,
                                 attempts, charged, error, created_at)
-    VALUES (:connection, :provider, :conversation, :kind, :happened, :seq, :at, {now}, 'waiting', 0, 0, '', {now})
-    ON CONFLICT (connection_id, provider_id) DO NOTHING RETURNING id
-"""
+    SELECT place.connection_id, :provider_id, place.id, :kind, :happened, place.seq, place.last_at, {now}, 'waiting',
+           0, 0, '', {now} FROM {place} AS place"""
+PLACE_OF_VALUES: Final = "(SELECT :id AS id, :connection_id AS connection_id, :seq AS seq, :last_at AS last_at)"
 
 
 @dataclass(frozen=True)
@@ -35,26 +34,93 @@ class NewEvent:
     provider_id: str
     kind: str
     happened: str
-    reopens: bool = False  # a contact's arrival opens a closed conversation again
 
 
-def append(session: Session, new: NewEvent) -> int | None:
-    """The row's id; None when an event with this provider id is there already."""
-    take = _TAKE_SEQ_AND_REOPEN if new.reopens else _TAKE_SEQ
-    place = session.execute(sql(session, take), {"id": new.conversation_id}).one()
-    event_id = session.execute(
-        sql(session, _INSERT),
-        {
-            "connection": place.connection_id,
-            "provider": new.provider_id,
-            "conversation": new.conversation_id,
-            "kind": new.kind,
-            "happened": new.happened,
-            "seq": place.seq,
-            "at": place.last_at,
-        },
-    ).scalar()
-    return None if event_id is None else int(event_id)
+@dataclass(frozen=True)
+class Put:
+    """The row that something became. A duplicate names the row that was there already."""
+
+    event_id: int
+    conversation_id: int
+    duplicate: bool = False
+
+
+def append(session: Session, new: NewEvent) -> Put:
+    """The new event's row, or the one with its provider id that is there already; then no `seq` is taken.
+
+    Raises: LookupError when there is no such conversation, DatabaseUnavailable as `outcome`.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return _append_in_steps(session, new)
+    put = _append_at_once(session, new)
+    if put is None:
+        session.execute(sql(session, _LOCK), vars(new))
+        put = _append_at_once(session, new)
+    if put is None:
+        raise DatabaseUnavailable(f"The conversation {new.conversation_id} changed while it was locked.")
+    return put
+
+
+def outcome(row: Row[Any]) -> Put | None:
+    """What became of a statement that stores an event at once: None when it was overtaken and so did nothing.
+
+    Raises: DatabaseUnavailable when all must be rolled back and may then be tried again.
+    """
+    if row.before_id is not None:
+        return Put(row.before_id, row.before_conversation_id, duplicate=True)
+    if row.event_id is not None:
+        return Put(row.event_id, row.place_id)
+    if row.place_id is not None:  # it took a place that it has no event for
+        raise DatabaseUnavailable("The same provider id came for two conversations at the same moment: try again.")
+    return None
+
+
+# The statement sees what was committed when it began. Whoever waited for the row and finds another `next_seq` than it
+# saw has been overtaken, perhaps by this very event: then it does nothing, and is done again under the row's lock.
+_AT_ONCE = (
+    """
+    WITH seen AS (SELECT id, connection_id, next_seq AS seen_seq FROM conversations WHERE id = :conversation_id),
+    before AS (
+        SELECT e.id, e.conversation_id FROM inbound_events e JOIN seen ON e.connection_id = seen.connection_id
+        WHERE e.provider_id = :provider_id),
+    place AS ({take} FROM seen WHERE conversations.id = seen.id AND conversations.next_seq = seen.seen_seq
+              AND NOT EXISTS (SELECT 1 FROM before) {returning}),
+    event AS ({insert} ON CONFLICT (connection_id, provider_id) DO NOTHING RETURNING id)
+    SELECT before.id AS before_id, before.conversation_id AS before_conversation_id,
+           event.id AS event_id, (SELECT id FROM place) AS place_id
+    FROM seen LEFT JOIN before ON true LEFT JOIN event ON true
+""".replace("{take}", TAKE_SEQ)
+    .replace("{returning}", RETURNING_PLACE)
+    .replace("{insert}", INSERT_EVENT)
+    .replace("{place}", "place")
+)
+_LOCK = "SELECT id FROM conversations WHERE id = :conversation_id FOR NO KEY UPDATE"
+_LOOK = """
+    SELECT e.id AS before_id, e.conversation_id FROM conversations c
+    LEFT JOIN inbound_events e ON e.connection_id = c.connection_id AND e.provider_id = :provider_id
+    WHERE c.id = :conversation_id
+"""
+_TAKE = TAKE_SEQ + " WHERE id = :conversation_id" + RETURNING_PLACE
+_INSERT = INSERT_EVENT.replace("{place}", PLACE_OF_VALUES) + " RETURNING id"
+
+
+def _append_at_once(session: Session, new: NewEvent) -> Put | None:
+    row = session.execute(sql(session, _AT_ONCE), vars(new)).first()
+    if row is None:
+        raise LookupError(f"There is no conversation {new.conversation_id}.")
+    return outcome(row)
+
+
+def _append_in_steps(session: Session, new: NewEvent) -> Put:
+    """For SQLite, whose write transactions exclude each other."""
+    before = session.execute(sql(session, _LOOK), vars(new)).first()
+    if before is None:
+        raise LookupError(f"There is no conversation {new.conversation_id}.")
+    if before.before_id is not None:
+        return Put(before.before_id, before.conversation_id, duplicate=True)
+    place = session.execute(sql(session, _TAKE), vars(new)).mappings().one()
+    event_id = session.execute(sql(session, _INSERT), {**vars(new), **place}).scalar_one()
+    return Put(event_id, new.conversation_id)
 
 
 # What is due now must not wait until a clock that was set back has caught up with its old time.

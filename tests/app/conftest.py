@@ -42,3 +42,11 @@ def room(request: pytest.FixtureRequest, runtime_settings: Settings, doubles: No
         hosts = frozenset({("127.0.0.1", request.getfixturevalue("api").port)})
     with runtime(runtime_settings, allowed_private_hosts=hosts) as made:
         yield made
+
+
+@pytest.fixture
+def postgresql_room(postgresql_url: str, data_folder: Path, doubles: None) -> Iterator[Runtime]:
+    """A furnished house on PostgreSQL that tells of deadlocks soon, in which nobody writes too much."""
+    url = f"{postgresql_url}&options=-c%20deadlock_timeout%3D50ms"
+    with runtime(Settings(data_folder=data_folder, database_url=url), messages_per_minute=0) as made:
+        yield made

@@ -1,14 +1,12 @@
 """What a claim finds, in which order, and by which indexes."""
 
-from typing import Any
-
 import pytest
-from sqlalchemy import event, text
-from sqlalchemy.engine import Connection
+from sqlalchemy import text
 
 from app.store import claims
 from tests.app.drawn import echo
 from tests.app.house import Runtime
+from tests.app.statements import heard, plan
 
 _MANY = """
     WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 20000)
@@ -53,33 +51,21 @@ def test_the_claim_goes_by_the_partial_indexes_however_much_is_done_already(room
         room.write("hello", contact=contact(n))
     if analyzed:
         room.execute("ANALYZE")
-    plan = plan_of_due(room)
-    assert "ix_inbound_waiting" in plan, plan
-    assert "ix_effects_open" in plan, plan
+    found = plan_of_due(room)
+    assert "ix_inbound_waiting" in found, found
+    assert "ix_effects_open" in found, found
     for table in ("inbound_events", "effects"):
-        assert f"Seq Scan on {table}" not in plan, plan
-        assert f"SCAN {table}" not in plan, plan
+        assert f"Seq Scan on {table}" not in found, found
+        assert f"SCAN {table}" not in found, found
     room.execute("DELETE FROM effects WHERE key LIKE 'old/%'")
 
 
 def plan_of_due(room: Runtime) -> str:
     """How the database would look for what is due."""
-    heard: list[tuple[str, Any]] = []
-
-    def hear(_: Connection, __: Any, statement: str, values: Any, *more: Any) -> None:
-        heard.append((statement, values))
-
     engine = room.house.database.engine
-    event.listen(engine, "before_cursor_execute", hear)
-    try:
+    with heard(engine) as statements:
         due(room)
-    finally:
-        event.remove(engine, "before_cursor_execute", hear)
-    statement, values = heard[-1]
-    explain = "EXPLAIN QUERY PLAN " if room.house.database.is_sqlite else "EXPLAIN "
-    with engine.connect() as connection:
-        rows = connection.exec_driver_sql(explain + statement, values).all()
-    return "\n".join(str(row[-1]) for row in rows)
+    return plan(engine, *statements[-1])
 
 
 def test_calls_go_first_and_then_whoever_has_waited_longest(room: Runtime) -> None:

@@ -8,8 +8,8 @@ import pytest
 from app import inbox
 from app.channels.arrival import Arrival
 from app.inbox import Put, UnknownNumber
-from flows.event import MessageReceived
-from tests.app.house import Runtime
+from flows.event import CallStarted, MessageReceived
+from tests.app.house import ANNA, Runtime
 
 
 def at_once(actions: Sequence[Callable[[], Put]]) -> list[Put]:
@@ -36,6 +36,30 @@ def test_the_same_webhook_three_times_in_parallel_is_one_row(room: Runtime) -> N
         assert sorted(put.duplicate for put in puts) == [False, True, True]
     assert len(room.rows("SELECT id FROM inbound_events")) == 8
     assert len(room.rows("SELECT id FROM messages")) == 8
+    assert room.column("SELECT next_seq FROM conversations") == [9], "a repetition takes no place"
+
+
+def test_the_same_report_three_times_in_parallel_is_one_row(room: Runtime) -> None:
+    put = room.write("hello")
+    place = room.numbers["keys"]
+    room.execute(
+        'INSERT INTO effects (id, key, kind, conversation_id, connection_id, number_id, payload, "to", state, attempts,'
+        " next_attempt_at, provider_id, error, created_at)"
+        " VALUES (7, 'k', 'send_message', :conversation, :connection, :number, '{}', '', 'sent', 1, 0, 'SM7', '', 0)",
+        conversation=put.conversation_id,
+        connection=place.connection_id,
+        number=place.id,
+    )
+    for n in range(4, 8):
+        puts = at_once([lambda n=n: _known(room.report(7, n))] * 3)  # type: ignore[misc]  # as above
+        assert len({one.event_id for one in puts}) == 1
+        assert sorted(one.duplicate for one in puts) == [False, True, True]
+    assert room.column("SELECT next_seq FROM conversations") == [6]
+
+
+def _known(put: Put | None) -> Put:
+    assert put is not None
+    return put
 
 
 def test_a_repeated_webhook_is_ignored_and_answered_with_the_same_row(room: Runtime) -> None:
@@ -43,6 +67,7 @@ def test_a_repeated_webhook_is_ignored_and_answered_with_the_same_row(room: Runt
     again = room.write("something else", provider_id="SM1")
     assert again == Put(first.event_id, first.conversation_id, duplicate=True)
     assert room.column("SELECT text FROM messages") == ["hello"]
+    assert room.column("SELECT next_seq FROM conversations") == [2], "it takes no place"
 
 
 def test_the_same_id_on_another_connection_is_another_message(room: Runtime) -> None:
@@ -130,6 +155,27 @@ def test_a_signed_visitor_whose_number_has_called_before_is_the_same_contact(roo
     assert len(room.rows("SELECT id FROM contacts")) == 1
     assert len(room.rows("SELECT id FROM addresses")) == 2
     assert len(room.rows("SELECT id FROM conversations")) == 2, "one on each number"
+
+
+def test_a_call_is_a_conversation_of_its_own_and_its_repetition_is_not(room: Runtime) -> None:
+    place = room.numbers["calls"]
+    written = room.write("hello", "calls")
+    with room.house.database.transaction() as session:
+        puts = [
+            inbox.put(
+                session,
+                place.connection_id,
+                Arrival(f"{call}:0", CallStarted(call, ANNA, place.value), ANNA, number=place.value, call_id=call),
+            )
+            for call in ("CA1", "CA2", "CA1")
+        ]
+    assert puts[2] == Put(puts[0].event_id, puts[0].conversation_id, duplicate=True)
+    assert len({written.conversation_id, puts[0].conversation_id, puts[1].conversation_id}) == 3
+    assert room.write("again", "calls").conversation_id == written.conversation_id
+    kinds = room.column("SELECT kind FROM conversations ORDER BY id")
+    assert kinds == ["messages", "call", "call"]
+    assert len(room.rows("SELECT id FROM contacts")) == 1
+    assert len(room.rows("SELECT id FROM messages")) == 2, "a call is not a message"
 
 
 def test_a_name_once_known_is_not_overwritten(room: Runtime) -> None:

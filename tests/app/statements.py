@@ -1,0 +1,30 @@
+"""What is said to the database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+
+@contextmanager
+def heard(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
+    """The statements that are executed meanwhile and their values, but for the beginning of transactions."""
+    statements: list[tuple[str, Any]] = []
+
+    def hear(_: Any, __: Any, statement: str, values: Any, *___: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            statements.append((statement, values))
+
+    event.listen(engine, "before_cursor_execute", hear)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", hear)
+
+
+def plan(engine: Engine, statement: str, values: Any) -> str:
+    """How the database would execute a statement."""
+    explain = "EXPLAIN QUERY PLAN " if engine.dialect.name == "sqlite" else "EXPLAIN "
+    with engine.connect() as connection:
+        return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(explain + statement, values))
