@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from flows.ask import Way, WaysToContactAnswer
 from flows.composing import SEND_ERRORS
 from flows.effect import CancelMessage, Choice, SendMessage
 from flows.event import Attachment, Happening, MessageFailed, MessageReceived, TimerFired
@@ -176,6 +177,25 @@ def test_the_retry_text_is_asked_with_the_same_choices() -> None:
 def test_a_question_nobody_got_does_not_reach_the_contact_after_its_time() -> None:
     visit = Visit("ask_question", question({"kind": "text"})).feed(TimerFired())
     assert visit.effects[-1] == CancelMessage("example/0/0")
+
+
+def test_a_question_is_asked_by_the_next_number_and_asked_again_by_the_same() -> None:
+    config = question({"kind": "number"}, channel="listed", numbers=["sms", "whatsapp"], attempts=2)
+    visit = Visit("ask_question", config).feed(WaysToContactAnswer((Way("sms"), Way("whatsapp"))))
+    visit.feed_all([MessageFailed("example/0/0", "opted_out", "STOP"), MessageReceived("x"), MessageReceived("5")])
+    numbers = [effect.number for effect in visit.effects if isinstance(effect, SendMessage)]
+    assert numbers == ["sms", "whatsapp", "whatsapp"]
+    assert (visit.left_by, visit.sets) == ("reply", {"x": Decimal(5)})
+
+
+def test_a_question_that_no_number_can_ask_fails_by_name() -> None:
+    config = question({"kind": "text"}, channel="listed", numbers=["sms", "whatsapp"])
+    gone = Way("sms", "channel_disconnected", "There is no number “sms”.")
+    visit = Visit("ask_question", config).feed(WaysToContactAnswer((gone,)))
+    assert (visit.left_by, visit.error, visit.effects) == ("failure", "channel_disconnected", [])
+    visit = Visit("ask_question", config).feed(WaysToContactAnswer((Way("sms"),)))
+    visit.feed(MessageFailed("example/0/0", "opted_out"))
+    assert (visit.left_by, visit.error) == ("failure", "opted_out")
 
 
 def test_an_empty_question_is_not_asked() -> None:

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from flows.ask import Answer, Way, WaysToContact, WaysToContactAnswer
 from flows.composing import SEND_ERRORS
 from flows.effect import CancelMessage, Choice, Pause, SendMessage
 from flows.event import (
@@ -103,6 +104,93 @@ def test_a_caller_hears_silence_while_the_message_goes_out_and_the_limit_stays()
     assert visit.feed(MessageAccepted(OURS)).left_by == "success"
 
 
+LISTED = {**HELLO, "channel": "listed", "numbers": ["chat", "sms", "whatsapp"]}
+NOT_BY_CHAT = Way("chat", "invalid_recipient", "They never were there.")
+OPEN = WaysToContactAnswer((NOT_BY_CHAT, Way("sms"), Way("whatsapp")))
+NONE = WaysToContactAnswer((NOT_BY_CHAT, Way("sms", "opted_out", "They said STOP.")))
+SECOND = "example/1/0"
+GOES_BY: list[tuple[Mapping[str, Any], Sequence[Happening | Answer], list[str], str | None, str | None]] = [
+    (LISTED, [OPEN], ["sms"], None, None),
+    (LISTED, [OPEN, MessageAccepted(OURS)], ["sms"], "success", None),
+    (LISTED, [OPEN, MessageFailed(OURS, "outside_24h_window")], ["sms", "whatsapp"], None, None),
+    (LISTED, [OPEN, MessageFailed(OURS, "x"), MessageAccepted(SECOND)], ["sms", "whatsapp"], "success", None),
+    (
+        LISTED,
+        [OPEN, MessageFailed(OURS, "x"), MessageFailed(SECOND, "opted_out")],
+        ["sms", "whatsapp"],
+        "failure",
+        "opted_out",
+    ),
+    (LISTED, [OPEN, TimerFired(), MessageAccepted(SECOND)], ["sms", "whatsapp"], "success", None),
+    (LISTED, [OPEN, TimerFired(), TimerFired()], ["sms", "whatsapp"], "failure", "send_timeout"),
+    (LISTED, [NONE], [], "failure", "invalid_recipient"),
+    ({**LISTED, "numbers": []}, [WaysToContactAnswer()], [], "failure", "channel_disconnected"),
+    ({**LISTED, "wait_for": "nothing"}, [OPEN], ["sms"], "success", None),
+    (
+        {**LISTED, "wait_for": "delivered"},
+        [OPEN, MessageAccepted(OURS), MessageFailed(OURS, "provider_code")],
+        ["sms", "whatsapp"],
+        None,
+        None,
+    ),
+    (
+        {**LISTED, "wait_for": "delivered"},
+        [OPEN, MessageAccepted(OURS), TimerFired(), MessageAccepted("example/2/0"), TimerFired()],
+        ["sms", "whatsapp"],
+        "not_delivered",
+        None,
+    ),
+    ({**HELLO, "channel": "preferred"}, [OPEN, MessageFailed(OURS, "x")], ["sms"], "failure", "provider_code"),
+    ({**HELLO, "channel": "preferred"}, [NONE, MessageAccepted(OURS)], [""], "success", None),
+    ({**HELLO, "channel": "preferred"}, [WaysToContactAnswer(), MessageAccepted(OURS)], [""], "success", None),
+]
+
+
+@pytest.mark.parametrize(("config", "turns", "numbers", "left_by", "kind"), GOES_BY)
+def test_a_message_goes_by_the_first_number_that_reaches_the_contact_then_by_the_next(
+    config: Mapping[str, Any],
+    turns: Sequence[Happening | Answer],
+    numbers: list[str],
+    left_by: str | None,
+    kind: str | None,
+) -> None:
+    visit = Visit("send_message", config).feed_all(turns)
+    assert [effect.number for effect in visit.effects if isinstance(effect, SendMessage)] == numbers
+    assert (visit.left_by, visit.error) == (left_by, kind)
+
+
+def test_a_number_given_up_is_told_in_the_trace_and_its_message_taken_back() -> None:
+    visit = Visit("send_message", LISTED).feed_all([OPEN, TimerFired()])
+    assert visit.why["goes_on_because"]["kind"] == "send_timeout"
+    assert CancelMessage(OURS) in visit.effects
+    visit = Visit("send_message", LISTED).feed_all([OPEN, MessageFailed(OURS, "opted_out", "STOP")])
+    assert visit.why["goes_on_because"] == {"kind": "opted_out", "message": "STOP"}
+
+
+def test_what_was_asked_about_the_numbers_and_told_is_in_the_trace() -> None:
+    visit = Visit("send_message", LISTED)
+    assert visit.asked == WaysToContact("", ("chat", "sms", "whatsapp"))
+    ((asked,),) = [entry["asks"] for entry in [visit.feed(NONE).entry]]
+    assert asked["answer"]["ways"][1] == {"number": "sms", "error": "opted_out", "message": "They said STOP."}
+    assert visit.message == "They never were there. They said STOP."
+
+
+@pytest.mark.parametrize(
+    ("config", "codes"),
+    [
+        (HELLO, []),
+        (LISTED, []),
+        ({**HELLO, "channel": "listed"}, ["numbers_missing"]),
+        ({**HELLO, "numbers": ["sms"]}, ["numbers_unused"]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["send_message", "ask_question"])
+def test_a_list_of_numbers_that_cannot_work_is_a_finding(
+    kind: str, config: Mapping[str, Any], codes: list[str]
+) -> None:
+    assert [problem.code for problem in step_of(kind).problems(config)] == codes
+
+
 @pytest.mark.parametrize(
     ("config", "seconds"),
     [
@@ -110,6 +198,7 @@ def test_a_caller_hears_silence_while_the_message_goes_out_and_the_limit_stays()
         ({}, 600),
         ({"wait_for": "delivered"}, 4_200),
         ({"send_timeout_seconds": 30}, 30),
+        ({"wait_for": "accepted", "channel": "listed", "numbers": ["a", "b"]}, 1_200),
     ],
 )
 def test_the_longest_wait_is_known_beforehand(config: Mapping[str, Any], seconds: float | None) -> None:
