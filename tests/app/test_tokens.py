@@ -43,7 +43,7 @@ def test_a_revoked_token_is_nobodys_and_its_name_stays_taken(database: Database)
     database.close()
 
 
-@pytest.mark.parametrize("name", ["", "  ", "x" * 81, "a\nb", "a\x00b"])
+@pytest.mark.parametrize("name", ["", "  ", "x" * 81, "a\nb", "a\x00b", "a/b", ".", ".."])
 def test_a_token_without_a_proper_name_is_refused(database: Database, name: str) -> None:
     with database.transaction() as session, pytest.raises(Invalid, match="needs a name"):
         create_token(session, name, "ada")

@@ -72,7 +72,7 @@ def read_connection(asked: Asked, connection: str) -> dict[str, Any]:
 def change_connection(asked: Asked, connection: str) -> dict[str, Any]:
     """Changes what is named; an empty secret is taken away. A new address in the settings asks for all secrets."""
     with asked.house.database.transaction() as session:
-        row = named(session, Connection, connection)
+        row = named(session, Connection, connection, locked=True)  # all secrets are one sealed value
         channel = _channel(row.kind)
         known = dict(open_connection(row, asked.house.key, "").secrets)
         given = asked.body.get("secrets", {})

@@ -21,9 +21,10 @@ def conversation_id(session: Session, reference: str) -> int:
     return found.id
 
 
-def named(session: Session, table: type[T], name: str) -> T:
-    """The row of that name. Raises: NotFound."""
-    found = session.scalar(select(table).where(_name(table) == name))
+def named(session: Session, table: type[T], name: str, *, locked: bool = False) -> T:
+    """The row of that name; `locked` until the transaction ends. Raises: NotFound."""
+    query = select(table).where(_name(table) == name)
+    found = session.scalar(query.with_for_update() if locked else query)
     if found is None:
         raise NotFound(f"There is no {_word(table)} “{name[:80]}”: GET /api/v1/{_plural(table)} lists them.")
     return found
