@@ -20,6 +20,7 @@ class Outgoing:
     to: str
     number: str = ""  # another number of ours by which it is to go; the commit finds out where that leads
     local: bool = False  # committing it is sending it
+    has_key: bool = False  # its provider ignores a repeated key, so an attempt that crashes is simply repeated
     error_kind: str = ""  # why it cannot be sent at all
     error: str = ""
 
@@ -120,11 +121,17 @@ class Handled:
     document: tuple[str, str, str] | None = None  # provider id, text, media type
     reports: list[Mapping[str, Any]] = field(default_factory=list)  # statuses of messages: effect_id, rank, …
     not_before: int | None = None  # try the conversation again at this instant
+    first_recheck_seconds: float = 0  # > 0: the first message leaves with the commit; when a crash of it is looked at
+
+    @property
+    def cancels(self) -> bool:
+        """Whether messages that were queued before may not leave any more."""
+        return bool(self.cancelled or self.cancels_runs or self.cancels_all)
 
     @property
     def messages_changed(self) -> bool:
         """Whether a live view of the conversation has something new to show."""
-        return bool(self.messages or self.reports or self.cancelled or self.cancels_all or self.cancels_runs)
+        return bool(self.messages or self.reports or self.cancels)
 
 
 @dataclass(frozen=True)

@@ -173,6 +173,7 @@ def _timer(handled: Handled, result: TurnResult, run: Run) -> Timer | None:
 def outgoing(scene: Scene, key: str, message: SendMessage, *, opted_out: bool) -> Outgoing:
     """A message on its way into the outbox, or why it can never leave."""
     row, number, error_kind, error = scene.held.row, message.number, "", ""
+    policy = scene.channel.policy_of(scene.connection)
     if number == scene.number.name and row.kind == "messages":
         number = ""
     if number:  # what is known here is about the conversation's own number
@@ -192,7 +193,8 @@ def outgoing(scene: Scene, key: str, message: SendMessage, *, opted_out: bool) -
         number_id=scene.number.id,
         to=row.address,
         number=number,
-        local=not number and scene.channel.policy_of(scene.connection).local,
+        local=not number and policy.local,
+        has_key=not number and policy.key_lifetime_seconds > 0,
         error_kind=error_kind,
         error=error,
     )

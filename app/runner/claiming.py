@@ -1,7 +1,8 @@
 """The runner's claims: which conversations it takes, reads and begins, and which must be begun alone."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -27,6 +28,15 @@ logger = logging.getLogger("patchbay.runner")
 _REPEATED = 2  # an event with so many attempts begins only in an otherwise empty runner
 
 
+@dataclass(frozen=True)
+class Room:
+    """What may be claimed: so many conversations, or so many calls when there is room for nothing else."""
+
+    conversations: int
+    calls: int
+    full: Collection[int] = ()  # connections of which no messages need be claimed
+
+
 class Claiming:
     """Takes conversations: due ones by their locks, held ones that have more to do without giving them up."""
 
@@ -35,16 +45,15 @@ class Claiming:
         self._house, self._directory, self._locks, self._works = house, directory, locks, works
         self._draining = False  # repeated events wait until the runner is empty
 
-    def claim(self, room: int, *, stopping: bool) -> list[Work]:
-        """Takes up to `room` due conversations. Returns the works whose turn begins now."""
+    def claim(self, room: Room, *, stopping: bool) -> list[Work]:
+        """Takes as many due conversations as there is room for. Returns the works whose turn begins now."""
         for work in self._works.values():
             work.reload = work.reload and not stopping
         again = [one for one in self._works.values() if one.may_reload]
-        wanted = 0 if stopping or (self._draining and self._works) else max(room, 0)
         if not self._works:
             for lane in ("turns", "calls"):
                 self._house.lanes.lower_flag(lane)  # before the read that may send us to sleep, never after it
-        locked = self._lock_due(wanted) if wanted else []
+        locked = [] if stopping or (self._draining and self._works) else self._lock_due(room)
         if not again and not locked:
             return []
         return self._take([one.held.id for one in again], locked)
@@ -54,10 +63,14 @@ class Claiming:
         del self._works[conversation_id]
         self._locks.unlock(conversation_id)
 
-    def _lock_due(self, wanted: int) -> list[int]:
+    def _lock_due(self, room: Room) -> list[int]:
         """A claim is stale until it is locked: candidates are read again under the lock."""
+        wanted = room.conversations or room.calls
+        if not wanted:
+            return []
+        passed = claims.Passed(list(self._works), room.full, all_but_calls=not room.conversations)
         with self._house.database.reading() as session:
-            candidates = claims.due(session, list(self._works))
+            candidates = claims.due(session, passed)
         locked: list[int] = []
         for conversation_id in candidates:
             if len(locked) >= wanted:

@@ -1,8 +1,13 @@
-"""The runner's deliveries: mark what is about to leave, send it in threads of their own, settle what came of it."""
+"""The runner's deliveries: mark what is about to leave, send it in threads of their own, settle what came of it.
+
+Of a connection whose provider is slow, no more conversations are kept waiting in hand than it has places; the others
+are given up, with their messages queued, until some are free.
+"""
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -14,6 +19,7 @@ from app.directory import Directory
 from app.handled import Unsent
 from app.house import House
 from app.points import point
+from app.runner.places import Places
 from app.runner.work import Delivered, Result, Work, Works
 from app.store import setbacks
 from app.store.sends import Settled, mark_look_ups, mark_sending, settle
@@ -29,6 +35,11 @@ class _Next:
     attempt: outbox.Attempt
     looks_up: bool
 
+    @property
+    def needs_mark(self) -> bool:
+        """Whether it must be marked before it leaves; the commit of its own turn may have done it."""
+        return not self.looks_up and self.work.marked_at is None
+
 
 class Deliveries:
     """Sends each conversation's messages one after the other; a message is marked only when a thread is free for it."""
@@ -36,14 +47,19 @@ class Deliveries:
     def __init__(self, house: House, directory: Directory, works: Works, results: Callable[[Result], None]) -> None:
         """`results` is called in the I/O threads."""
         self._house, self._directory, self._works, self._results = house, directory, works, results
-        self._size = house.settings.delivery_threads
-        self._threads = ThreadPoolExecutor(self._size, "delivery")
-        self._under_way = 0
+        self._threads = ThreadPoolExecutor(house.settings.delivery_threads, "delivery")
+        self._places = Places(house.settings.delivery_threads)
+        self._waiting: Counter[int] = Counter()  # conversations in hand that wait for a place of their connection
 
     @property
-    def is_full(self) -> bool:
-        """Whether every thread is busy."""
-        return self._under_way >= self._size
+    def waiting(self) -> int:
+        """How many conversations wait in hand for a place."""
+        return self._waiting.total()
+
+    @property
+    def full(self) -> Collection[int]:
+        """The connections of which no more messages need be claimed now."""
+        return [one for one, count in self._waiting.items() if count >= self._places.most_of_one]
 
     def settle(self, delivered: Sequence[Delivered]) -> None:
         """Stores what came of attempts; first in a round, because it moves the heads of the lines."""
@@ -51,7 +67,7 @@ class Deliveries:
         for one in delivered:
             work = self._works[one.conversation_id]
             work.in_flight -= 1
-            self._under_way -= 1
+            self._places.give_back(work.unsent[0].connection_id)
             if one.settled is None:
                 continue  # it stays at the head of its line and is marked anew
             settled.append(one.settled)
@@ -69,42 +85,80 @@ class Deliveries:
         for conversation_id in {one.unsent.conversation_id for one in settled if one.unsent.conversation_id}:
             self._house.lanes.announce(conversation_id)
 
+    def offer(self, ready: Sequence[Work]) -> None:
+        """Lets the turns' own commit mark their first messages, where none is before them and a place is free.
+
+        Only for providers that ignore a repeated key: after a crash the others' would be of unknown outcome.
+        """
+        places = self._places.copy()
+        for work in self._heads():
+            places.try_take(work.unsent[0].connection_id)  # who waits already goes first
+        for work in ready:
+            handled = work.finished
+            if handled is None or handled.cancels or work.unsent or work.in_flight or work.line_stands:
+                continue
+            if any(one.has_key for one in handled.messages) and places.try_take(handled.connection_id):
+                handled.first_recheck_seconds = outbox.RECHECK_WITH_KEY_SECONDS
+
     def send(self) -> None:
-        """Marks and sends the heads of as many lines as there are free threads."""
-        free = self._size - self._under_way
-        heads = [one for one in self._works.values() if one.unsent and not one.in_flight and not one.finished][:free]
+        """Marks and sends the heads of as many lines as there are places."""
+        heads = self._leaving()
         if not heads:
             return
-        with self._house.database.transaction() as session:
+        are_marked = all(work.marked_at is not None for work in heads)
+        database = self._house.database
+        with database.reading() if are_marked else database.transaction() as session:
             chosen = [one for work in heads if (one := self._try_next(session, work)) is not None]
             mark_look_ups(session, [_recheck(one) for one in chosen if one.looks_up])
-            marked = mark_sending(session, [_recheck(one) for one in chosen if not one.looks_up])
+            marked = mark_sending(session, [_recheck(one) for one in chosen if one.needs_mark])
         point("send:marked")
         for one in chosen:
-            current = one.attempt.unsent if one.looks_up else marked.get(one.attempt.unsent.id)
+            current = marked.get(one.attempt.unsent.id) if one.needs_mark else one.attempt.unsent
             if current is None:  # paced, cancelled, or somebody else's by now
+                self._places.give_back(one.attempt.unsent.connection_id)
                 one.work.stop_line()
                 continue
             one.work.unsent[0] = current
             one.work.in_flight += 1
-            self._under_way += 1
-            ready = replace(one.attempt, unsent=current)
-            self._threads.submit(self._deliver, ready, time.monotonic(), one.looks_up)
+            marked_at, one.work.marked_at = one.work.marked_at or time.monotonic(), None
+            self._threads.submit(self._deliver, replace(one.attempt, unsent=current), marked_at, one.looks_up)
 
     def close(self) -> None:
         """Starts no more."""
         self._threads.shutdown(wait=False)
 
+    def _heads(self) -> list[Work]:
+        """Those whose line has a head that is not on its way yet; first those marked already, which must not age."""
+        heads = [one for one in self._works.values() if one.unsent and not one.in_flight and not one.finished]
+        return sorted(heads, key=lambda work: work.marked_at is None)
+
+    def _leaving(self) -> list[Work]:
+        """Those that have a place now; of the others, some wait for one and the rest is given up."""
+        leaving, self._waiting = [], Counter()
+        for work in self._heads():
+            connection_id = work.unsent[0].connection_id
+            if self._places.try_take(connection_id):
+                leaving.append(work)
+            elif self._waiting[connection_id] < self._places.most_of_one:
+                self._waiting[connection_id] += 1
+            else:
+                work.stop_line()
+        return leaving
+
     def _try_next(self, session: Session, work: Work) -> _Next | None:
+        """None when the head is settled without being sent; its place is free again then."""
+        head = work.unsent[0]
         try:
-            return self._next(session, work)
+            chosen = self._next(session, work)
         except SQLAlchemyError:
             raise
         except Exception as error:  # a door: a channel that is gone, or a plugin's bug, must not stop the others
-            logger.exception("Message %s cannot be tried.", work.unsent[0].key)
-            setbacks.bury(session, work.unsent[0], f"The message cannot be sent: {type(error).__name__}: {error}")
-            work.unsent = work.unsent[1:]
-            return None
+            logger.exception("Message %s cannot be tried.", head.key)
+            setbacks.bury(session, head, f"The message cannot be sent: {type(error).__name__}: {error}")
+            work.unsent, chosen = work.unsent[1:], None
+        if chosen is None:
+            self._places.give_back(head.connection_id)
+        return chosen
 
     def _next(self, session: Session, work: Work) -> _Next | None:
         head = work.unsent[0]

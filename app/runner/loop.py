@@ -21,7 +21,7 @@ from app.perform import Performer
 from app.points import point
 from app.runner.asks import Asks
 from app.runner.carriers import Carriers
-from app.runner.claiming import Claiming
+from app.runner.claiming import Claiming, Room
 from app.runner.deliveries import Deliveries
 from app.runner.work import Answered, Delivered, Result, Work, Works
 from app.store import setbacks
@@ -86,11 +86,16 @@ class Runner:
         self._asks.let_go()
         self._unlock()
         self._carriers.look()
-        # Parked ones wait for a slow host and must not keep others out; but each holds a lock: they have a bound too.
-        room = self._capacity - (len(self._works) - len(self._asks.parked))
-        room = min(room, _MOST_PARKED * self._capacity - len(self._works))
-        for work in self._claiming.claim(room, stopping=self._stopping):
+        for work in self._claiming.claim(self._room(), stopping=self._stopping):
             self._go_on(work, None)
+
+    def _room(self) -> Room:
+        """What may be claimed now."""
+        # Who waits for a slow host or provider must not keep others out; but each holds a lock: they have a bound too.
+        calls = sum(work.held.row.kind == "call" for work in self._works.values())
+        waiting = len(self._asks.parked) + self._deliveries.waiting + calls
+        room = min(self._capacity - (len(self._works) - waiting), _MOST_PARKED * self._capacity - len(self._works))
+        return Room(max(room, 0), max(self._house.settings.call_threads - calls, 0), self._deliveries.full)
 
     def _gathered(self) -> list[Result]:
         """What came back from the threads; waits for it as long as nothing else is to be done."""
@@ -145,6 +150,8 @@ class Runner:
 
     def _try_commit(self, ready: Sequence[Work], *, charged: bool = False) -> bool:
         group = [work.finished for work in ready if work.finished is not None]
+        self._deliveries.offer(ready)
+        marked_at = time.monotonic()
         try:
             survivors, unsent = self._house.database.retried(lambda session: commit(session, group))
         except OperationalError:
@@ -155,10 +162,10 @@ class Runner:
                 self._charge(ready[0], error)
             return False
         for work in ready:
-            self._committed(work, survivors, unsent)
+            self._committed(work, survivors, unsent, marked_at)
         return True
 
-    def _committed(self, work: Work, survivors: set[int], unsent: Sequence[Unsent]) -> None:
+    def _committed(self, work: Work, survivors: set[int], unsent: Sequence[Unsent], marked_at: float) -> None:
         handled = work.finished
         work.forget_turn()
         if handled is None or handled.conversation_id not in survivors:
@@ -166,10 +173,13 @@ class Runner:
             return
         if not work.line_stands:
             work.unsent += [one for one in unsent if one.conversation_id == handled.conversation_id]
-        if handled.cancelled or handled.cancels_runs or handled.cancels_all:
+            if work.unsent and handled.first_recheck_seconds and work.unsent[0].state == "sending":
+                work.marked_at = marked_at
+        if handled.cancels:
             work.unsent, work.reload = [], True  # which of them were cancelled is read again
         taken = len(handled.done) + len(handled.dropped) + len(handled.kept) + len(handled.set_aside)
-        work.reload |= len(work.held.events) > taken or bool(handled.follow_ups) or handled.releases_kept
+        released = handled.releases_kept and work.held.row.has_kept
+        work.reload |= bool(len(work.held.events) > taken or handled.follow_ups or released)
         if handled.messages_changed:
             self._house.lanes.announce(handled.conversation_id)
 
@@ -181,6 +191,5 @@ class Runner:
 
     def _unlock(self) -> None:
         for conversation_id, work in list(self._works.items()):
-            busy = work.turn or work.in_flight or work.finished or work.reload
-            if not busy and not (work.unsent and self._deliveries.is_full):
+            if not (work.turn or work.in_flight or work.finished or work.reload or work.unsent):
                 self._claiming.unlock(conversation_id)

@@ -21,6 +21,7 @@ class Work:
     waits_for_journal: bool = False  # the request may not leave before the journal names it
     in_flight: int = 0  # requests and messages in I/O threads
     unsent: list[Unsent] = field(default_factory=list)  # messages that may leave now, in order
+    marked_at: float | None = None  # when the turn's own commit marked the head of the line (monotonic clock)
     line_stands: bool = False  # a message waits for another attempt: none behind it may leave before it
     resumed: set[int] = field(default_factory=set)  # messages of an attempt that crashed
     finished: Handled | None = None  # to be committed in the next round
@@ -28,7 +29,7 @@ class Work:
 
     def stop_line(self) -> None:
         """The head of the line may not leave now, so nothing may, until the conversation is read again."""
-        self.unsent, self.line_stands = [], True
+        self.unsent, self.line_stands, self.marked_at = [], True, None
 
     @property
     def may_reload(self) -> bool:

@@ -1,11 +1,12 @@
 """Which conversations have something due: candidates only, true at the moment they are locked and read again."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from app.db import sql
-from app.store.rows import ids
+from app.store.rows import Kind, over
 
 # Only the first event of each conversation counts, so that one contact's pile does not hide the others.
 # Two processes see the same oldest conversations, so far more are read than wanted; then the locks decide.
@@ -20,7 +21,7 @@ _DUE = """
             FROM inbound_events e JOIN conversations c ON c.id = e.conversation_id
             WHERE e.state = 'waiting' AND e.due_at <= (SELECT now FROM present)
               AND coalesce(c.not_before_at, 0) <= (SELECT now FROM present)
-              AND e.conversation_id NOT IN ({ids})
+              AND e.conversation_id NOT IN ({held}) AND (c.kind = 'call' OR :calls_only = 0)
               AND (e.kind = 'timer_fired' OR NOT EXISTS (
                   SELECT 1 FROM inbound_events h WHERE h.conversation_id = e.conversation_id AND h.state = 'waiting'
                   AND h.kind <> 'timer_fired' AND h.seq < e.seq))
@@ -30,13 +31,16 @@ _DUE = """
             SELECT f.conversation_id, f.next_attempt_at AS due_at, c.kind
             FROM effects f JOIN conversations c ON c.id = f.conversation_id
             WHERE f.state IN ('queued', 'sending') AND f.next_attempt_at <= (SELECT now FROM present)
-              AND f.conversation_id NOT IN ({ids})
+              AND f.conversation_id NOT IN ({held}) AND (c.kind = 'call' OR :calls_only = 0)
+              AND f.connection_id NOT IN ({full})
               AND NOT EXISTS (SELECT 1 FROM effects h WHERE h.conversation_id = f.conversation_id
                               AND h.state IN ('queued', 'sending') AND h.id < f.id)
             ORDER BY f.next_attempt_at LIMIT :most) AS messages)
     SELECT conversation_id FROM due GROUP BY conversation_id
     ORDER BY min(CASE WHEN kind = 'call' THEN 0 ELSE 1 END), min(due_at)
-"""
+""".replace("{held}", "SELECT r.id FROM {rows} WHERE r.id IS NOT NULL").replace(
+    "{full}", "SELECT r.connection_id FROM {rows} WHERE r.connection_id IS NOT NULL"
+)
 
 _NEXT = """
     SELECT min(due_at) - {now} FROM (
@@ -46,9 +50,22 @@ _NEXT = """
 """
 
 
-def due(session: Session, held: Collection[int]) -> Sequence[int]:
-    """Ids of conversations with due events or messages, calls first, then the longest due; without those held."""
-    return [int(one) for one in ids(session, _DUE, held, most=_READ).scalars()]
+@dataclass(frozen=True)
+class Passed:
+    """What a claim passes by: conversations in hand, and messages of connections that can take no more just now."""
+
+    held: Collection[int] = ()
+    full: Collection[int] = ()
+    all_but_calls: bool = False
+
+
+def due(session: Session, passed: Passed = Passed()) -> Sequence[int]:
+    """Ids of conversations with due events or messages, calls first, then the longest due."""
+    rows = [{"id": one, "connection_id": None} for one in passed.held]
+    rows += [{"id": None, "connection_id": one} for one in passed.full]
+    columns: dict[str, Kind] = {"id": "bigint", "connection_id": "bigint"}
+    found = over(session, _DUE, columns, rows, most=_READ, calls_only=int(passed.all_but_calls))
+    return [int(one) for one in found.scalars()]
 
 
 def next_due_seconds(session: Session) -> float:

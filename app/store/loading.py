@@ -56,6 +56,7 @@ _CONVERSATIONS = """
             WHERE o.contact_id = c.contact_id AND o.next_seq > 1) AS conversation_count,
            (SELECT max(o.run_id) FROM conversations o
             WHERE o.contact_id = c.contact_id AND o.id <> c.id AND o.owner = 'flow') AS other_run_id,
+           EXISTS (SELECT 1 FROM inbound_events e WHERE e.conversation_id = c.id AND e.state = 'kept') AS has_kept,
            c.next_seq, q.state AS entry_state, q.run_id AS entry_run_id
     FROM conversations c JOIN contacts k ON k.id = c.contact_id JOIN addresses a ON a.id = c.address_id
     LEFT JOIN queue_entries q ON q.conversation_id = c.id AND q.{live}

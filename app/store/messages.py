@@ -1,4 +1,7 @@
-"""The messages of a commit: one row for people to read, one in the outbox to be sent."""
+"""The messages of a commit: one row for people to read, one in the outbox to be sent.
+
+A turn's first message may be on its way by the turn's own commit, which saves another one: `sending` is stored with it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,15 +10,19 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.handled import UNSENT, Handled, Outgoing, Unsent, unsent_of
+from app.store.pacing import limited_numbers
 from app.store.rows import over
 from app.store.sends import Settled
 from app.store.ways import enter_conversation, ways_to_contact
+
+_RANKS = {"queued": 1, "sending": 2, "sent": 4, "dead": 5}
 
 
 def write(session: Session, group: Sequence[Handled], now: int) -> tuple[list[Unsent], list[Settled]]:
     """Stores the group's messages once each. Returns those that are to be sent, oldest first, and those by another
     number that need not or cannot be sent."""
     placed = [(one, *_placed(session, one, message)) for one in group for message in one.messages]
+    leaving = _leaving(session, group, now)
     rows = [
         {
             "n": n,
@@ -27,10 +34,13 @@ def write(session: Session, group: Sequence[Handled], now: int) -> tuple[list[Un
             "run_id": _run_of(message.key),
             "payload": message.payload,
             "to": message.to,
-            "state": "dead" if message.error_kind else "sent" if message.local else "queued",
-            "rank": 5 if message.error_kind else 4 if message.local else 1,
+            "state": (state := _state(message, leaving)),
+            "attempts": int(state == "sending"),
+            "sending_at": now if state == "sending" else None,
+            "next_attempt_at": now + leaving.get(message.key, 0),
+            "rank": _RANKS[state],
             "error": message.error,
-            "settled_at": now if message.error_kind or message.local else None,
+            "settled_at": now if state in ("dead", "sent") else None,
             "author": message.author,
             "text": message.text,
             "media": message.media,
@@ -64,7 +74,7 @@ def write(session: Session, group: Sequence[Handled], now: int) -> tuple[list[Un
         rows,
         now=now,
     )
-    unsent = sorted((one for one in inserted if one.state == "queued"), key=lambda one: one.id)
+    unsent = sorted((one for one in inserted if one.state in ("queued", "sending")), key=lambda one: one.id)
     elsewhere = {message.key: message for _, message, _ in placed if message.number}
     return unsent, [
         Settled(
@@ -76,6 +86,25 @@ def write(session: Session, group: Sequence[Handled], now: int) -> tuple[list[Un
         for one in inserted
         if one.state != "queued" and one.key in elsewhere
     ]
+
+
+def _leaving(session: Session, group: Sequence[Handled], now: int) -> dict[str, int]:
+    """The keys of first messages that leave at once, and in how many microseconds a crash of them is looked at."""
+    first: dict[Outgoing, float] = {}
+    for one in group:
+        sendable = [message for message in one.messages if not message.error_kind]
+        if one.first_recheck_seconds and sendable and sendable[0].has_key:
+            first[sendable[0]] = one.first_recheck_seconds
+    limited = limited_numbers(session, [message.number_id for message in first], now) if first else set()
+    return {
+        message.key: int(seconds * 1_000_000) for message, seconds in first.items() if message.number_id not in limited
+    }
+
+
+def _state(message: Outgoing, leaving: dict[str, int]) -> str:
+    if message.error_kind:
+        return "dead"
+    return "sent" if message.local else "sending" if message.key in leaving else "queued"
 
 
 def _placed(session: Session, one: Handled, message: Outgoing) -> tuple[Outgoing, int]:
@@ -102,9 +131,10 @@ def _queue(session: Session, rows: Sequence[dict[str, Any]], now: int) -> list[U
             session,
             """
             INSERT INTO effects (key, kind, conversation_id, connection_id, number_id, run_id, payload, "to", state,
-                                 attempts, next_attempt_at, provider_id, error, settled_at, created_at)
+                                 attempts, sending_at, next_attempt_at, provider_id, error, settled_at, created_at)
             SELECT r.key, 'send_message', r.conversation_id, r.connection_id, r.number_id, r.run_id, r.payload, r."to",
-                   r.state, 0, :now, '', r.error, r.settled_at, :now FROM {rows} WHERE true ORDER BY r.n
+                   r.state, r.attempts, r.sending_at, r.next_attempt_at, '', r.error, r.settled_at, :now
+            FROM {rows} WHERE true ORDER BY r.n
             ON CONFLICT (key) DO NOTHING
             RETURNING {columns}
             """.replace("{columns}", UNSENT),
@@ -118,6 +148,9 @@ def _queue(session: Session, rows: Sequence[dict[str, Any]], now: int) -> list[U
                 "payload": "text",
                 "to": "text",
                 "state": "text",
+                "attempts": "bigint",
+                "sending_at": "bigint",
+                "next_attempt_at": "bigint",
                 "error": "text",
                 "settled_at": "bigint",
             },

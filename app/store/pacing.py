@@ -1,6 +1,6 @@
 """Pacing: how fast a number may send, across all processes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -10,10 +10,10 @@ from app.handled import Unsent
 from app.store.rows import ids
 
 
-def limited_numbers(session: Session, unsent: Sequence[Unsent], now: int) -> set[int]:
+def limited_numbers(session: Session, number_ids: Iterable[int], now: int) -> set[int]:
     """Those that are paced or blocked: most are neither, and one look tells it for the whole group."""
     query = "SELECT id FROM numbers WHERE id IN ({ids}) AND (rate_per_second > 0 OR blocked_until_at > :now)"
-    return set(ids(session, query, {one.number_id for one in unsent}, now=now).scalars())
+    return set(ids(session, query, set(number_ids), now=now).scalars())
 
 
 def takes_turn(session: Session, one: Unsent, now: int) -> bool:

@@ -51,7 +51,7 @@ def mark_sending(session: Session, rechecks: Sequence[tuple[Unsent, float]]) -> 
     """
     now = now_microseconds(session)
     unsent, again = [one for one, _ in rechecks], {one.id: now + int(wait * 1_000_000) for one, wait in rechecks}
-    limited = pacing.limited_numbers(session, unsent, now)
+    limited = pacing.limited_numbers(session, [one.number_id for one in unsent], now)
     in_order = sorted(unsent, key=lambda one: one.number_id)
     free = [one for one in in_order if one.number_id not in limited or pacing.takes_turn(session, one, now)]
     rows = [

@@ -161,7 +161,7 @@ class Runtime:
     def due(self) -> list[int]:
         """The conversations that a claim would find now."""
         with self.house.database.reading() as session:
-            return list(claims.due(session, []))
+            return list(claims.due(session))
 
     # what can be seen
 

@@ -40,7 +40,7 @@ class Talk:
             if self.process.locks.held:
                 return False
             with self.client.installation.house.database.reading() as session:
-                due = claims.due(session, [])
+                due = claims.due(session)
             self.process.runner.wake()
             return not due and not self.process.locks.held
 
