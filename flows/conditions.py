@@ -7,6 +7,7 @@ from flows.comparing import OPERATORS, UNIT_SECONDS, Comparison, Condition, comp
 from flows.context import Context
 from flows.expression import Template
 from flows.form import Schema, advanced, choice, record, rows, text, value, variants, yes_no
+from flows.patterns import fault_of
 from flows.phrase_mode import PHRASE_MODE
 from flows.secrecy import HIDDEN
 from flows.values import TypeMismatch, Value, convert, type_of
@@ -83,6 +84,13 @@ def lacking(row: Mapping[str, Any]) -> str:
     if wanted == "many" and "operand" not in row and not row.get("operands"):
         return f"“{operator}” needs at least one thing to compare with."
     return ""
+
+
+def wrong_pattern(row: Mapping[str, Any]) -> str:
+    """What is wrong with a condition's regular expression as a sentence; one that an expression makes is not known."""
+    pattern = row.get("operand", "")
+    is_literal = (row["as"], row["operator"]) == ("text", "matches") and "{{" not in pattern
+    return fault_of(pattern) if is_literal else ""
 
 
 def _expression(context: Context, source: str) -> Tried:

@@ -68,8 +68,17 @@ def find_pattern(
 
 
 def check_pattern(pattern: str) -> None:
-    """Raises PatternError when the pattern would be refused; for findings."""
+    """Raises PatternError when the pattern would be refused."""
     _compiled(pattern, exact=False)
+
+
+def fault_of(pattern: str) -> str:
+    """Why the pattern would be refused, as a sentence; empty when it would not."""
+    try:
+        check_pattern(pattern)
+    except PatternError as fault:
+        return str(fault)
+    return ""
 
 
 @lru_cache(maxsize=1_024)

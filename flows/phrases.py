@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Literal
 
 import ahocorasick
 
@@ -17,7 +17,6 @@ from flows.patterns import PatternError, PatternTimeout, check_pattern, find_pat
 from flows.words import Line, View, line_of, prepare_language, short_language, words_of
 
 __all__ = [
-    "MODES",
     "Mode",
     "PatternError",
     "PatternTimeout",
@@ -27,14 +26,12 @@ __all__ = [
     "PhraseMatch",
     "PhraseRow",
     "PhraseTable",
-    "check_pattern",
     "contains_phrase",
     "matches_pattern",
     "prepare_language",
 ]
 
 Mode = Literal["phrase", "word", "prefix", "inflected", "pattern"]
-MODES: tuple[Mode, ...] = get_args(Mode)
 
 # Longer than this is a text, and would match nobody's message.
 MAXIMUM_PHRASE = 200

@@ -13,7 +13,7 @@ from flows.context import Context
 from flows.effect import CancelMessage, Choice
 from flows.event import Event, MessageFailed, MessageReceived, TimerFired
 from flows.form import advanced, filled, localised, record, seconds, variable, whole
-from flows.patterns import PatternError, PatternTimeout
+from flows.patterns import PatternError, PatternTimeout, fault_of
 from flows.step import Config, Example, Exit, Group, Json, Medium, Outcome, Problem, Step, Take, Wait, fail
 from flows.values import Value, ValueType
 from flows.ways import SAME, WAY_FIELDS, ask_ways, open_ways, way_problems
@@ -136,10 +136,13 @@ class AskQuestionStep(Step):
         return f"{question} → {config['variable']}" if config.get("variable") else question
 
     def problems(self, config: Config) -> Sequence[Problem]:
-        """Two choices that are one exit, and a list of numbers that cannot work."""
+        """Two choices that are one exit, a list of numbers that cannot work, and a regular expression that is none."""
         taken = {"invalid", "timed_out", "failure"}
         found = list(way_problems(config))
-        for index, row in enumerate(config.get("answer", {}).get("choices", ())):
+        answer = config.get("answer", {})
+        if sentence := fault_of(answer.get("pattern", "")):
+            found.append(Problem("bad_pattern", "answer.pattern", sentence, "Correct it."))
+        for index, row in enumerate(answer.get("choices", ())):
             where = f"answer.choices.{index}.id"
             if row["id"] in taken:
                 found.append(

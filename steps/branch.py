@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from flows.conditions import CONDITION, lacking, tried
+from flows.conditions import CONDITION, lacking, tried, wrong_pattern
 from flows.context import Context
 from flows.expression import ExpressionError
 from flows.form import advanced, choice, exit_id, filled, length, record, rows, text, value
@@ -105,7 +105,7 @@ class BranchStep(Step):
         return f"By {', '.join(seen)}" if seen else f"{len(config.get('cases', ()))} cases"
 
     def problems(self, config: Config) -> Sequence[Problem]:
-        """Two cases of one name, and operators without what they compare with."""
+        """Two cases of one name, operators without what they compare with, and regular expressions that are none."""
         found: list[Problem] = []
         taken = {"otherwise", "failure"}
         for index, case in enumerate(config.get("cases", ())):
@@ -118,8 +118,11 @@ class BranchStep(Step):
                 )
             taken.add(case["id"])
             for number, row in enumerate(case.get("conditions", ())):
+                place = f"{where}.conditions.{number}"
                 if sentence := lacking(row):
-                    found.append(Problem("operand_missing", f"{where}.conditions.{number}", sentence, "Fill it in."))
+                    found.append(Problem("operand_missing", place, sentence, "Fill it in."))
+                elif sentence := wrong_pattern(row):
+                    found.append(Problem("bad_pattern", f"{place}.operand", sentence, "Correct it."))
         return found
 
     def run(self, context: Context) -> Outcome:

@@ -8,11 +8,12 @@ from flows.check.exits import exits
 from flows.check.finding import SEVERITIES, Finding, InstallationNames, Severity, Slot, slots
 from flows.check.media import media
 from flows.check.named import named
-from flows.check.survey import Steps, Survey
+from flows.check.survey import Survey
 from flows.check.texts import texts
 from flows.check.variables import variables
 from flows.document import Flow
 from flows.limits import Limits
+from flows.walk import Steps
 
 __all__ = ["Finding", "InstallationNames", "Severity", "Slot", "Steps", "blocks", "check", "slots"]
 

@@ -1,7 +1,6 @@
 """Where exits lead: none may be open, lead to nothing or to a trigger, and every step should be reached."""
 
 from collections.abc import Iterator
-from itertools import chain
 
 from flows.check.finding import Finding
 from flows.check.survey import Placed, Survey
@@ -91,7 +90,7 @@ def _roots(survey: Survey) -> Iterator[Finding]:
 def _unreachable(survey: Survey) -> Iterator[Finding]:
     roots = [trigger.id for trigger in survey.triggers]
     reached = survey.reached([*roots, survey.flow.on_failure, survey.flow.on_hang_up])
-    for id in chain(survey.placed):
+    for id in survey.placed:
         if id not in reached and survey.triggers:
             placed = survey.placed[id]
             yield placed.warning(

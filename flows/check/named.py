@@ -7,8 +7,6 @@ from flows.check.finding import Finding, Slot, slots
 from flows.check.survey import Placed, Survey
 from flows.step import Reference
 
-_WORDS = {"credential": "credential", "queue": "queue", "number": "number", "constant": "constant"}
-
 
 def named(survey: Survey) -> Iterator[Finding]:
     """Credentials, queues, numbers and constants that are missing; numbers that two triggers or two flows claim."""
@@ -21,7 +19,7 @@ def named(survey: Survey) -> Iterator[Finding]:
     for placed in survey.placed.values():
         for reference in _references(placed):
             if reference.name not in known[reference.kind]:
-                word = _WORDS[reference.kind]
+                word = reference.kind
                 yield placed.blocking(
                     "missing_reference",
                     reference.field,

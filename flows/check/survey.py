@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from flows import form
 from flows.check.finding import Finding, InstallationNames
@@ -11,16 +11,10 @@ from flows.expression import ExpressionError, Template
 from flows.limits import Limits
 from flows.step import FAILURE, Claim, Exit, Problem, Step, TemplateUse, Trigger
 from flows.values import ValueType
+from flows.walk import Steps
 
 T = TypeVar("T")
 Sets = Sequence[tuple[str, ValueType | None, Sequence[str]]]
-
-
-class Steps(Protocol):
-    """The installed kinds of step; the registry is one."""
-
-    def get(self, type: str, /) -> Step | None:
-        """The kind of a type, or None."""
 
 
 @dataclass

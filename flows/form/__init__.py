@@ -28,7 +28,7 @@ from flows.form.fields import (
     yes_no,
 )
 from flows.form.grammar import check_schema
-from flows.form.walk import exit_ids, filled, localised_texts, references, templates, variable_names
+from flows.form.walk import filled, localised_texts, references, templates, variable_names
 
 __all__ = [
     "ID_PATTERN",
@@ -41,7 +41,6 @@ __all__ = [
     "check_schema",
     "choice",
     "exit_id",
-    "exit_ids",
     "filled",
     "header_value",
     "length",

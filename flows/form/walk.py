@@ -65,12 +65,11 @@ def references(schema: Mapping[str, Any], config: Any) -> list[Reference]:
 
 def variable_names(schema: Mapping[str, Any], config: Any) -> list[tuple[str, str]]:
     """(where, name) of every variable the config sets."""
-    return _texts_of_kind(schema, config, "variable")
-
-
-def exit_ids(schema: Mapping[str, Any], config: Any) -> list[tuple[str, str]]:
-    """(where, id) of every exit the config makes."""
-    return _texts_of_kind(schema, config, "exit")
+    return [
+        (path, setting)
+        for path, field, setting in fields(schema, config)
+        if field.get("x-kind") == "variable" and isinstance(setting, str)
+    ]
 
 
 def localised_texts(schema: Mapping[str, Any], config: Any) -> list[tuple[str, Mapping[str, str]]]:
@@ -104,14 +103,6 @@ def _filled_value(field: Mapping[str, Any], setting: Any) -> Any:
     if isinstance(setting, list) and "items" in field:
         return [_filled_value(field["items"], entry) for entry in setting]
     return setting
-
-
-def _texts_of_kind(schema: Mapping[str, Any], config: Any, kind: str) -> list[tuple[str, str]]:
-    return [
-        (path, setting)
-        for path, field, setting in fields(schema, config)
-        if field.get("x-kind") == kind and isinstance(setting, str)
-    ]
 
 
 def _leaves(path: str, setting: Any) -> Iterator[tuple[str, str]]:

@@ -6,21 +6,9 @@ from typing import Any, get_args
 
 from flows.ask import Answer, HttpAnswer
 from flows.errors import FlowError
+from flows.fetching import FETCH_ERRORS
 from flows.wire import from_data, kind_of
 
-# The network half of fetch_variable's error kinds: what an address can do to us before it has a status.
-NETWORK_ERRORS = (
-    "dns",
-    "connect",
-    "tls",
-    "timeout",
-    "redirect_refused",
-    "too_large",
-    "blocked_address",
-    "circuit_open",
-    "secret_missing",
-    "outcome_unknown",
-)
 EXAMPLES = '200 {"status": "gold"}, 404, or timeout'
 
 
@@ -30,7 +18,7 @@ def read_answer(text: str) -> HttpAnswer:
     Raises: FlowError.
     """
     word, _, rest = text.strip().partition(" ")
-    if word in NETWORK_ERRORS:
+    if word in FETCH_ERRORS:
         return HttpAnswer(error=word, message=rest or f"Typed: {word}.", retryable=word in {"connect", "timeout"})
     if word.isdecimal() and len(word) == 3:
         return _with_body(int(word), rest)

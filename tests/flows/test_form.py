@@ -146,7 +146,6 @@ def test_references_variables_exits_and_texts_are_found() -> None:
     assert references == [("number", "support-line", "numbers.0"), ("queue", "gold", "queue")]
     assert form.references(FORM, {"queue": "{{ chosen }}"}) == []
     assert form.variable_names(FORM, GOOD) == [("cases.0.sets", "tier")]
-    assert form.exit_ids(FORM, GOOD) == [("cases.0.id", "one"), ("cases.1.id", "two")]
     assert form.localised_texts(FORM, GOOD) == [("text", GOOD["text"])]
 
 

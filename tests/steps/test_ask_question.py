@@ -211,3 +211,6 @@ def test_the_exits_and_variables_of_choices_are_theirs() -> None:
     assert list(step.variables(question({"kind": "number"}))) == [("x", "number", ["reply"])]
     taken = {"kind": "choice", "choices": [{"id": "invalid", "label": {"en": "a"}}]}
     assert [problem.code for problem in step.problems(question(taken))] == ["exit_twice"]
+    for pattern, codes in (("[A-Z]{2}", []), ("[A-Z", ["bad_pattern"])):
+        answer = {"kind": "text", "pattern": pattern}
+        assert [problem.code for problem in step.problems(question(answer))] == codes
