@@ -13,6 +13,8 @@ from flows.limits import Limits
 from flows.run import Run
 from flows.values import Value
 
+LANGUAGE = "language"  # the run's variable that says in which language texts are chosen
+
 
 @dataclass
 class Context:
@@ -48,7 +50,7 @@ class Context:
     def language(self) -> str:
         """The language texts are chosen in, of those the flow has: the run's variable `language`, which a trigger or
         set_variable may set, else the contact's or number's, else the flow's first."""
-        spoken = self.run.variables.get("language")
+        spoken = self.run.variables.get(LANGUAGE)
         wanted = (spoken if isinstance(spoken, str) else "", self.facts.language)
         return next((language for language in wanted if language in self.flow.languages), self.flow.languages[0])
 

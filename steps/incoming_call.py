@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from flows.context import Context
+from flows.context import LANGUAGE, Context
 from flows.effect import LimitCall, Reject
 from flows.event import CallStarted
 from flows.form import LANGUAGE_PATTERN, advanced, named, record, rows, seconds, text, unique
@@ -95,7 +95,7 @@ class IncomingCallTrigger(Trigger):
 
     def variables(self, config: Config) -> Sequence[tuple[str, ValueType | None, Sequence[str]]]:
         """The language, which is set only for callers who speak none of the flow's."""
-        return [("language", "text", ())] if config.get("language") else ()
+        return [(LANGUAGE, "text", ())] if config.get("language") else ()
 
     def claims(self, config: Config) -> Sequence[Claim]:
         """All calls of its numbers."""
@@ -118,7 +118,7 @@ class IncomingCallTrigger(Trigger):
         longest = context.config.get("maximum_duration_seconds")
         return Take(
             "next",
-            sets={"language": language} if language and not speaks else {},
+            sets={LANGUAGE: language} if language and not speaks else {},
             effects=[LimitCall(longest)] if longest else [],
         )
 

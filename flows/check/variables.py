@@ -8,6 +8,7 @@ from flows.check.data_flow import DataFlow, Edge
 from flows.check.finding import Finding
 from flows.check.guards import guarded_names, presence_fields
 from flows.check.survey import Placed, Survey
+from flows.context import LANGUAGE
 from flows.expression import Template
 from flows.step import TemplateUse
 
@@ -27,8 +28,6 @@ SCOPE: Mapping[str, frozenset[str] | None] = {
 RESERVED = frozenset(
     {"and", "or", "not", "is", "in", "if", "else", "true", "false", "none", "import", "include", "loop"}
 )
-# What the engine itself reads: `Context.language`.
-READ_BY_ENGINE = frozenset({"language"})
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Read:
 def variables(survey: Survey) -> Iterator[Finding]:
     """Findings about every name in every template, and about every variable that is set."""
     flow = DataFlow(survey)
-    read = set(READ_BY_ENGINE)
+    read: set[str] = set()
     for placed in survey.placed.values():
         present = presence_fields(placed)
         for use, template in placed.templates:
@@ -120,7 +119,7 @@ def _set(survey: Survey, read: set[str]) -> Iterator[Finding]:
                     f"{placed.title} sets “{name}” to a {kind}, and the flow declares it as a {declared}.",
                     "Change one of the two.",
                 )
-            if name not in read and name not in unused and name not in SCOPE:
+            if name not in {*read, *unused, *SCOPE, LANGUAGE}:
                 unused.add(name)
                 sentence = f"Nothing in this flow reads “{name}”, which {placed.title} sets."
                 yield Finding("variable_unused", "hint", placed.id, "", sentence, "Remove it, or use it.")

@@ -195,6 +195,8 @@ ROWS: list[Row] = [
      {"t": CALL, "a": send("{{ contact.phon }}")}, {}, [(W, "unknown_key", "a", "text.en")]),
     ("an unused variable", {"t": CALL, "a": put("tier", "1")}, {}, [(H, "variable_unused", "a", "")]),
     ("a language is read by the engine", {"t": CALL, "a": put("language", "pl")}, {}, []),
+    ("a language that is declared and never set", {"t": CALL, "a": SAY}, {"variables": {"language": {"type": "text"}}},
+     [(H, "variable_unused", "", "variables.language")]),
     ("an unused declaration", {"t": CALL, "a": SAY}, {"variables": {"tier": {"type": "text"}}},
      [(H, "variable_unused", "", "variables.tier")]),
     ("a declaration is not a value", {"t": CALL, "a": send("{{ tier }}")}, {"variables": {"tier": {"type": "text"}}},
