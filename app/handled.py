@@ -120,7 +120,6 @@ class Handled:
     shown: bool = False  # one of its messages is shown to people, who need not see it any more when it is handled
     document: tuple[str, str, str] | None = None  # provider id, text, media type
     reports: list[Mapping[str, Any]] = field(default_factory=list)  # statuses of messages: effect_id, rank, …
-    not_before: int | None = None  # try the conversation again at this instant
     first_recheck_seconds: float = 0  # > 0: the first message leaves with the commit; when a crash of it is looked at
 
     @property

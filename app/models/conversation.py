@@ -86,7 +86,7 @@ class Conversation(Base):
     pending_verbs: Mapped[str] = mapped_column(Text, default="[]")  # wait for the carrier's next request
     call_ended_at: Mapped[datetime | None]
     hold_prompt: Mapped[str | None] = mapped_column(Text)  # said to a caller whose turn still waits for an answer
-    not_before_at: Mapped[datetime | None]  # its first event is joined with later ones, or waits for another attempt
+    not_before_at: Mapped[datetime | None]  # its first event waits for another attempt
     opened_at: Mapped[datetime]
     last_message_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]

@@ -156,12 +156,12 @@ def _take_unsent(work: Work) -> None:
 
 
 def _may_begin(session: Session, work: Work) -> bool:
-    """Whether the first event is to be handled now; one that waits to be joined lets claims pass by until then."""
+    """Whether the first event is to be handled now; one that waits to be joined is not due until then."""
     held = work.held
     if not held.events or (held.row.not_before_at or 0) > held.now:
         return False
     joined = join(held)
     if joined is not None and joined.not_before is not None:
-        setbacks.wait_until(session, held.id, joined.not_before)
+        setbacks.postpone(session, held, joined.not_before)
         return False
     return True

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 from app.db import sql
 from app.store.rows import Kind, over
 
-# Only the first event of each conversation counts, so that one contact's pile does not hide the others.
+# Only the first due event of each conversation counts, so that one contact's pile does not hide the others, and what
+# comes while messages wait to be joined is found.
 # Two processes see the same oldest conversations, so far more are read than wanted; then the locks decide.
 _READ = 400
 
@@ -24,7 +25,7 @@ _DUE = """
               AND e.conversation_id NOT IN ({held}) AND (c.kind = 'call' OR :calls_only = 0)
               AND (e.kind = 'timer_fired' OR NOT EXISTS (
                   SELECT 1 FROM inbound_events h WHERE h.conversation_id = e.conversation_id AND h.state = 'waiting'
-                  AND h.kind <> 'timer_fired' AND h.seq < e.seq))
+                  AND h.kind <> 'timer_fired' AND h.seq < e.seq AND h.due_at <= (SELECT now FROM present)))
             ORDER BY e.due_at LIMIT :most) AS events
         UNION ALL
         SELECT * FROM (

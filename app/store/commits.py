@@ -59,7 +59,6 @@ def _raise_fences(session: Session, group: Sequence[Handled], now: int) -> set[i
             "call_turn": one.call_turn,
             "pending_verbs": one.pending_verbs,
             "call_ended": int(one.call_ended),
-            "not_before": one.not_before,
         }
         for one in sorted(group, key=lambda one: one.conversation_id)
     ]
@@ -70,7 +69,7 @@ def _raise_fences(session: Session, group: Sequence[Handled], now: int) -> set[i
             closed_at = CASE WHEN r.state = 'closed' AND conversations.state <> 'closed' THEN :now
                              WHEN r.state = 'open' THEN NULL ELSE conversations.closed_at END,
             state = r.state, call_turn = r.call_turn, pending_verbs = r.pending_verbs, hold_prompt = NULL,
-            not_before_at = r.not_before,
+            not_before_at = NULL,
             call_ended_at = CASE WHEN r.call_ended = 1 THEN coalesce(conversations.call_ended_at, :now)
                                  ELSE conversations.call_ended_at END
         FROM {rows} WHERE conversations.id = r.id AND conversations.fence = r.fence RETURNING conversations.id
@@ -84,7 +83,6 @@ def _raise_fences(session: Session, group: Sequence[Handled], now: int) -> set[i
             "call_turn": "bigint",
             "pending_verbs": "text",
             "call_ended": "bigint",
-            "not_before": "bigint",
         },
         rows,
         now=now,

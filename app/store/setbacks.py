@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from app.db import sql
 from app.handled import Unsent
 from app.store.loading import Held
+from app.store.rows import ids
 from flows.values import clean_text
 
 _OWNED_WITHIN = 25 * 3_600 * 1_000_000  # microseconds: longer than a message is retried
@@ -22,7 +23,10 @@ def charge(session: Session, held: Held, why: str) -> None:
         {"charge": int(not held.is_charged), "why": clean_text(why)[:_LONGEST_WORDS], "id": event.id},
     )
     pause = int(min(_BACK_OFF_SECONDS * 2**held.charged, _LONGEST_BACK_OFF_SECONDS) * 1_000_000)
-    wait_until(session, held.id, held.now + pause)
+    session.execute(
+        text("UPDATE conversations SET not_before_at = :instant WHERE id = :id"),
+        {"instant": held.now + pause, "id": held.id},
+    )
 
 
 def end_unreadable(session: Session, held: Held) -> None:
@@ -60,12 +64,10 @@ def note_hold_prompt(session: Session, conversation_id: int, prompt: str) -> Non
     )
 
 
-def wait_until(session: Session, conversation_id: int, instant: int) -> None:
-    """Claims pass the conversation by until then (microseconds)."""
-    session.execute(
-        text("UPDATE conversations SET not_before_at = :instant WHERE id = :id"),
-        {"instant": instant, "id": conversation_id},
-    )
+def postpone(session: Session, held: Held, instant: int) -> None:
+    """Claims pass by what is in the conversation's inbox now until then (microseconds); what comes is not delayed."""
+    statement = "UPDATE inbound_events SET due_at = :instant WHERE id IN ({ids})"
+    ids(session, statement, [event.id for event in held.events], instant=instant)
 
 
 def owned_ids(session: Session, unsent: Unsent) -> frozenset[str]:

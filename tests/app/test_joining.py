@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.app.drawn import interview
 from tests.app.house import Runtime
+from tests.app.processes import until
 
 
 def asked(room: Runtime, **config: Any) -> int:
@@ -94,6 +95,42 @@ def test_an_agent_does_not_wait_for_more(room: Runtime) -> None:
     room.act(conversation_id, "agent_replied", text="Eva here")
     room.drive()
     assert "Eva here" in room.provider.texts
+
+
+def test_what_agents_do_while_messages_are_waited_for_is_done_at_once(room: Runtime) -> None:
+    conversation_id = asked(room)
+    room.write("Anna")
+    room.drive()
+    room.act(conversation_id, "agent_replied", text="Eva here")
+    room.drive()
+    assert room.provider.texts == ["Your name?", "Hello Anna", "Eva here"], "what came before it is taken before it"
+
+
+def test_an_opt_out_while_messages_are_waited_for_is_honoured_at_once(room: Runtime) -> None:
+    asked(room)
+    room.write("Anna")
+    room.drive()
+    room.write("STOP")
+    room.drive()
+    assert room.one("SELECT opted_out_at FROM addresses")["opted_out_at"] is not None
+
+
+def test_nobody_looks_again_and_again_while_messages_are_waited_for(room: Runtime) -> None:
+    asked(room, time_limit_seconds=60)
+    room.move_clock(55)
+    room.write("Anna")
+    room.drive()
+    room.move_clock(8)  # the time limit is due by now
+    room.report(room.one("SELECT id FROM effects")["id"], 6)
+    room.drive()
+    looks = len(room.processes[0].locks.taken)
+    assert room.due() == []
+    room.processes[0].runner.wake()
+    until(lambda: not room.processes[0].locks.held, "it has looked")
+    assert len(room.processes[0].locks.taken) == looks
+    room.move_clock(3)
+    room.drive()
+    assert answers(room) == ["Anna"]
 
 
 def test_files_of_all_messages_are_kept_and_a_kill_meanwhile_changes_nothing(room: Runtime) -> None:
