@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from app.accounts.tokens import create_token
 from app.config import Settings
@@ -18,7 +18,7 @@ from app.flow_files import check_file
 from app.flow_playing import Scene, play_file
 from app.launch.commands import web_arguments
 from app.launch.launcher import launch
-from app.launch.preflight import CannotStart, check_sqlite, make_data_folder
+from app.launch.preflight import CannotStart, check_port, check_sqlite, make_data_folder
 from app.log_lines import write_json_lines
 from app.seeding import prepare
 from app.sweeper import main as sweep_forever
@@ -39,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(Settings.from_environment(os.environ), given)
     except _REFUSALS as reason:
         return _refuse(str(reason))
-    except OperationalError as problem:
+    except DatabaseError as problem:
+        if type(problem) not in (DatabaseError, OperationalError):
+            raise  # a statement of ours is wrong
         why = str(problem.orig).strip().partition("\n")[0]
         return _refuse(f"The database cannot be reached or written ({why}): look at DATABASE_URL and PATCHBAY_DATA.")
     except OSError as problem:
@@ -89,21 +91,11 @@ def _add_flows(reader: argparse.ArgumentParser) -> None:
 def _run(settings: Settings, _: argparse.Namespace) -> int:
     # A line per request would drive the one-time link off the screen.
     quiet = {"LOG_LEVEL": "warning", **settings.environment}
-    return launch(dataclasses.replace(settings, environment=quiet), prepare=_prepared)
-
-
-def _prepared(settings: Settings) -> Sequence[str]:
-    """Raises: CannotStart, whatever keeps the database from being ready."""
-    try:
-        return prepare(settings)
-    except (*START_REFUSALS, DomainError, FlowError) as reason:
-        raise CannotStart(str(reason)) from None
-    except OperationalError as problem:
-        why = str(problem.orig).strip().partition("\n")[0]
-        raise CannotStart(f"The database cannot be reached or written ({why}): look at DATABASE_URL.") from None
+    return launch(dataclasses.replace(settings, environment=quiet), prepare)
 
 
 def _web(settings: Settings, _: argparse.Namespace) -> int:
+    check_port(settings.host, settings.port, "PORT")
     _require_order(settings)
     arguments = web_arguments()
     os.execv(arguments[0], arguments)  # noqa: S606  our own Python; there is no shell

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from flows.limits import Limits
 
+_DATABASES = ("postgresql", "postgres", "postgresql+psycopg", "sqlite")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -52,15 +54,20 @@ class Settings:
         """The address the outside uses, without a slash at its end."""
         return (self.public_url or f"http://127.0.0.1:{self.port}").rstrip("/")
 
+    @property
+    def effective_customer_api_port(self) -> int:
+        """The example API's port."""
+        return self.customer_api_port or (self.port + 1 if self.port < 65_535 else self.port - 1)
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Reads all settings; raises SettingError naming the first one that cannot be used."""
         data = Path(environment.get("PATCHBAY_DATA") or "var").absolute()
         return cls(
             data_folder=data,
-            database_url=environment.get("DATABASE_URL", ""),
-            redis_url=environment.get("REDIS_URL", ""),
-            public_url=environment.get("PUBLIC_URL", ""),
+            database_url=_address(environment, "DATABASE_URL", *_DATABASES),
+            redis_url=_address(environment, "REDIS_URL", "redis", "rediss", "unix"),
+            public_url=_public_url(environment),
             host=environment.get("HOST", "127.0.0.1"),
             port=_whole(environment, "PORT", 8000, 1, 65_535),
             secret_key_file=Path(environment.get("SECRET_KEY_FILE") or data / "secret.key"),
@@ -86,6 +93,26 @@ def _whole(environment: Mapping[str, str], name: str, default: int, least: int, 
     if not text.isdecimal() or not least <= int(text) <= most:
         raise SettingError(f"{name} is {text!r}: it must be a whole number from {least} to {most}.")
     return int(text)
+
+
+def _address(environment: Mapping[str, str], name: str, *schemes: str) -> str:
+    """A setting that may hold a password, so it is not repeated in the sentence."""
+    text = environment.get(name, "")
+    try:
+        usable = not text or (urlsplit(text).scheme in schemes and urlsplit(text).port != 0)
+    except ValueError:  # brackets or a port that are none
+        usable = False
+    if not usable:
+        raise SettingError(f"{name} cannot be used: it must be an address such as {schemes[0]}://host:port/…")
+    return text
+
+
+def _public_url(environment: Mapping[str, str]) -> str:
+    text = _address(environment, "PUBLIC_URL", "https", "http")
+    parts = urlsplit(text)
+    if text and (not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment):
+        raise SettingError(f"PUBLIC_URL is {text!r}: it must be like https://phone.example.com, without a path.")
+    return text
 
 
 def _level(environment: Mapping[str, str]) -> str:

@@ -135,5 +135,4 @@ def _follow_port(session: Session, settings: Settings) -> None:
 
 
 def _api_value(settings: Settings) -> str:
-    port = settings.customer_api_port or (settings.port + 1 if settings.port < 65_535 else settings.port - 1)
-    return canonical_json(encode(f"http://127.0.0.1:{port}"))
+    return canonical_json(encode(f"http://127.0.0.1:{settings.effective_customer_api_port}"))

@@ -29,8 +29,9 @@ def launch(settings: Settings, prepare: Prepare = lambda _: (), programs: Progra
     """Start everything and keep it running until SIGINT, SIGTERM or SIGHUP; the exit code.
 
     `prepare` gets the settings that the children will run with (Redis and the example API included), brings the
-    database up to date and returns lines to print once web answers; it may raise CannotStart. Call it from the main
-    thread.
+    database up to date and returns lines to print once web answers. Call it from the main thread.
+
+    Raises: what `prepare` raises, after everything was stopped.
     """
     children = Children(_say)
     try:
@@ -57,7 +58,7 @@ def launch(settings: Settings, prepare: Prepare = lambda _: (), programs: Progra
 def _checked(settings: Settings) -> Settings:
     """The settings with every default filled in that the children must agree on."""
     data_folder = settings.data_folder.absolute()
-    api_port = settings.customer_api_port or (settings.port + 1 if settings.port < 65_535 else settings.port - 1)
+    api_port = settings.effective_customer_api_port
     make_data_folder(data_folder)
     check_sqlite(settings)
     check_port(settings.host, settings.port, "PORT")

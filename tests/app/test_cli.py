@@ -14,6 +14,7 @@ from app.config import Settings
 from app.migrating import known_schemas
 from flows.limits import Limits
 from tests.app.seeded import seeded
+from tests.app.test_launch import free_port
 from tests.app.test_publishing_numbers import messages
 
 EXAMPLE = Path("examples/flows/vip_calls.json")
@@ -76,9 +77,18 @@ COMMANDS = [("consistency",), ("token", "x"), ("worker",), ("sweep",), ("web",),
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=[row[0] for row in COMMANDS])
 def test_every_command_but_run_and_migrate_refuses_other_tables(
-    environment: Settings, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+    environment: Settings,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
 ) -> None:
     with seeded(environment) as house:
+        with monkeypatch.context() as newer:
+            newer.setattr("app.migrating.known_schemas", lambda: ["9999", *known_schemas()])
+            code, out, err = said(capsys, *arguments)
+            assert (code, out, len(err)) == (1, [], 1)
+            assert "older Patchbay (0001, needed is 9999)" in err[0]
+            assert "run `patchbay migrate`" in err[0]
         for stored, says in (("9999", "newer Patchbay (9999)"), ("", "is empty: run `patchbay migrate`")):
             house.write("DELETE FROM alembic_version")
             if stored:
@@ -132,12 +142,21 @@ def test_limits_may_be_lowered() -> None:
     ("name", "value", "arguments", "says"),
     [
         ("PORT", "many", ("consistency",), "PORT is 'many'"),
+        ("DATABASE_URL", "nonsense", ("migrate",), "DATABASE_URL cannot be used"),
+        ("DATABASE_URL", "mysql://db/patchbay", ("worker",), "such as postgresql://host"),
+        ("DATABASE_URL", "postgresql://db:many/patchbay", ("worker",), "DATABASE_URL cannot be used"),
+        ("REDIS_URL", "http://cache", ("sweep",), "REDIS_URL cannot be used"),
+        ("PUBLIC_URL", "phone.example.com", ("web",), "PUBLIC_URL cannot be used"),
+        ("PUBLIC_URL", "https://example.com/phone", ("run",), "without a path"),
         ("LOG_LEVEL", "loud", ("consistency",), "LOG_LEVEL is 'loud': it must be one of debug, info, warning, error."),
         ("LIMITS", "steps=5", ("consistency",), "LIMITS has 'steps=5': each entry must be like steps_per_run=500"),
         ("LIMITS", "run_seconds=7776001", ("consistency",), "LIMITS has 'run_seconds=7776001'"),
         ("DATABASE_URL", "", ("consistency",), "There is no database yet"),
         ("DATABASE_URL", "postgresql://127.0.0.1:1/none", ("worker",), "The database cannot be reached or written"),
         ("PATCHBAY_DATA", "/proc/none", ("migrate",), "/proc/none cannot be written"),
+        ("DATABASE_URL", "sqlite:///LICENSE", ("run",), "written (file is not a database)"),
+        ("DATABASE_URL", "sqlite:///LICENSE", ("migrate",), "written (file is not a database)"),
+        ("DATABASE_URL", "sqlite:///LICENSE", ("worker",), "written (file is not a database)"),
         ("PORT", "8000", ("flows", "check", "/nowhere.json"), "/nowhere.json: No such file or directory."),
         ("PORT", "8000", ("flows", "check", "LICENSE"), "LICENSE: This is not JSON"),
         ("PORT", "8000", ("flows", "check", "/dev/zero"), "/dev/zero: The document is larger than 512 KiB."),
@@ -154,6 +173,8 @@ def test_what_cannot_be_done_is_one_sentence(
 ) -> None:
     monkeypatch.setenv("PATCHBAY_DATA", str(tmp_path))
     monkeypatch.delenv("DATABASE_URL", raising=False)
+    for port in ("PORT", "CUSTOMER_API_PORT"):
+        monkeypatch.setenv(port, str(free_port()))
     monkeypatch.setenv(name, value)
     code, out, err = said(capsys, *arguments)
     assert (code, out, len(err)) == (1, [], 1)
