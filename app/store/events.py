@@ -128,9 +128,9 @@ _REPAIRS = (
     """UPDATE inbound_events SET due_at = {now}
        WHERE state = 'waiting' AND kind <> 'timer_fired' AND due_at > {now}""",
     """UPDATE effects SET next_attempt_at = {now}
-       WHERE state = 'queued' AND attempts = 0 AND next_attempt_at > {now}""",
+       WHERE state IN ('queued', 'sending') AND state = 'queued' AND attempts = 0 AND next_attempt_at > {now}""",
     """UPDATE effects SET next_attempt_at = {now} + 30000000
-       WHERE state = 'sending' AND next_attempt_at > {now} + 30000000""",
+       WHERE state IN ('queued', 'sending') AND state = 'sending' AND next_attempt_at > {now} + 30000000""",
     "UPDATE numbers SET paced_until_at = NULL WHERE paced_until_at > {now}",
     "UPDATE numbers SET blocked_until_at = NULL WHERE blocked_until_at > {now}",
     "UPDATE conversations SET not_before_at = {now} WHERE not_before_at > {now}",

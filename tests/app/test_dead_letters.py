@@ -84,7 +84,8 @@ def test_a_message_that_dies_again_is_listed_and_shown_again(room: Runtime, clie
     room.act(1, "agent_closed")
     room.drive()
     assert room.problems() == ["invalid_recipient"]
-    room.provider.plans.extend(["later"] * 7 + ["refuse"])
+    plans: list[Plan] = ["later"] * 7
+    room.provider.plans.extend([*plans, "refuse"])
     client.post(f"/dead-letters/{id_}/retry", 202)
     for _ in range(8):
         room.drive()
