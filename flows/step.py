@@ -184,6 +184,10 @@ class Step:
         """Whether the step also has the exit `failure` (all but triggers and `end`)."""
         return self.group != "trigger" and self.type != "end"
 
+    def media_of(self, config: Config) -> frozenset[Medium]:
+        """Where a placed step works, when its config decides between those of its class."""
+        return self.media
+
     def summary(self, config: Config) -> str:
         """One line that says what this placed step does."""
         return self.title

@@ -14,7 +14,7 @@ from flows.effect import Dial, Effect, EnterQueue, LeaveQueue, Pause, Say, SendM
 from flows.event import CallPolled, DialEnded, Event, QueueLeft, TimerFired
 from flows.form import filled, record
 from flows.queueing import QUEUE_ERRORS, QUEUE_FIELDS
-from flows.step import Ask, Config, Example, Exit, Group, Json, Outcome, Problem, Step, Take, Wait, fail
+from flows.step import Ask, Config, Example, Exit, Group, Json, Medium, Outcome, Problem, Step, Take, Wait, fail
 from flows.values import Value
 from flows.whole_address import NotWhole, whole_address
 
@@ -86,6 +86,10 @@ class ForwardToQueueStep(Step):
             return (Exit("closed"), timed_out)
         first = Exit("assigned") if config.get("goes_on") == "when_assigned" else Exit("closed")
         return (first, timed_out, Exit("full"), Exit("out_of_hours", "out of hours"))
+
+    def media_of(self, config: Config) -> frozenset[Medium]:
+        """Another system can be dialled only from a call."""
+        return self.media if "queue" in config.get("target", {"queue": ""}) else frozenset({"call"})
 
     def summary(self, config: Config) -> str:
         """Where it goes."""

@@ -13,9 +13,10 @@ def media(survey: Survey) -> Iterator[Finding]:
     """Steps that only calls or only messages suit, reached by the other; and steps that talk while people do."""
     on_call, on_messages = media_reach(survey)
     for id, placed in survey.placed.items():
-        if placed.kind is None or len(placed.kind.media) != 1 or placed.is_trigger:
+        works_on = placed.media or (placed.kind.media if placed.kind else frozenset())
+        if len(works_on) != 1 or placed.is_trigger:
             continue
-        wants_call = "call" in placed.kind.media
+        wants_call = "call" in works_on
         suits, other = (id in on_call, id in on_messages) if wants_call else (id in on_messages, id in on_call)
         what, not_there = ("calls", "messages") if wants_call else ("messages", "calls")
         if other and not suits:

@@ -9,7 +9,7 @@ from flows.check.finding import Finding, InstallationNames
 from flows.document import END, Flow, PlacedStep
 from flows.expression import ExpressionError, Template
 from flows.limits import Limits
-from flows.step import FAILURE, Claim, Exit, Problem, Step, TemplateUse, Trigger
+from flows.step import FAILURE, Claim, Exit, Medium, Problem, Step, TemplateUse, Trigger
 from flows.values import ValueType
 from flows.walk import Steps
 
@@ -26,6 +26,7 @@ class Placed:
     config: Mapping[str, Any] = field(default_factory=dict)  # in today's format of its kind
     is_sound: bool = False  # the config satisfies its schema, so that the kind could be asked about it
     exits: Sequence[Exit] = ()
+    media: frozenset[Medium] = frozenset()  # where it works, as far as that is known
     fails: bool = True
     sets: Sets = ()
     limit: float | None = None  # seconds it waits at most; None when it never waits
@@ -150,6 +151,7 @@ def _compile_templates(placed: Placed, kind: Step) -> None:
 def _ask_kind(placed: Placed, kind: Step) -> None:
     config = placed.config
     placed.exits = _asked(placed, lambda: tuple(kind.exits(config)), ())
+    placed.media = _asked(placed, lambda: frozenset(kind.media_of(config)), kind.media)
     placed.fails = _asked(placed, kind.fails, True)
     placed.sets = _asked(placed, lambda: tuple(kind.variables(config)), ())
     placed.limit = _asked(placed, lambda: kind.effective_limit(config), None)

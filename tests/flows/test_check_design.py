@@ -39,7 +39,7 @@ PLANTED: list[tuple[str, Any, set[tuple[str, str, str]]]] = [
     ("steps.best", {**_ASKS, "exits": {"reply": "end", "invalid": "end", "timed_out": "end"}},
      {("blocking", "wrong_medium", "best")}),
     ("steps.call", {"type": "incoming_message", "config": {"numbers": ["chat"]}, "exits": {"next": "loyalty"}},
-     {("blocking", "number_conflict", "call"), ("blocking", "wrong_medium", "sorry")}),
+     {("blocking", "number_conflict", "call"), *[("blocking", "wrong_medium", step) for step in ("best", "gold", "sorry")]}),
     ("steps.spare", {"type": "incoming_call", "config": {"numbers": ["support-line"]}, "exits": {"next": "loyalty"}},
      {("blocking", "number_conflict", "spare")}),
     ("steps.standard.config.goes_on", "when_assigned",

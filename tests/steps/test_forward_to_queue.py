@@ -4,9 +4,11 @@ from typing import Any
 import pytest
 
 from flows.ask import Answer, QueueState, QueueStateAnswer
+from flows.check import InstallationNames, check
+from flows.document import from_data
 from flows.effect import Dial, EnterQueue, LeaveQueue, Pause, Say, SendMessage
 from flows.event import CallerHungUp, CallPolled, DialEnded, Happening, QueueLeft, TimerFired
-from tests.steps.visits import NOW, Visit, step_of
+from tests.steps.visits import NOW, STEPS, Visit, step_of
 
 OURS: Mapping[str, Any] = {"target": {"queue": "standard"}}
 BESIDE = {**OURS, "goes_on": "when_assigned"}
@@ -202,6 +204,31 @@ EXITS: list[tuple[Mapping[str, Any], Sequence[str]]] = [
 @pytest.mark.parametrize(("config", "ways"), EXITS)
 def test_the_exits_follow_the_target(config: Mapping[str, Any], ways: Sequence[str]) -> None:
     assert [way.id for way in step_of("forward_to_queue").exits(config)] == ways
+
+
+CALLS = {"type": "incoming_call", "config": {"numbers": ["line"]}, "exits": {"next": "it"}}
+CHATS = {"type": "incoming_message", "config": {"numbers": ["chat"]}, "exits": {"next": "it"}}
+
+
+@pytest.mark.parametrize(
+    ("config", "triggers", "found"),
+    [
+        (OURS, {"call": CALLS, "chat": CHATS}, []),
+        (SIP, {"call": CALLS}, []),
+        (SIP, {"chat": CHATS}, [("blocking", "wrong_medium")]),
+        ({"target": {"number": "+48221234567"}}, {"chat": CHATS}, [("blocking", "wrong_medium")]),
+        (SIP, {"call": CALLS, "chat": CHATS}, [("warning", "mixed_media")]),
+    ],
+)
+def test_another_system_that_only_messages_come_to_is_a_finding(
+    config: Mapping[str, Any], triggers: Mapping[str, Any], found: list[tuple[str, str]]
+) -> None:
+    ways = {way.id: "end" for way in step_of("forward_to_queue").exits(config)}
+    steps = {**triggers, "it": {"type": "forward_to_queue", "config": config, "exits": ways}}
+    flow = from_data({"format": 1, "name": "Forward", "languages": ["en"], "steps": steps})
+    numbers = {"line": frozenset({"calls"}), "chat": frozenset({"messages"})}
+    findings = check(flow, STEPS, InstallationNames(queues=frozenset({"standard"}), numbers=numbers))
+    assert [(one.severity, one.code) for one in findings if "medi" in one.code] == found
 
 
 @pytest.mark.parametrize(
