@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models import Constant, CredentialRow, FlowRow, LiveNumber, Number, Queue, Version
+from app.models import Connection, Constant, CredentialRow, FlowRow, LiveNumber, Number, Queue, Version
 from flows import document
 from flows.check import InstallationNames, Slot, slots
 from flows.document import Flow
@@ -42,6 +42,7 @@ def live_slot(flow_id: int, one: Wanted) -> str:
 
 def installation_names(session: Session, steps: Registry, flow_id: int, numbers: Iterable[str]) -> InstallationNames:
     """All names for checking one flow; `numbers` are those it wants to answer."""
+    numbers_here = session.execute(select(Number, Connection.enabled).join(Connection)).all()
     return InstallationNames(
         credentials=frozenset(session.scalars(select(CredentialRow.name))),
         queues=frozenset(session.scalars(select(Queue.name))),
@@ -49,8 +50,9 @@ def installation_names(session: Session, steps: Registry, flow_id: int, numbers:
             number.name: frozenset(
                 kind for kind, able in (("calls", number.answers_calls), ("messages", number.answers_messages)) if able
             )
-            for number in session.scalars(select(Number))
+            for number, _ in numbers_here
         },
+        disconnected=frozenset(number.name for number, enabled in numbers_here if not enabled),
         constants=frozenset(session.scalars(select(Constant.name))),
         claimed=claimed_slots(session, steps, flow_id, numbers),
     )

@@ -1,4 +1,4 @@
-"""Named things of the installation: those a flow uses must be there, and no number is claimed twice."""
+"""Named things of the installation: those a flow uses must be there and work, and no number is claimed twice."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,22 @@ def named(survey: Survey) -> Iterator[Finding]:
                     f"{placed.title} uses the {word} “{reference.name}”, and this installation has none of that name.",
                     f"Choose another {word}, or create it in the settings.",
                 )
+            elif reference.kind == "number":
+                yield from _number(survey, placed, reference)
     yield from _claims(survey)
+
+
+def _number(survey: Survey, placed: Placed, reference: Reference) -> Iterator[Finding]:
+    """A number that is there but does not work; what triggers claim of it is looked at with the other claims."""
+    name = reference.name
+    if name in survey.names.disconnected:
+        sentence = (
+            f"Nothing comes in or goes out by the number “{name}” of {placed.title}: its connection is turned off."
+        )
+        yield placed.warning("channel_disconnected", reference.field, sentence, "Turn the connection on.")
+    if not placed.is_trigger and "messages" not in survey.names.numbers[name]:
+        sentence = f"The number “{name}” sends no messages, as {placed.title} wants it to."
+        yield placed.blocking("number_unsuitable", reference.field, sentence, "Choose another number.")
 
 
 def _references(placed: Placed) -> Iterator[Reference]:

@@ -116,6 +116,14 @@ def test_a_conflict_names_the_flow_that_holds_the_number(
         assert house.rows("SELECT count(*) FROM flows WHERE name = 'Mine'") == [(0,)]
 
 
+def test_a_number_whose_connection_is_turned_off_is_published_with_a_warning(settings: Settings) -> None:
+    with seeded(settings) as house:
+        house.write("UPDATE connections SET enabled = :no WHERE name = 'simulated'", no=False)
+        published = publish(house, messages("Texts", "support-line"))
+        found = [(finding.code, finding.severity, finding.step) for finding in published.findings]
+        assert ("channel_disconnected", "warning", "begin") in found
+
+
 def test_a_number_has_further_flows_by_keyword_only(settings: Settings) -> None:
     with seeded(settings) as house:
         publish(house, messages("Tracking", "web-chat", words=("parcel",), priority=5, interrupts=True))

@@ -47,7 +47,12 @@ class Send(Step):
 
     type, title, group, icon, talks = "send", "Send", "talk", "send", True
     schema = form.record(
-        {"text": _TEXT, "to": form.template("To", "A queue.", names="queue", extra=["queue"])}, ["text"]
+        {
+            "text": _TEXT,
+            "to": form.template("To", "A queue.", names="queue", extra=["queue"]),
+            "by": form.named("number", "By", "A number."),
+        },
+        ["text"],
     )
 
     def exits(self, config: Config) -> Sequence[Exit]:

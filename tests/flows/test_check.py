@@ -16,7 +16,13 @@ from tests.flows.kinds import KINDS, flow
 NAMES = InstallationNames(
     credentials=frozenset({"crm"}),
     queues=frozenset({"gold", "odd"}),
-    numbers={"line": frozenset({"calls", "messages"}), "chat": frozenset({"messages"}), "spare": frozenset({"calls"})},
+    numbers={
+        "line": frozenset({"calls", "messages"}),
+        "chat": frozenset({"messages"}),
+        "spare": frozenset({"calls"}),
+        "off": frozenset({"messages"}),
+    },
+    disconnected=frozenset({"off"}),
     constants=frozenset({"support_phone"}),
     claimed={
         Slot("spare", "calls"): "Other flow",
@@ -145,6 +151,12 @@ ROWS: list[Row] = [
      [(B, "missing_reference", "a", "text.en")]),
     ("a number of the wrong kind", {"t": ("call_in", {"numbers": ["chat"]}, {"next": "end"})}, {},
      [(B, "number_unsuitable", "t", "numbers")]),
+    ("numbers that send, do not and cannot now",
+     {"t": CALL, "a": ("send", {**HI, "by": "chat"}, {"success": "b"}),
+      "b": ("send", {**HI, "by": "spare"}, {"success": "c"}), "c": ("send", {**HI, "by": "off"}, {"success": "end"})},
+     {}, [(B, "number_unsuitable", "b", "by"), (W, "channel_disconnected", "c", "by")]),
+    ("a number whose connection is turned off", {"t": ("message_in", {"numbers": ["off"]}, {"next": "end"})}, {},
+     [(W, "channel_disconnected", "t", "numbers.0")]),
     ("a number another flow answers", {"t": ("call_in", {"numbers": ["spare"]}, {"next": "end"})}, {},
      [(B, "number_conflict", "t", "numbers")]),
     ("a number claimed twice in one flow",
