@@ -14,13 +14,30 @@ from app.models.stored import File
 
 LARGEST_FILE_BYTES: Final = 16 * 1024 * 1024  # larger ones belong into an object store
 
-# The first bytes of what is shown or handed on; https://mimesniff.spec.whatwg.org/#matching-an-image-type-pattern
-_SIGNATURES: Final = (
-    (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png"),
-    (re.compile(rb"\xff\xd8\xff"), "image/jpeg"),
-    (re.compile(rb"GIF8[79]a"), "image/gif"),
-    (re.compile(rb"RIFF....WEBPVP", re.DOTALL), "image/webp"),
-    (re.compile(rb"%PDF-"), "application/pdf"),
+# The first bytes of what is shown or handed on. https://mimesniff.spec.whatwg.org/#sniffing-in-an-image-context and
+# #matching-an-audio-or-video-type-pattern; boxes of MP4 and its kin: https://mp4ra.org/registered-types/brands; AMR:
+# RFC 4867 §5.1; AAC in ADTS: ISO/IEC 13818-7; HEIC: https://nokiatech.github.io/heif/technical.html
+_SIGNATURES: Final = tuple(
+    (re.compile(start, re.DOTALL), media_type)
+    for start, media_type in (
+        (rb"\x89PNG\r\n\x1a\n", "image/png"),
+        (rb"\xff\xd8\xff", "image/jpeg"),
+        (rb"GIF8[79]a", "image/gif"),
+        (rb"RIFF....WEBPVP", "image/webp"),
+        (rb"....ftyp(heic|heix|hevc|mif1|msf1)", "image/heic"),
+        (rb"....ftypavi[fs]", "image/avif"),
+        (rb"%PDF-", "application/pdf"),
+        (rb"....ftyp(M4A |M4B )", "audio/mp4"),
+        (rb"....ftyp3g[2egprs]", "video/3gpp"),
+        (rb"....ftypqt  ", "video/quicktime"),
+        (rb"....ftyp", "video/mp4"),
+        (rb"\x1aE\xdf\xa3", "video/webm"),
+        (rb"OggS\x00", "audio/ogg"),
+        (rb"RIFF....WAVE", "audio/wav"),
+        (rb"ID3[\x02-\x04]|\xff[\xf2\xf3\xfa\xfb]", "audio/mpeg"),
+        (rb"\xff[\xf0\xf1\xf8\xf9]", "audio/aac"),
+        (rb"#!AMR", "audio/amr"),
+    )
 )
 _UNKNOWN: Final = "application/octet-stream"
 _BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")  # https://mimesniff.spec.whatwg.org/#binary-data-byte
@@ -33,7 +50,7 @@ class FileTooLarge(ValueError):
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file as it was stored; `media_type` was found in its content where that tells, else it was said."""
+    """A file as it was stored; `media_type` was found in its content."""
 
     id: int
     media_type: str
@@ -41,16 +58,16 @@ class StoredFile:
     content: bytes = field(repr=False)
 
 
-def store_file(session: Session, content: bytes, media_type: str = "", name: str = "") -> int:
+def store_file(session: Session, content: bytes, name: str = "") -> int:
     """The id of the row with this content, made now unless it is there. Raises: FileTooLarge.
 
-    What the content itself shows counts, not what somebody says it is: `media_type` is only used where nothing shows.
+    Its kind is what the content itself shows, not what somebody says it is.
     """
     if len(content) > LARGEST_FILE_BYTES:
         raise FileTooLarge(f"A file may have {LARGEST_FILE_BYTES >> 20} MiB; this one is larger. Send a smaller one.")
     values = {
         "sha256": hashlib.sha256(content).hexdigest(),
-        "media_type": _stored_type(content, media_type),
+        "media_type": media_type_of(content),
         "name": plain_name(name),
         "size": len(content),
         "content": content,
@@ -79,7 +96,7 @@ def read_file(session: Session, file_id: int) -> StoredFile | None:
 
 
 def media_type_of(content: bytes) -> str:
-    """What the content is: an image, a PDF, plain text, or application/octet-stream when nothing of that."""
+    """What the content is: picture, sound, film, PDF, plain text, or application/octet-stream when none of them."""
     for signature, media_type in _SIGNATURES:
         if signature.match(content):
             return media_type
@@ -101,12 +118,3 @@ def plain_name(name: str) -> str:
     stem, dot, ending = shown.rpartition(".")
     keep = f"{dot}{ending}" if dot and len(ending) <= 10 else ""
     return (stem if keep else shown)[: _LONGEST_NAME - len(keep)] + keep
-
-
-def _stored_type(content: bytes, said: str) -> str:
-    found = media_type_of(content)
-    if found not in (_UNKNOWN, "text/plain"):
-        return found
-    # Audio and video have no signature here; a type that a browser would run is never believed.
-    said = said.partition(";")[0].strip().lower()
-    return said if re.fullmatch(r"(audio|video)/[a-z0-9.+-]{1,60}", said) and found == _UNKNOWN else found

@@ -3,12 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from app.channels.arrival import Arrival, Report
 from app.channels.phone_number import read_phone_number
-from app.outgoing import OutgoingAnswer, OutgoingRequest
+from app.outgoing import MAXIMUM_FILE_BYTES, OutgoingAnswer, OutgoingRequest
 from flows.effect import SendMessage, Verb
+
+ACCEPTED_FILES: Final = (
+    *("image/", "audio/", "video/"),
+    *("text/plain", "text/vcard", "text/x-vcard", "application/pdf"),
+)
+"""How the media types begin of what a contact may send: what a person can look at without running it."""
+FILE_SECONDS: Final = 60.0  # 16 MiB on a line of 2 Mbit/s
 
 
 class ChannelError(Exception):
@@ -153,6 +160,7 @@ class Channel:
     number_settings_schema: ClassVar[Mapping[str, Any]] = {}  # of one number, such as a widget's allowed sites
     secret_fields: ClassVar[tuple[str, ...]] = ()
     webhook_types: ClassVar[tuple[str, ...]] = ("application/x-www-form-urlencoded",)  # what a webhook's body may be
+    accepted_files: ClassVar[tuple[str, ...]] = ACCEPTED_FILES
     opts_out: ClassVar[bool] = True  # STOP and its kin end all messages; False where the contact came to us (a page)
     confirms_opt_out: ClassVar[bool] = False  # the provider answers STOP itself
 
@@ -167,6 +175,10 @@ class Channel:
     def parse(self, connection: ConnectionInfo, webhook: Webhook) -> Sequence[Arrival | Report]:
         """What a verified webhook tells us. Raises Unreadable."""
         raise Unreadable("This connection takes no webhooks.")
+
+    def file_request(self, connection: ConnectionInfo, address: str) -> OutgoingRequest:
+        """What fetches a file that came with a message; a secret of the connection may only go to its own provider."""
+        return OutgoingRequest("GET", address, timeout_seconds=FILE_SECONDS, maximum_bytes=MAXIMUM_FILE_BYTES)
 
     def spelled(self, value: str, country: str) -> str:
         """The value of a number of ours in its one spelling, empty when it is none; `country` reads national ones."""

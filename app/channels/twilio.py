@@ -1,6 +1,7 @@
 """Twilio: SMS, WhatsApp and calls of one account."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
@@ -27,6 +28,7 @@ from app.channels.contract import (
 )
 from app.channels.phone_number import read_phone_number
 from app.channels.twilio_signature import require_signature
+from app.outgoing import OutgoingRequest
 from flows.effect import Verb
 
 KEY_LIFETIME_SECONDS: Final = 86_400.0  # what a provider with keys of the same interface must promise
@@ -97,6 +99,11 @@ class Twilio(Channel):
         raise Unreadable(
             f"There is no webhook {webhook.path}: use messages, messages/status, calls, calls/status or calls/fallback."
         )
+
+    def file_request(self, connection: ConnectionInfo, address: str) -> OutgoingRequest:
+        """With the account's secret, where the file lies at the account's own API."""
+        request = super().file_request(connection, address)
+        return replace(request, secret_headers=twilio_account.secret_headers(connection, address))
 
     def spelled(self, value: str, country: str) -> str:
         """E.164, with `whatsapp:` before a WhatsApp number."""

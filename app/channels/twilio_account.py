@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from app.channels.contract import ConnectionInfo, Http, SendFailed
 from app.channels.twilio_errors import NOT_NOW, QUEUE_FULL, error_kind, error_sentence
 from app.outgoing import ConnectionLost, OutgoingAnswer, OutgoingRequest
+from app.web_address import BadWebAddress, read_web_address
 
 DEFAULT_API: Final = "https://api.twilio.com"
 ANSWER_SECONDS: Final = 20.0  # RELIABILITY §2: a send may take 20 s in all
@@ -38,6 +39,20 @@ def get(connection: ConnectionInfo, path: str, http: Http) -> Mapping[str, Any]:
     return _read(http.send(_request(connection, "GET", path)))
 
 
+def secret_headers(connection: ConnectionInfo, address: str) -> Mapping[str, str]:
+    """The account's authentication, if this address lies at its API; none for any other origin.
+
+    Its media ask for it too: https://www.twilio.com/docs/messaging/api/media-resource
+    """
+    sid, token = connection.secrets.get("account_sid", ""), connection.secrets.get("auth_token", "")
+    try:
+        is_own = read_web_address(address).origin == read_web_address(_base(connection)).origin
+    except BadWebAddress:
+        is_own = False
+    pair = base64.b64encode(f"{sid}:{token}".encode()).decode("ascii")
+    return {"Authorization": f"Basic {pair}"} if is_own and sid and token else {}
+
+
 def unclear(sentence: str) -> ConnectionLost:
     """An answer that does not tell what happened; only a look-up or a callback can."""
     return ConnectionLost(sentence, may_have_arrived=True, answer_began=True)
@@ -48,16 +63,19 @@ def _request(connection: ConnectionInfo, method: str, path: str) -> OutgoingRequ
     if not sid or not token:
         sentence = f"The connection {connection.name} has no account SID or no auth token: enter both, then send again."
         raise SendFailed("provider_code", sentence, final=False, retry_after_seconds=60, whole_number=True)
-    base = str(connection.settings.get("api_base") or DEFAULT_API).rstrip("/")
-    pair = base64.b64encode(f"{sid}:{token}".encode()).decode("ascii")
+    address = f"{_base(connection)}/2010-04-01/Accounts/{sid}/{path}"
     return OutgoingRequest(
         method,
-        f"{base}/2010-04-01/Accounts/{sid}/{path}",
+        address,
         timeout_seconds=ANSWER_SECONDS,
         maximum_bytes=_ANSWER_BYTES,
-        secret_headers={"Authorization": f"Basic {pair}"},
+        secret_headers=secret_headers(connection, address),
         follow_redirects=False,
     )
+
+
+def _base(connection: ConnectionInfo) -> str:
+    return str(connection.settings.get("api_base") or DEFAULT_API).rstrip("/")
 
 
 def _read(answer: OutgoingAnswer) -> Mapping[str, Any]:

@@ -8,16 +8,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from app.channels.arrival import Arrival, Report
-from app.channels.contract import Unreadable, Webhook
+from app.channels.contract import Channel, Unreadable, Webhook
 from app.channels.phone_number import country_of, read_phone_number
 from app.channels.twilio_errors import error_kind, error_sentence
 from flows.event import Attachment, MessageReceived
 
 WHATSAPP: Final = "whatsapp:"
 LONGEST_ID: Final = 128  # provider ids are opaque text (TELEPHONY, portable subset)
-
-ACCEPTED_TYPES: Final = ("image/", "audio/", "video/", "text/plain", "text/vcard", "text/x-vcard", "application/pdf")
-"""What may be fetched: what the channel's own apps send and a person can look at without running it."""
 
 _MEDIA_AT_MOST = 10  # https://www.twilio.com/docs/api/errors/21623
 
@@ -122,7 +119,7 @@ def _media(webhook: Webhook) -> tuple[Attachment, ...]:
     for index in range(count):
         url = webhook.field(f"MediaUrl{index}").strip()
         kind = (webhook.field(f"MediaContentType{index}").strip().lower() or "application/octet-stream")[:100]
-        if kind.startswith(ACCEPTED_TYPES) and url.startswith(("https://", "http://")):
+        if kind.startswith(Channel.accepted_files) and url.startswith(("https://", "http://")):
             media.append(Attachment(media_type=kind, url=url))
         else:
             media.append(Attachment(media_type=kind, name=f"not accepted: {kind}"))

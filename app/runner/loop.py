@@ -20,6 +20,7 @@ from app.locks import Locks
 from app.perform import Performer
 from app.points import point
 from app.runner.asks import Asks
+from app.runner.attachments import Attachments
 from app.runner.carriers import Carriers
 from app.runner.claiming import Claiming, Room
 from app.runner.deliveries import Deliveries
@@ -52,6 +53,7 @@ class Runner:
         self._deliveries = Deliveries(house, directory, self._works, self._results.put)
         self._claiming = Claiming(house, directory, locks, self._works)
         self._carriers = Carriers(house, directory)
+        self._attachments = Attachments(house, directory)
         self._capacity = house.settings.ask_threads + house.settings.delivery_threads
         self._stopping = False  # a signal handler sets it, and an Event's lock may be held by the one it interrupts
 
@@ -71,6 +73,7 @@ class Runner:
         self._asks.close()
         self._deliveries.close()
         self._carriers.close()
+        self._attachments.close()
 
     def round(self, results: Sequence[Result]) -> None:
         """One round: settle, advance, commit, mark and send, unlock, claim; in this order (RUNNER.md, "The shape")."""
@@ -86,6 +89,7 @@ class Runner:
         self._asks.let_go()
         self._unlock()
         self._carriers.look()
+        self._attachments.look()
         for work in self._claiming.claim(self._room(), stopping=self._stopping):
             self._go_on(work, None)
 

@@ -103,7 +103,8 @@ def post_message(name: str) -> Response:
     arrived = arrival(chat.value, visitor, posted.key, message, posted.language or chat.language)
     with house.database.transaction() as session:
         put = inbox.put(session, chat.connection_id, arrived, house.limits)
-        stored = session.execute(select(Message.id, Message.created_at).where(Message.event_id == put.event_id)).one()
+        mine = (Message.conversation_id == put.conversation_id, Message.event_id == put.event_id)
+        stored = session.execute(select(Message.id, Message.created_at).where(*mine)).one()
     house.lanes.wake("turns")
     house.lanes.announce(put.conversation_id)
     return _answer(
@@ -131,7 +132,7 @@ def post_file(name: str) -> Response:
     if media_type not in _ACCEPTED:
         raise file_type_refused()
     with house.database.transaction() as session:
-        file_id = store_file(session, content, media_type)
+        file_id = store_file(session, content)
     return _answer(file=file_handle(house.key, visitor, file_id), media_type=media_type, size_bytes=len(content))
 
 

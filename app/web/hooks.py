@@ -20,12 +20,13 @@ from app.channels.contract import CallPlace, Document, Unreadable, Unsigned, Web
 from app.channels.twilio_documents import fallback
 from app.house import House
 from app.points import point
+from app.store import attachments
 from app.web.hook_memory import APOLOGY, HookMemory, Known
 from app.web.hook_requests import read_webhook
 from app.web.rates import Rates
 from app.web.refusals import Refusal, refused
 from flows.effect import HangUp
-from flows.event import CallerHungUp
+from flows.event import CallerHungUp, MessageReceived
 from flows.values import clean_text
 
 blueprint = Blueprint("hooks", __name__)
@@ -146,9 +147,12 @@ def _keep(state: HookState, known: Known, entries: Sequence[Arrival | Report], l
 
 
 def _put(session: Session, house: House, connection_id: int, entry: Arrival | Report) -> inbox.Put | None:
-    if isinstance(entry, Arrival):
-        return inbox.put(session, connection_id, entry, house.limits)
-    return inbox.put_report(session, connection_id, entry)
+    if not isinstance(entry, Arrival):
+        return inbox.put_report(session, connection_id, entry)
+    put = inbox.put(session, connection_id, entry, house.limits)
+    if isinstance(entry.happened, MessageReceived):
+        attachments.want(session, put, entry.happened.media)
+    return put
 
 
 def _answer_call(state: HookState, known: Known, webhook: Webhook) -> Document:

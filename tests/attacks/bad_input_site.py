@@ -187,7 +187,7 @@ def bad_input_site(settings: Settings) -> Iterator[Site]:
         sites[0].answer(talk)
 
     with serving(answer) as outside:
-        private = frozenset({("127.0.0.1", outside.port)})
+        private = frozenset({("127.0.0.1", outside.port), ("localhost", outside.port)})
         made = replace(settings, allowed_private_hosts=private, public_url=PUBLIC)
         with seeded(made) as house:
             furnish(house, outside.origin)
@@ -196,7 +196,7 @@ def bad_input_site(settings: Settings) -> Iterator[Site]:
             try:
                 yield sites[0]
             finally:
-                process.stop()
+                sites[0].process.stop()
             with house.house.database.reading() as session:
                 assert [str(breach) for breach in breaches(session)] == []
 

@@ -124,6 +124,22 @@ def chat_file(content: bytes) -> Callable[[Site], str]:
     return lambda site: site.chat_file(content)
 
 
+def file(answer: bytes | Callable[[Talk], None] = b"", url: str = "", kind: str = "image/png") -> Callable[[Site], str]:
+    """A message with a file, which lies at Twilio as `answer` or elsewhere at `url`."""
+
+    def send(site: Site) -> str:
+        site.files["ME1"] = answer if callable(answer) else lambda talk: talk.answer(answer)
+        lies_at = url or f"{site.outside.origin}/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1"
+        return site.message("look", NumMedia="1", MediaUrl0=lies_at, MediaContentType0=kind)
+
+    return send
+
+
+def came_with(what: str) -> list[str]:
+    """The message that a file came with, and its answer."""
+    return [f"look [{what}]", GOLD]
+
+
 def saves(*changes: tuple[str, str]) -> Callable[[Site], Got]:
     """A draft saved by several people at the same moment, each with another text in one step."""
     return lambda site: site.save(*changes)
@@ -166,7 +182,14 @@ FILES: Final = [
     Claim("an archive in the chat", chat_file(b"PK\x03\x04" + b"\x00" * 100), "415 file_type", []),
     Claim("an empty file in the chat", chat_file(b""), "400 empty", []),
     Claim("over 16 MiB in the chat", chat_file(b"a" * (16 * 1024 * 1024 + 1)), "413 too_large", []),
-]
+    Claim("an archive by Twilio", file(kind="application/zip"), "200", came_with("not accepted: application/zip")),
+    Claim("a program by Twilio", file(b"MZ\x90\x00"), "200", came_with("not accepted: application/octet-stream")),
+    Claim("a page instead of a picture by Twilio", file(b"<script>"), "200", came_with("text/plain kept")),
+    Claim("over 16 MiB by Twilio", file(announce_a_gigabyte), "200", came_with("not fetched: image/png")),
+    Claim("a bomb by Twilio", file(send_a_bomb), "200", came_with("not fetched: image/png")),
+    Claim("a file at a private address", file(url="http://10.0.0.1/x"), "200", came_with("not fetched: image/png")),
+    Claim("a file that is a script", file(url="javascript:alert(1)"), "200", came_with("not accepted: image/png")),
+]  # fmt: skip
 
 ANSWERS: Final = [
     Claim("HTML", plain(b"<html>Welcome</html>", content_type="text/html"), "200", failed("not_json")),

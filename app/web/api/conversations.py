@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from datetime import datetime
 from typing import Any
 
 from flask import request
@@ -15,6 +16,7 @@ from app.file_address import file_address
 from app.models import Address, Connection, Contact, Conversation, Message, Number, Queue, QueueEntry
 from app.models.conversation import reference as reference_of
 from app.models.desk import LIVE_ENTRY
+from app.sealing import SecretKey
 from app.web.api.doors import SLUG, Asked, Noun, fields, one_of, text
 from app.web.api.lists import PAGE, page, wanted
 from app.web.api.references import conversation_id
@@ -74,10 +76,7 @@ def list_messages(asked: Asked, reference: str) -> dict[str, Any]:
         at = now(session)
 
     def shown(row: Message) -> dict[str, Any]:
-        media = json.loads(row.media)
-        for item in media:
-            if str(item.get("file", "")).isdecimal():
-                item["address"] = file_address(asked.house.key, int(item["file"]), at)
+        media = [_file(asked.house.key, item, row.direction, at) for item in json.loads(row.media)]
         return {
             "id": row.id,
             "direction": row.direction,
@@ -112,6 +111,15 @@ def close(asked: Asked, reference: str) -> dict[str, Any]:
 def take_over(asked: Asked, reference: str) -> dict[str, Any]:
     """Gives the conversation to people now."""
     return _act(asked, reference, "agent_took_over", {})
+
+
+def _file(key: SecretKey, item: dict[str, Any], direction: str, at: datetime) -> dict[str, Any]:
+    """A file of a message; where a contact's still lies at the provider, nobody is led there."""
+    if str(item.get("file", "")).isdecimal():
+        return {**item, "url": "", "address": file_address(key, int(item["file"]), at)}
+    if direction == "in" and item.get("url"):
+        return {**item, "url": "", "state": "fetching"}
+    return item
 
 
 def _act(asked: Asked, reference: str, kind: str, happened: dict[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def upload_file(asked: Asked) -> dict[str, Any]:
     if not content:
         raise Invalid("The body is empty: send the file's bytes as they are.", "empty")
     with asked.house.database.transaction() as session:
-        file_id = store_file(session, content, request.mimetype)
+        file_id = store_file(session, content)
         return _shown(session, asked.house, file_id)
 
 

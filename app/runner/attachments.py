@@ -1,0 +1,105 @@
+"""Fetches the files of contacts' messages from where the provider keeps them, beside the runner's rounds.
+
+docs/decisions/attachments.md tells why a worker does it, at once, and not the first who looks.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from app.channels.contract import FILE_SECONDS, ConnectionInfo
+from app.channels.registry import channel_of
+from app.db import DatabaseUnavailable
+from app.directory import Directory
+from app.house import House
+from app.outgoing import OutgoingError, OutgoingRequest
+from app.store import attachments
+from app.store.attachments import Wanted
+
+logger = logging.getLogger("patchbay.runner")
+
+_EVERY_SECONDS: Final = 1.0
+_AT_ONCE: Final = 4  # of 16 MiB each, in memory
+_AGAIN_AFTER_CRASH_SECONDS: Final = 2 * FILE_SECONDS
+_PAUSES_SECONDS: Final = (2, 10, 60, 600, 3_600, 21_600, 60_500)  # 8 attempts over 24 h, as messages are sent
+_FINAL: Final = frozenset({"bad_address", "bad_request", "blocked_address", "redirect_refused", "too_large"})
+
+
+class _NotFetched(Exception):
+    """No file came; a final reason stays one however often it is tried."""
+
+    def __init__(self, sentence: str, *, is_final: bool) -> None:
+        super().__init__(sentence)
+        self.is_final = is_final
+
+
+class Attachments:
+    """Looks once a second for files to fetch; its threads do the fetching and the storing."""
+
+    def __init__(self, house: House, directory: Directory) -> None:
+        """Nothing is fetched yet."""
+        self._house, self._directory = house, directory
+        self._threads = ThreadPoolExecutor(_AT_ONCE, "attachment")
+        self._under_way: list[Future[None]] = []
+        self._looked_at = 0.0
+
+    def look(self) -> None:
+        """Begins to fetch what is due, as far as threads are free."""
+        present = time.monotonic()
+        self._under_way = [one for one in self._under_way if not one.done()]
+        free = _AT_ONCE - len(self._under_way)
+        if not free or present - self._looked_at < _EVERY_SECONDS:
+            return
+        self._looked_at = present
+        with self._house.database.reading() as session:
+            due = attachments.due(session, free)
+        if not due:
+            return
+        with self._house.database.transaction() as session:
+            taken = attachments.take(session, due, _AGAIN_AFTER_CRASH_SECONDS)
+            connections = {one.connection_id: self._directory.connection(session, one.connection_id) for one in taken}
+        self._under_way += [self._threads.submit(self._fetch, one, connections[one.connection_id]) for one in taken]
+
+    def close(self) -> None:
+        """Starts no more; what was under way is fetched again by another process."""
+        self._threads.shutdown(wait=False)
+
+    def _fetch(self, wanted: Wanted, connection: ConnectionInfo) -> None:
+        """In a thread. What cannot be stored now is fetched again."""
+        try:
+            self._house.database.retried(self._outcome(wanted, connection))
+        except (SQLAlchemyError, DatabaseUnavailable):
+            logger.warning("File %d of event %d was fetched, but not stored.", wanted.place, wanted.event_id)
+            return
+        self._house.lanes.announce(wanted.conversation_id)
+
+    def _outcome(self, wanted: Wanted, connection: ConnectionInfo) -> Callable[[Session], None]:
+        """What is to be stored of one attempt."""
+        try:
+            channel = channel_of(connection.kind)
+            content = self._content(channel.file_request(connection, wanted.attachment.url))
+        except _NotFetched as reason:
+            why, is_final = str(reason), reason.is_final
+        except Exception as error:  # a door: a channel that is gone, or a plugin's bug, is a failed attempt
+            logger.exception("The channel broke while file %d of event %d was fetched.", wanted.place, wanted.event_id)
+            why, is_final = f"The channel broke: {type(error).__name__}.", False
+        else:
+            return lambda session: attachments.keep(session, wanted, content, channel.accepted_files)
+        if is_final or wanted.failures >= len(_PAUSES_SECONDS):
+            return lambda session: attachments.give_up(session, wanted, why)
+        pause = _PAUSES_SECONDS[wanted.failures]
+        return lambda session: attachments.retry(session, wanted, why, pause)
+
+    def _content(self, request: OutgoingRequest) -> bytes:
+        try:
+            answer = self._house.http.send(request)
+        except OutgoingError as error:
+            raise _NotFetched(str(error), is_final=error.kind in _FINAL) from None
+        if answer.status != 200:
+            raise _NotFetched(f"The provider answered with status {answer.status}.", is_final=False)
+        return answer.body
