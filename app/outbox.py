@@ -65,6 +65,11 @@ def looks_up_first(connection: ConnectionInfo, unsent: Unsent, now: int) -> bool
     return policy.looks_up and not _key_holds(policy, unsent, now)
 
 
+def too_young_seconds(age_seconds: float, *, doubted: bool) -> float:
+    """How long a look-up has to wait: earlier, "not found" is not to be believed. `doubted`: nor is the age."""
+    return LOOKS_UP_AFTER_SECONDS if doubted else max(LOOKS_UP_AFTER_SECONDS - age_seconds, 0)
+
+
 def look_up(attempt: Attempt, http: Http) -> Settled | None:
     """What the provider knows of a message of an earlier attempt; None when it does not have it."""
     channel = channel_of(attempt.connection.kind)

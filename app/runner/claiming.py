@@ -15,6 +15,7 @@ from app.house import House
 from app.joining import join
 from app.locks import Locks
 from app.points import point
+from app.runner.clock_watch import ClockWatch
 from app.runner.work import Work, Works
 from app.scene import set_scene
 from app.store import claims, setbacks
@@ -40,9 +41,9 @@ class Room:
 class Claiming:
     """Takes conversations: due ones by their locks, held ones that have more to do without giving them up."""
 
-    def __init__(self, house: House, directory: Directory, locks: Locks, works: Works) -> None:
+    def __init__(self, house: House, directory: Directory, locks: Locks, works: Works, clock: ClockWatch) -> None:
         """Nothing is claimed yet."""
-        self._house, self._directory, self._locks, self._works = house, directory, locks, works
+        self._house, self._directory, self._locks, self._works, self._clock = house, directory, locks, works, clock
         self._draining = False  # repeated events wait until the runner is empty
 
     def claim(self, room: Room, *, stopping: bool) -> list[Work]:
@@ -84,6 +85,7 @@ class Claiming:
         with self._house.database.transaction() as session:
             loaded = load(session, [*again, *locked], self._house.settings.messages_per_minute)
             for held in loaded:
+                self._clock.saw(held.now)
                 old = self._works.get(held.id)
                 self._works[held.id] = Work(held, resumed=old.resumed if old else set())
                 _take_unsent(self._works[held.id])

@@ -19,6 +19,7 @@ from app.directory import Directory
 from app.handled import Unsent
 from app.house import House
 from app.points import point
+from app.runner.clock_watch import ClockWatch
 from app.runner.places import Places
 from app.runner.work import Delivered, Result, Work, Works
 from app.store import setbacks
@@ -44,9 +45,17 @@ class _Next:
 class Deliveries:
     """Sends each conversation's messages one after the other; a message is marked only when a thread is free for it."""
 
-    def __init__(self, house: House, directory: Directory, works: Works, results: Callable[[Result], None]) -> None:
+    def __init__(
+        self,
+        house: House,
+        directory: Directory,
+        works: Works,
+        results: Callable[[Result], None],
+        clock: ClockWatch,
+    ) -> None:
         """`results` is called in the I/O threads."""
         self._house, self._directory, self._works, self._results = house, directory, works, results
+        self._clock = clock
         self._threads = ThreadPoolExecutor(house.settings.delivery_threads, "delivery")
         self._places = Places(house.settings.delivery_threads)
         self._waiting: Counter[int] = Counter()  # conversations in hand that wait for a place of their connection
@@ -169,9 +178,13 @@ class Deliveries:
             work.unsent = work.unsent[1:]
             return None
         looks_up = resumed and outbox.looks_up_first(connection, head, work.held.now)
+        age_seconds = (work.held.now - (head.sending_at or work.held.now)) / 1_000_000
+        if looks_up and (wait := outbox.too_young_seconds(age_seconds, doubted=self._clock.is_doubted)):
+            setbacks.look_later(session, head, wait)
+            work.stop_line()
+            return None
         owned = setbacks.owned_ids(session, head) if looks_up else frozenset()
         sender = self._directory.number(session, head.number_id).value
-        age_seconds = (work.held.now - (head.sending_at or work.held.now)) / 1_000_000
         return _Next(work, outbox.Attempt(head, connection, sender, owned, age_seconds), looks_up)
 
     def _deliver(self, attempt: outbox.Attempt, marked_at: float, looks_up: bool) -> None:

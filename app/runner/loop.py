@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 from sqlalchemy.exc import OperationalError, StatementError
 
+from app import outbox
 from app.board import Board
-from app.db import DatabaseUnavailable
+from app.db import DatabaseUnavailable, now_microseconds
 from app.directory import Directory
 from app.handled import Unsent
 from app.house import House
@@ -23,6 +24,7 @@ from app.runner.asks import Asks
 from app.runner.attachments import Attachments
 from app.runner.carriers import Carriers
 from app.runner.claiming import Claiming, Room
+from app.runner.clock_watch import ClockWatch
 from app.runner.deliveries import Deliveries
 from app.runner.work import Answered, Delivered, Result, Work, Works
 from app.store import setbacks
@@ -50,8 +52,9 @@ class Runner:
         directory = Directory(house.key, house.settings.effective_public_url)
         performer = Performer(house.database, directory, house.http)
         self._asks = Asks(house, performer, self._works, self._results.put)
-        self._deliveries = Deliveries(house, directory, self._works, self._results.put)
-        self._claiming = Claiming(house, directory, locks, self._works)
+        self._clock = ClockWatch(house.database.monotonic, outbox.LOOKS_UP_AFTER_SECONDS)
+        self._deliveries = Deliveries(house, directory, self._works, self._results.put, self._clock)
+        self._claiming = Claiming(house, directory, locks, self._works, self._clock)
         self._carriers = Carriers(house, directory)
         self._attachments = Attachments(house, directory)
         self._capacity = house.settings.ask_threads + house.settings.delivery_threads
@@ -68,6 +71,8 @@ class Runner:
 
     def run(self) -> None:
         """Works until stopped. Raises what makes the process unfit: a lost database or lost locks."""
+        with self._house.database.reading() as session:
+            self._clock.saw(now_microseconds(session))
         while not (self._stopping and not self._works):
             self.round(self._gathered())
         self._asks.close()

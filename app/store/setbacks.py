@@ -70,6 +70,14 @@ def postpone(session: Session, held: Held, instant: int) -> None:
     ids(session, statement, [event.id for event in held.events], instant=instant)
 
 
+def look_later(session: Session, unsent: Unsent, seconds: float) -> None:
+    """A message of an earlier attempt is looked at again in so long."""
+    session.execute(
+        sql(session, "UPDATE effects SET next_attempt_at = {now} + :wait WHERE id = :id AND state = 'sending'"),
+        {"wait": int(seconds * 1_000_000), "id": unsent.id},
+    )
+
+
 def owned_ids(session: Session, unsent: Unsent) -> frozenset[str]:
     """The provider ids of the same address and connection that other messages own already."""
     rows = session.execute(

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -42,6 +43,7 @@ KINDS = {
     "confirming": "double_confirming",
     "chat": "web_chat",
     "calls": "simulated",
+    "both": "double_both",
 }
 """The numbers, each on a connection of its own of that kind and the same name."""
 
@@ -60,6 +62,7 @@ class Runtime:
     provider: Provider
     numbers: dict[str, Number] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
+    passed_seconds: float = 0.0
     _written: int = 0
 
     # what others do
@@ -129,7 +132,12 @@ class Runtime:
             return inbox.put_report(session, self.numbers[number].connection_id, report)
 
     def move_clock(self, seconds: float) -> None:
-        """Moves the house's time."""
+        """Lets time pass."""
+        self.passed_seconds += seconds
+        self.set_clock(seconds)
+
+    def set_clock(self, seconds: float) -> None:
+        """Sets the database's clock forward or back; the processes' own clocks know better."""
         self.execute("UPDATE clock SET offset_microseconds = offset_microseconds + :by", by=int(seconds * 1_000_000))
 
     # processes
@@ -233,6 +241,7 @@ def runtime(settings: Settings, log: Path | None = None, **changes: Any) -> Iter
         http=Guarded(settings.allowed_private_hosts),
     )
     made = Runtime(house, provider)
+    database.monotonic = lambda: time.monotonic() + made.passed_seconds
     furnish(made, {"log": str(log)} if log else {"provider": name})
     try:
         yield made

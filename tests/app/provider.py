@@ -138,6 +138,13 @@ class LookupDouble(_Double):
     policy: ClassVar[SendPolicy] = SendPolicy(looks_up=True)
 
 
+class BothDouble(_Double):
+    """Honours a key for an hour and knows what it has."""
+
+    kind: ClassVar[str] = "double_both"
+    policy: ClassVar[SendPolicy] = SendPolicy(key_lifetime_seconds=3_600, looks_up=True)
+
+
 class NeitherDouble(_Double):
     """Neither honours keys nor tells."""
 
@@ -152,7 +159,7 @@ class ConfirmingDouble(_Double):
     confirms_opt_out: ClassVar[bool] = True
 
 
-_DOUBLES = (KeysDouble, LookupDouble, NeitherDouble, ConfirmingDouble)
+_DOUBLES = (KeysDouble, LookupDouble, NeitherDouble, ConfirmingDouble, BothDouble)
 KINDS = tuple(one.kind for one in _DOUBLES)
 
 
