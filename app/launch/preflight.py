@@ -54,12 +54,14 @@ def make_data_folder(folder: Path) -> None:
     trial = folder / f".write-test-{os.getpid()}"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        trial.touch()
-        trial.unlink()
+        try:
+            trial.write_bytes(b"An empty file would fit on a full disk.")
+        finally:
+            trial.unlink(missing_ok=True)
     except OSError as error:
         raise CannotStart(
             f"The data folder {folder} cannot be written ({(error.strerror or str(error)).lower()}): mend its rights, "
-            "or set PATCHBAY_DATA to another folder."
+            "make room, or set PATCHBAY_DATA to another folder."
         ) from None
 
 

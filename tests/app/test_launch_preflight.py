@@ -1,6 +1,7 @@
 """What makes a start impossible is said in one sentence that names the thing and what to do."""
 
 import os
+import resource
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,17 @@ def a_file_in_the_way(folder: Path) -> None:
 
 def a_read_only_place(_: Path) -> None:
     make_data_folder(Path("/proc/patchbay"))
+
+
+def a_full_disk(folder: Path) -> None:
+    """As good as full: no file may grow."""
+    least, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
+    try:
+        make_data_folder(folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (least, most))
+        assert list(folder.iterdir()) == []
 
 
 def a_second_launcher(folder: Path) -> None:
@@ -48,6 +60,7 @@ def an_old_sqlite(folder: Path) -> None:
     [
         (a_file_in_the_way, ["in-the-way/data", "cannot be written", "PATCHBAY_DATA"]),
         (a_read_only_place, ["/proc/patchbay", "cannot be written", "PATCHBAY_DATA"]),
+        (a_full_disk, ["cannot be written (file too large)", "make room"]),
         (a_second_launcher, ["runs already", f"process {os.getpid()}", "PATCHBAY_DATA"]),
         (a_busy_port, ["on 127.0.0.1 is not free", "address already in use", "PORT"]),
         (a_strange_host, ["192.0.2.1", "cannot assign"]),
