@@ -14,7 +14,7 @@ def comparisons(survey: Survey) -> Iterator[Finding]:
     types = known_types(survey)
     for placed in survey.placed.values():
         for path, row in conditions(placed):
-            if row["as"] != "text" or not isinstance(row["value"], str):
+            if row["as"] != "text":
                 continue
             name = _lone_name(row["value"])
             if name and types.get(name) == "number":

@@ -33,7 +33,9 @@ def conditions(placed: Placed) -> Iterator[tuple[str, Mapping[str, Any]]]:
     if placed.kind is None:
         return
     for path, _, setting in fields(placed.kind.schema, placed.config):
-        if isinstance(setting, dict) and {"value", "as", "operator"} <= set(setting):
+        if isinstance(setting, dict) and all(
+            isinstance(setting.get(word), str) for word in ("value", "as", "operator")
+        ):
             yield path, setting
 
 

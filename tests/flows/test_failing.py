@@ -102,6 +102,14 @@ def test_the_failure_step_failing_ends_in_the_installations_default() -> None:
     assert turn.run.outcome == "failed"
 
 
+def test_a_step_after_the_failure_step_failing_ends_in_the_default_too() -> None:
+    steps = {"start": ("begin", {"next": "bad"}), "bad": BAD, "sorry": ("note", {"next": "bad"}, {"text": "Sorry."})}
+    turn = Conversation(flow_of(steps, on_failure="sorry")).feed(HELLO)
+    assert [entry["step"] for entry in turn.trace] == ["start", "bad", "sorry", "bad"]
+    assert turn.run.outcome == "failed"
+    assert any(isinstance(effect, EnterQueue) for effect in turn.effects)
+
+
 def test_the_failure_step_itself_is_not_entered_again() -> None:
     flow = flow_of({"start": ("begin", {"next": "bad"}), "bad": BAD}, on_failure="bad")
     turn = Conversation(flow).feed(HELLO)
