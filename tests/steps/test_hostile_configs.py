@@ -13,9 +13,9 @@ from flows.step import Example, Step
 from tests.steps.visits import STEPS, Visit
 
 PARTS: list[Any] = [
-    None, True, False, 0, -1, 1.5, 10**12, "", "x", "{{ x }}", "{{ 1 / 0 }}", "{{", "{{ contact.phone }}", "(", "a" * 300,
-    "end", "failure", "\0", "https://e.com", "+48500100100", "sip:a@b", "key", "*", "#", [], {}, ["x", {}], {"id": []},
-    {"en": {"en": "x"}}, {"value": "x", "as": "text", "operator": []}, {"key": "1", "label": {"en": "One"}},
+    None, True, False, 0, -1, 1.5, 10**12, "", "x", "{{ x }}", "{{ 1 / 0 }}", "{{", "{{ contact.phone }}", "(",
+    "a" * 300, "end", "failure", "\0", "https://e.com", "+48500100100", "sip:a@b", "key", "*", "#", [], {}, ["x", {}],
+    {"id": []}, {"en": {"en": "x"}}, {"value": "x", "as": "text", "operator": []}, {"key": "1", "label": {"en": "One"}},
 ]  # fmt: skip
 ANSWERS = [HttpAnswer(200, body='{"a": [1e5, null]}'), HttpAnswer(200, body="<html>"), HttpAnswer(503), HttpAnswer(404)]
 HAPPENINGS = [
