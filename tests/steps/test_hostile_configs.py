@@ -8,7 +8,7 @@ from flows.ask import HttpAnswer, HttpRequest, QueueState, QueueStateAnswer
 from flows.check import Finding, InstallationNames, check
 from flows.document import from_data
 from flows.errors import DocumentError
-from flows.event import CallPolled, KeysPressed, MessageFailed, MessageReceived, QueueLeft, TimerFired
+from flows.event import CallPolled, Happening, KeysPressed, MessageFailed, MessageReceived, QueueLeft, TimerFired
 from flows.step import Example, Step
 from tests.steps.visits import STEPS, Visit
 
@@ -18,7 +18,7 @@ PARTS: list[Any] = [
     {"id": []}, {"en": {"en": "x"}}, {"value": "x", "as": "text", "operator": []}, {"key": "1", "label": {"en": "One"}},
 ]  # fmt: skip
 ANSWERS = [HttpAnswer(200, body='{"a": [1e5, null]}'), HttpAnswer(200, body="<html>"), HttpAnswer(503), HttpAnswer(404)]
-HAPPENINGS = [
+HAPPENINGS: list[Happening] = [
     MessageReceived("hi"), MessageReceived("12"), KeysPressed("1"), KeysPressed(), CallPolled(), TimerFired(),
     QueueLeft("closed"), MessageFailed("example/0/0", "weird"),
 ]  # fmt: skip
