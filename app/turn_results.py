@@ -11,6 +11,7 @@ from app.scene import Scene
 from app.store.loading import Held
 from flows import wire
 from flows.ask import QueueState, QueueStateAnswer, Request
+from flows.composing import SEND_ERRORS
 from flows.effect import (
     VERBS,
     CancelMessage,
@@ -165,9 +166,19 @@ def _timer(handled: Handled, result: TurnResult, run: Run) -> Timer | None:
             return Timer(int(run.id), waiting.turn, now + limit)
         # Counted from the settling of the last message, at the latest 24 hours after the commit (DESIGN §4).
         latest = now + limit + timedelta(hours=24) // timedelta(microseconds=1)
+        if waiting.send_seconds is not None:
+            latest = now + int(waiting.send_seconds * 1_000_000)
         return Timer(int(run.id), waiting.turn, latest, open_messages[-1].key, waiting.limit_seconds)
     until = to_microseconds(waiting.until) if waiting.until else now + result.limits.wait_seconds * 1_000_000
     return Timer(int(run.id), waiting.turn, until)
+
+
+def unsent_question(held: Held) -> MessageFailed | None:
+    """What a timer tells that fires before the question of its wait has left."""
+    question, run = held.events[0].armed_by, held.run
+    if not question or run is None or run.waiting is None or run.waiting.send_seconds is None:
+        return None
+    return MessageFailed(question, "send_timeout", SEND_ERRORS["send_timeout"])
 
 
 def outgoing(scene: Scene, key: str, message: SendMessage, *, opted_out: bool) -> Outgoing:

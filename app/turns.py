@@ -78,7 +78,7 @@ class TurnUnderWay:
             return None
         if first.kind == "call_started":
             return self._begin_call(happened)
-        return self._tell_run(happened)
+        return self._tell_run(turn_results.unsent_question(self.held) or happened)
 
     def answer(self, n: int, answer: Answer) -> Request | None:
         """Goes on with the answer to the n-th Ask."""

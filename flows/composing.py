@@ -6,7 +6,7 @@ from typing import Any
 from flows.context import Context
 from flows.effect import Choice, SendMessage
 from flows.event import Attachment, MessageFailed
-from flows.form import Schema, address, advanced, record, rows, template, text
+from flows.form import Schema, address, advanced, record, rows, seconds, template, text
 from flows.step import Take, fail
 from flows.whole_address import NotWhole, whole_address
 
@@ -21,6 +21,16 @@ SEND_ERRORS: Mapping[str, str] = {
     "provider_code": "The provider refused the message for a reason of its own, told in the error's message.",
     "empty_text": "Nothing is left of the text once its values are filled in, and no file goes with it.",
 }
+
+SEND_TIMEOUT: Schema = advanced(
+    seconds(
+        "Time to be taken",
+        "A message the provider has not taken by then is cancelled and the step fails.",
+        minimum=10,
+        maximum=86_400,
+        default=600,
+    )
+)
 
 MEDIA_TYPE = r"^[a-z]+/[A-Za-z0-9][A-Za-z0-9.+-]{0,100}$"
 

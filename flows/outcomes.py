@@ -68,10 +68,10 @@ def checked_waiting(context: Context, wait: Wait) -> Waiting:
     if until is not None and until.tzinfo is None:
         raise Refused("step_error", "The step waits until an instant without a time zone.")
     most = context.limits.wait_seconds
-    in_seconds = max(wait.limit_seconds or 0, wait.joining_seconds)
-    if not (wait.limit_seconds or 0) >= 0 or not wait.joining_seconds >= 0:  # said so that NaN is refused too
+    spans = (wait.limit_seconds or 0, wait.send_seconds or 0, wait.joining_seconds)
+    if not all(span >= 0 for span in spans):  # said so that NaN is refused too
         raise Refused("step_error", "The step waits for less than no time.")
-    if in_seconds > most or (until and until > context.now + timedelta(seconds=most)):
+    if max(spans) > most or (until and until > context.now + timedelta(seconds=most)):
         raise Refused("wait_too_long", f"A wait lasts at most {most / 86_400:g} days; this one would last longer.")
     placed = context.flow.steps[context.step]
     return Waiting(
@@ -79,6 +79,7 @@ def checked_waiting(context: Context, wait: Wait) -> Waiting:
         turn=context.run.turn,
         until=until.astimezone(UTC) if until else None,
         limit_seconds=None if wait.limit_seconds is None else float(wait.limit_seconds),
+        send_seconds=None if wait.send_seconds is None else float(wait.send_seconds),
         joining_seconds=float(wait.joining_seconds),
         keep=checked_keep(context, wait.keep),
         leaves_by_message="message" in placed.exits and "message" not in wait.accepts,

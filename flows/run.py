@@ -28,6 +28,7 @@ class Waiting:
     turn: int
     until: datetime | None = None
     limit_seconds: float | None = None
+    send_seconds: float | None = None
     joining_seconds: float = 0
     keep: Mapping[str, Any] = field(default_factory=dict)
     leaves_by_message: bool = False  # a message the wait does not accept takes the step's wired exit `message`

@@ -56,12 +56,14 @@ class Wait:
 
     accepts: words of `flows.event.ACCEPTABLE`.
     until: an instant; or, for a question, `limit_seconds`, counted from the moment its last message was settled.
+    send_seconds: how long that may take; then `resume` gets MessageFailed with `send_timeout`.
     keep: plain JSON data that `resume` finds in `context.kept`.
     """
 
     accepts: tuple[str, ...]
     until: datetime | None = None
     limit_seconds: float | None = None
+    send_seconds: float | None = None
     joining_seconds: float = 0
     keep: Mapping[str, Json] = field(default_factory=dict)
     effects: Sequence[Effect] = ()

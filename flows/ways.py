@@ -1,6 +1,7 @@
 """By which of our numbers a message goes: where the contact wrote or called from, where they wrote last, or a list."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from flows.ask import Answer, WaysToContact, WaysToContactAnswer
@@ -10,6 +11,9 @@ from flows.step import Ask, Config, Problem, Take, fail
 
 SAME: Final = ""
 """The way back: the number the contact wrote to or called."""
+
+FIRST_TRY: Final = Take("success")
+"""What came of the tries before the first one."""
 
 _CHANNELS = {
     "same": "Where the contact wrote or called from",
@@ -67,3 +71,9 @@ def open_ways(config: Mapping[str, Any], answer: Answer) -> Sequence[str] | Take
         return reaching
     kind = answer.ways[0].error if answer.ways else "channel_disconnected"
     return fail(kind, " ".join(way.message for way in answer.ways) or "No number is listed.")
+
+
+def given_up(lost: Take) -> Take:
+    """How a number failed to reach the contact, as the trace tells it of a step that goes on to the next one."""
+    failure = {"kind": lost.failure.kind, "message": lost.failure.message} if lost.failure else {}
+    return replace(lost, why={"goes_on_because": {**lost.why, **failure}})

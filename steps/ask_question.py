@@ -8,7 +8,7 @@ import phonenumbers
 
 from flows.answer_kinds import ANSWER, ANSWER_TYPES, NotAccepted, read_answer
 from flows.ask import Answer
-from flows.composing import MEDIA, PROVIDER_TEMPLATE, SEND_ERRORS, compose, refused
+from flows.composing import MEDIA, PROVIDER_TEMPLATE, SEND_ERRORS, SEND_TIMEOUT, compose, refused
 from flows.context import Context
 from flows.effect import CancelMessage, Choice
 from flows.event import Event, MessageFailed, MessageReceived, TimerFired
@@ -16,7 +16,7 @@ from flows.form import advanced, filled, localised, record, seconds, variable, w
 from flows.patterns import PatternError, PatternTimeout, fault_of
 from flows.step import Config, Example, Exit, Group, Json, Medium, Outcome, Problem, Step, Take, Wait, fail
 from flows.values import Value, ValueType
-from flows.ways import SAME, WAY_FIELDS, ask_ways, open_ways, way_problems
+from flows.ways import FIRST_TRY, SAME, WAY_FIELDS, ask_ways, given_up, most_ways, open_ways, way_problems
 
 _NAME: Mapping[str, Json] = {"text": {"en": "What is your name?"}, "answer": {"kind": "text"}, "variable": "name"}
 _TOPIC: Mapping[str, Json] = {
@@ -71,6 +71,7 @@ class AskQuestionStep(Step):
             ),
             "media": MEDIA,
             **WAY_FIELDS,
+            "send_timeout_seconds": SEND_TIMEOUT,
             "template": PROVIDER_TEMPLATE,
         },
         required=["text", "answer"],
@@ -159,9 +160,10 @@ class AskQuestionStep(Step):
         return [(config["variable"], ANSWER_TYPES.get(config.get("answer", {}).get("kind", "")), fitting)]
 
     def effective_limit(self, config: Config) -> float | None:
-        """The time to answer, anew for each attempt."""
+        """The time to be sent and the time to answer, anew for each attempt; and what other numbers were tried for."""
         full = filled(self.schema, config)
-        return float(full["time_limit_seconds"] * full["attempts"])
+        asking = full["send_timeout_seconds"] + full["time_limit_seconds"]
+        return float(asking * full["attempts"] + full["send_timeout_seconds"] * (most_ways(full) - 1))
 
     def run(self, context: Context) -> Outcome:
         """Ask, or look first by which numbers the contact can be reached."""
@@ -180,8 +182,10 @@ class AskQuestionStep(Step):
             # A question that is still on its way out would reach the contact when nobody waits for its answer.
             return Take("timed_out", effects=[CancelMessage(question)], why={"attempt": attempt})
         if isinstance(happened, MessageFailed) and happened.effect == question:
-            told = {"goes_on_because": {"kind": happened.kind, "message": happened.message}}
-            return self._ask(context, attempt, ways[1:], told) if ways[1:] else refused(happened)
+            lost = refused(happened)
+            if happened.kind == "send_timeout":  # it must not leave any more, as nobody would wait for its answer
+                lost = replace(lost, effects=[CancelMessage(question)])
+            return self._ask(context, attempt, ways[1:], given_up(lost)) if ways[1:] else lost
         if not isinstance(happened, MessageReceived):
             return self._wait(context, question, attempt, ways)
         config = filled(self.schema, context.config)
@@ -198,27 +202,27 @@ class AskQuestionStep(Step):
             why = {"attempt": attempt, "not_accepted": str(reason)}
             if attempt >= config["attempts"]:
                 return Take("invalid", why=why)
-            return self._ask(context, attempt + 1, ways, why)
+            return self._ask(context, attempt + 1, ways, Take("invalid", why=why))
         sets = {config["variable"]: value} if config.get("variable") else {}
         return Take(str(value) if answer["kind"] == "choice" else "reply", sets=sets, why={"attempt": attempt})
 
-    def _ask(
-        self, context: Context, attempt: int, ways: Sequence[str], why: Mapping[str, Any] | None = None
-    ) -> Outcome:
+    def _ask(self, context: Context, attempt: int, ways: Sequence[str], before: Take = FIRST_TRY) -> Outcome:
+        """By the first of these numbers; `before`: what came of asking before."""
         config = filled(self.schema, context.config)
         choices = [Choice(row["id"], context.localised(row["label"])) for row in config["answer"].get("choices", ())]
         retry = config.get("retry_text", {}) if attempt > 1 else {}
         message = compose(context, config, retry or config["text"], choices, ways[0])
         if isinstance(message, Take):
-            return message
+            return replace(message, effects=before.effects)
         waiting = self._wait(context, context.effect_key(), attempt, ways)
-        return replace(waiting, effects=[message], why=why or {"attempt": attempt})
+        return replace(waiting, effects=[message, *before.effects], why=before.why or {"attempt": attempt})
 
     def _wait(self, context: Context, question: str, attempt: int, ways: Sequence[str]) -> Wait:
         config = filled(self.schema, context.config)
         return Wait(
             ("message", "failed"),
             limit_seconds=config["time_limit_seconds"],
+            send_seconds=config["send_timeout_seconds"],
             joining_seconds=config["joining_seconds"],
             keep={"effect": question, "attempt": attempt, "ways": list(ways)},
         )

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from flows.ask import Answer, Way, WaysToContactAnswer
-from flows.composing import MEDIA, PROVIDER_TEMPLATE, SEND_ERRORS, compose, refused
+from flows.composing import MEDIA, PROVIDER_TEMPLATE, SEND_ERRORS, SEND_TIMEOUT, compose, refused
 from flows.context import Context
 from flows.effect import CancelMessage, Choice, Effect, Pause, SendMessage
 from flows.event import CallPolled, Event, MessageAccepted, MessageDelivered, MessageFailed, TimerFired
 from flows.form import ID_PATTERN, advanced, choice, filled, localised, record, rows, seconds, text
 from flows.step import Config, Example, Exit, Group, Json, Outcome, Problem, Step, Take, Wait, fail
-from flows.ways import SAME, WAY_FIELDS, ask_ways, most_ways, open_ways, way_problems
+from flows.ways import FIRST_TRY, SAME, WAY_FIELDS, ask_ways, given_up, most_ways, open_ways, way_problems
 
 _BUTTON = record(
     {
@@ -63,15 +63,7 @@ class SendMessageStep(Step):
             **WAY_FIELDS,
             "template": PROVIDER_TEMPLATE,
             "wait_for": choice("Wait", "When the flow goes on.", _WAIT_FOR, default="accepted"),
-            "send_timeout_seconds": advanced(
-                seconds(
-                    "Time to be taken",
-                    "A message the provider has not taken by then is cancelled and the step fails.",
-                    minimum=10,
-                    maximum=86_400,
-                    default=600,
-                )
-            ),
+            "send_timeout_seconds": SEND_TIMEOUT,
             "delivery_timeout_seconds": advanced(
                 seconds(
                     "Time to be delivered",
@@ -176,12 +168,11 @@ class SendMessageStep(Step):
         ways = open_ways(filled(self.schema, context.config), answer)
         return ways if isinstance(ways, Take) else self._send(context, ways)
 
-    def _send(self, context: Context, ways: Sequence[str], before: Take | None = None) -> Outcome:
+    def _send(self, context: Context, ways: Sequence[str], before: Take = FIRST_TRY) -> Outcome:
         """By the first of these numbers, and wait where the author wants to; `before`: how the one before it failed."""
         config = filled(self.schema, context.config)
         buttons = [Choice(row["id"], context.localised(row["label"])) for row in config.get("buttons", ())]
         message = compose(context, config, config.get("text", {}), buttons, ways[0])
-        before = before or Take("")
         if isinstance(message, Take):
             return replace(message, effects=before.effects)
         if config["wait_for"] == "nothing":
@@ -208,7 +199,7 @@ class SendMessageStep(Step):
 
     def _elsewhere(self, context: Context, sent: _Sent, lost: Take) -> Outcome:
         """By the next number, where there is one; else leave as this one failed."""
-        return self._send(context, sent.further, _told(lost)) if sent.further else lost
+        return self._send(context, sent.further, given_up(lost)) if sent.further else lost
 
 
 def _sent(kept: Mapping[str, Json]) -> _Sent:
@@ -220,12 +211,6 @@ def _too_late(sent: _Sent) -> Take:
         return Take("not_delivered", why={"message": "It was not delivered in time."})
     late = fail("send_timeout", SEND_ERRORS["send_timeout"], retryable=True)
     return replace(late, effects=[CancelMessage(sent.effect)])
-
-
-def _told(lost: Take) -> Take:
-    """What the trace says of a number that did not reach the contact."""
-    failure = {"kind": lost.failure.kind, "message": lost.failure.message} if lost.failure else {}
-    return replace(lost, why={"goes_on_because": {**lost.why, **failure}})
 
 
 def _wait(context: Context, sent: _Sent, effects: Sequence[Effect] = (), why: Mapping[str, Json] = {}) -> Wait:

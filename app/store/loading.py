@@ -67,7 +67,7 @@ _CONVERSATIONS = """
 # Of a pile only the first few are read: the others follow when these are done.
 _EVENTS = """
     SELECT e.id, e.conversation_id, e.connection_id, e.provider_id, e.kind, e.happened, e.seq, e.at, e.due_at, e.run_id,
-           e.turn, e.attempts, e.charged, e.now, e.shown_at, e.created_at
+           e.turn, e.armed_by, e.attempts, e.charged, e.now, e.shown_at, e.created_at
     FROM (SELECT id, row_number() OVER (PARTITION BY conversation_id ORDER BY at, seq) AS place FROM inbound_events
           WHERE conversation_id IN ({ids}) AND state = 'waiting' AND (kind <> 'timer_fired' OR at <= :now)) AS ranked
     JOIN inbound_events e ON e.id = ranked.id

@@ -356,7 +356,7 @@ def test_the_time_to_answer_by_another_number_counts_from_the_sending(room: Runt
     room.provider.plans.append("slow_down")
     room.write("hello")
     room.drive()
-    room.move_clock(1_800)
+    room.move_clock(300)
     room.drive()
     assert room.provider.texts == ["Your name?"]
     room.move_clock(3_599)

@@ -1,8 +1,11 @@
 """Time limits: counted from when they should be, fired once, and never before something that came earlier."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.db import now_microseconds
+from steps.ask_question import AskQuestionStep
 from tests.app.drawn import drawn, interview, sends, starts_with
 from tests.app.house import Runtime
 
@@ -27,7 +30,7 @@ def test_a_question_is_limited_from_when_it_was_sent_and_not_from_when_it_was_as
     room.provider.plans.extend(["later"] * 3)
     room.write("hello")
     room.drive()
-    assert limit_left(room) > DAY, "it has not begun"
+    assert 590 < limit_left(room) <= 600, "it has not begun: this is the time to be sent"
     for _ in range(3):
         room.move_clock(75)
         room.drive()
@@ -44,7 +47,7 @@ def test_a_limit_begins_when_a_callback_tells_what_an_answer_did_not(room: Runti
     room.provider.plans.append("lose_answer")
     room.write("hello", "lookup")
     room.drive()
-    assert limit_left(room) > DAY
+    assert limit_left(room) > 60
     room.report(room.one("SELECT id FROM effects")["id"], rank, "lookup", provider_id="SM-1")
     room.drive()
     assert 50 < limit_left(room) <= 60
@@ -58,7 +61,27 @@ def test_a_limit_begins_when_the_outcome_stays_unknown(room: Runtime) -> None:
     assert 50 < limit_left(room) <= 60
 
 
-def test_a_limit_begins_a_day_after_the_question_at_the_latest(room: Runtime) -> None:
+def test_a_question_that_nobody_takes_fails_after_its_time_and_is_taken_back(room: Runtime) -> None:
+    document = interview("keys", time_limit_seconds=60)
+    document["steps"]["ask"]["exits"]["failure"] = "late"
+    room.publish(document)
+    room.execute("UPDATE numbers SET blocked_until_at = 9000000000000000 WHERE name = 'keys'")
+    room.write("hello")
+    room.drive()
+    room.move_clock(599)
+    room.drive()
+    assert room.column("SELECT state FROM effects ORDER BY id") == ["queued"]
+    room.move_clock(2)
+    room.drive()
+    assert room.column("SELECT state FROM effects ORDER BY id") == ["cancelled", "queued"]
+    assert (room.problems(), room.outcomes()) == (["send_timeout"], ["completed"])
+
+
+def test_the_limit_of_a_step_that_sets_no_time_to_be_sent_begins_a_day_later_at_the_latest(
+    room: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = AskQuestionStep._wait
+    monkeypatch.setattr(AskQuestionStep, "_wait", lambda *told: replace(waits(*told), send_seconds=None))
     room.publish(interview("keys", time_limit_seconds=60))
     room.execute("UPDATE numbers SET blocked_until_at = 9000000000000000 WHERE name = 'keys'")
     room.write("hello")

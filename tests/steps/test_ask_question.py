@@ -158,10 +158,10 @@ def test_a_question_waits_as_long_as_it_says_from_when_it_was_sent_and_joins_mes
         waiting = visit.run.waiting
         assert waiting is not None
         assert (waiting.accepts, waiting.until) == (("message", "failed"), None)
-        assert (waiting.limit_seconds, waiting.joining_seconds) == (60, 4)
+        assert (waiting.limit_seconds, waiting.send_seconds, waiting.joining_seconds) == (60, 600, 4)
         visit.feed(MessageReceived("?"))
     assert visit.left_by == "invalid"
-    assert step_of("ask_question").effective_limit(visit.config) == 120
+    assert step_of("ask_question").effective_limit(visit.config) == 2 * (600 + 60)
 
 
 def test_the_retry_text_is_asked_with_the_same_choices() -> None:
@@ -196,6 +196,12 @@ def test_a_question_that_no_number_can_ask_fails_by_name() -> None:
     visit = Visit("ask_question", config).feed(WaysToContactAnswer((Way("sms"),)))
     visit.feed(MessageFailed("example/0/0", "opted_out"))
     assert (visit.left_by, visit.error) == ("failure", "opted_out")
+
+
+def test_a_question_that_was_not_taken_in_time_is_taken_back_with_the_failure() -> None:
+    visit = Visit("ask_question", question({"kind": "text"})).feed(MessageFailed("example/0/0", "send_timeout"))
+    assert (visit.left_by, visit.error) == ("failure", "send_timeout")
+    assert visit.effects[-1] == CancelMessage("example/0/0")
 
 
 def test_an_empty_question_is_not_asked() -> None:
