@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import select
 import threading
 from pathlib import Path
 from typing import ClassVar, Final, Protocol
@@ -27,6 +28,10 @@ class Locks(Protocol):
 
     def unlock(self, conversation_id: int) -> None:
         """Gives the lock back. Raises LocksLost."""
+        ...
+
+    def require(self) -> None:
+        """Raises LocksLost when they are gone; asked before everything that others could see."""
         ...
 
     def server_pid(self) -> int | None:
@@ -73,6 +78,17 @@ class AdvisoryLocks:
         with self._guard:
             self._held.discard(conversation_id)
             self._ask("SELECT pg_advisory_unlock(%s, %s)", conversation_id)
+
+    def require(self) -> None:
+        """Asks the server only when it has said something unasked, which is mostly the end of the connection."""
+        with self._guard:
+            try:
+                unasked = select.poll()
+                unasked.register(self._connection.fileno(), select.POLLIN)
+                if unasked.poll(0):
+                    self._connection.execute("SELECT 1")
+            except psycopg.Error as error:
+                raise LocksLost(str(error)) from error
 
     def server_pid(self) -> int | None:
         """The server process of the lock connection."""
@@ -132,6 +148,9 @@ class FileLocks:
                 self._mine.discard(conversation_id)
                 self._held.discard(conversation_id)
                 fcntl.lockf(self._file, fcntl.LOCK_UN, 1, conversation_id)
+
+    def require(self) -> None:
+        """The kernel takes them only from a process that has ended."""
 
     def server_pid(self) -> int | None:
         """SQLite has no server."""

@@ -8,9 +8,8 @@ from sqlalchemy import Row
 from app.scene import Scene
 from flows.context import Context
 from flows.event import Event
-from flows.interpreter import begin
+from flows.interpreter import Steps, begin
 from flows.limits import Limits
-from flows.registry import Registry
 from flows.run import Run
 from flows.step import Trigger
 
@@ -27,7 +26,7 @@ class Start:
 class Reception:
     """Chooses among a number's live triggers, with the steps and limits of this house."""
 
-    steps: Registry
+    steps: Steps
     limits: Limits
 
     def starts(self, scene: Scene, event: Event, kind: str, *, interrupting: bool) -> Start | None:

@@ -24,9 +24,8 @@ from flows.event import (
     QueueLeft,
     TimerFired,
 )
-from flows.interpreter import accepts, advance
+from flows.interpreter import Steps, accepts, advance
 from flows.limits import Limits
-from flows.registry import Registry
 from flows.run import Given, Run, Turn
 from flows.values import canonical_json
 
@@ -40,7 +39,7 @@ class TurnUnderWay:
     `start()` and `answer()` return the request that must be answered next, or None when `handled` is complete.
     """
 
-    def __init__(self, scene: Scene, steps: Registry, limits: Limits) -> None:
+    def __init__(self, scene: Scene, steps: Steps, limits: Limits) -> None:
         """Nothing happens before `start`."""
         self.scene, self.steps, self.limits = scene, steps, limits
         self.held = scene.held

@@ -82,11 +82,10 @@ def _watch(child: int, board: Board, stopping: Stopping) -> None:
         if stopping.is_set and not told_at:
             told_at = time.monotonic()
             os.kill(child, signal.SIGTERM)
-        seconds, conversation_id = board.computing_seconds()
-        if seconds > _MOST_COMPUTING_SECONDS:
-            logger.error(
-                "A step of conversation %s computes for %.0f s; its process is killed.", conversation_id, seconds
-            )
+        now = board.now_computing()
+        if now.seconds > _MOST_COMPUTING_SECONDS:
+            sentence = "The step “%s” in conversation %s computes for %.0f s; its process is killed."
+            logger.error(sentence, now.step, now.conversation_id, now.seconds)
             os.kill(child, signal.SIGKILL)
         elif board.silent_seconds() > _MOST_SILENT_SECONDS or (told_at and time.monotonic() - told_at > _GRACE_SECONDS):
             logger.error("The worker's child does not answer; it is killed.")

@@ -8,25 +8,22 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app import actions, turn_results
-from app.asking import Asking
-from app.directory import Directory
 from app.handled import unsent_of
 from app.house import House
 from app.joining import join
 from app.locks import Locks
 from app.points import point
+from app.runner.beginning import Beginning
 from app.runner.clock_watch import ClockWatch
 from app.runner.work import Work, Works
-from app.scene import set_scene
 from app.store import claims, setbacks
 from app.store.commits import commit
 from app.store.loading import begin, load
-from app.turns import MOST_CHARGES, TurnUnderWay
-from flows.errors import FlowError
+from app.turns import MOST_CHARGES
 
 logger = logging.getLogger("patchbay.runner")
 
-_REPEATED = 2  # an event with so many attempts begins only in an otherwise empty runner
+REPEATED = 2  # an event with so many attempts begins only in an otherwise empty runner
 
 
 @dataclass(frozen=True)
@@ -41,9 +38,9 @@ class Room:
 class Claiming:
     """Takes conversations: due ones by their locks, held ones that have more to do without giving them up."""
 
-    def __init__(self, house: House, directory: Directory, locks: Locks, works: Works, clock: ClockWatch) -> None:
+    def __init__(self, house: House, beginning: Beginning, locks: Locks, works: Works, clock: ClockWatch) -> None:
         """Nothing is claimed yet."""
-        self._house, self._directory, self._locks, self._works, self._clock = house, directory, locks, works, clock
+        self._house, self._beginning, self._locks, self._works, self._clock = house, beginning, locks, works, clock
         self._draining = False  # repeated events wait until the runner is empty
 
     def claim(self, room: Room, *, stopping: bool) -> list[Work]:
@@ -95,7 +92,7 @@ class Claiming:
                 begin(session, [work.held for work in begins], alone=len(self._works) == 1)
             for work in begins:
                 try:
-                    self._prepare(session, work)
+                    self._beginning.prepare(session, work)
                 except SQLAlchemyError:
                     raise
                 except Exception as error:  # a door: what one conversation needs may be gone, the others go on
@@ -119,19 +116,9 @@ class Claiming:
                 setbacks.end_unreadable(session, work.held)
         work.forget_turn()
 
-    def _prepare(self, session: Session, work: Work) -> None:
-        if work.held.broken:
-            raise FlowError(work.held.broken)
-        scene = set_scene(session, work.held, self._directory)
-        work.turn = TurnUnderWay(scene, self._house.steps, self._house.limits)
-        work.asking = Asking(work.held.journal)
-        joined = join(work.held)
-        if joined is not None and joined.event_ids:
-            work.turn.join(list(joined.event_ids), list(joined.texts), list(joined.media))
-
     def _choose(self, begins: list[Work]) -> list[Work]:
         """A kill charges everything that was under way, innocents too: what was repeated begins only by itself."""
-        repeated = [work for work in begins if work.held.events[0].attempts >= _REPEATED]
+        repeated = [work for work in begins if work.held.events[0].attempts >= REPEATED]
         if not repeated:
             self._draining = False
             return begins

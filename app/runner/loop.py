@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sqlalchemy.exc import OperationalError, StatementError
 
 from app import outbox
-from app.board import Board
+from app.board import Board, WatchedSteps
 from app.db import DatabaseUnavailable, now_microseconds
 from app.directory import Directory
 from app.handled import Unsent
@@ -22,6 +22,7 @@ from app.perform import Performer
 from app.points import point
 from app.runner.asks import Asks
 from app.runner.attachments import Attachments
+from app.runner.beginning import Beginning
 from app.runner.carriers import Carriers
 from app.runner.claiming import Claiming, Room
 from app.runner.clock_watch import ClockWatch
@@ -46,7 +47,7 @@ class Runner:
 
     def __init__(self, house: House, locks: Locks, board: Board) -> None:
         """Nothing is claimed before `run`."""
-        self._house, self._board = house, board
+        self._house, self._board, self._locks = house, board, locks
         self._results: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
         self._works: Works = {}
         directory = Directory(house.key, house.settings.effective_public_url)
@@ -54,7 +55,8 @@ class Runner:
         self._asks = Asks(house, performer, self._works, self._results.put)
         self._clock = ClockWatch(house.database.monotonic, outbox.LOOKS_UP_AFTER_SECONDS)
         self._deliveries = Deliveries(house, directory, self._works, self._results.put, self._clock)
-        self._claiming = Claiming(house, directory, locks, self._works, self._clock)
+        beginning = Beginning(directory, WatchedSteps(house.steps, board), house.limits)
+        self._claiming = Claiming(house, beginning, locks, self._works, self._clock)
         self._carriers = Carriers(house, directory)
         self._attachments = Attachments(house, directory)
         self._capacity = house.settings.ask_threads + house.settings.delivery_threads
@@ -90,6 +92,7 @@ class Runner:
             self._go_on(self._works[one.conversation_id], one.answer)
         self._commit()
         self._asks.write_journal()
+        self._locks.require()
         self._deliveries.send()
         self._asks.let_go()
         self._unlock()
@@ -150,6 +153,7 @@ class Runner:
         ready = [work for work in self._works.values() if work.finished is not None]
         if not ready:
             return
+        self._locks.require()
         point("commit:before")
         if not self._try_commit(ready):
             # One bad turn spoils its group: each is tried alone, and the culprit is charged.

@@ -5,7 +5,7 @@ import threading
 import weakref
 from functools import lru_cache
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from app.asking import Asking, idempotency_key
 from app.db import DatabaseUnavailable
@@ -15,6 +15,7 @@ from app.house import House
 from app.locks import Locks, LocksLost, open_locks
 from app.perform import Performer
 from app.roster import Member
+from app.runner.claiming import REPEATED
 from app.scene import set_scene
 from app.store import journal, setbacks
 from app.store.commits import commit
@@ -24,6 +25,8 @@ from flows.ask import Answer, HttpRequest, Request
 from flows.errors import FlowError
 
 logger = logging.getLogger("patchbay.taking")
+
+_BEAT_SECONDS = 2.0
 
 
 class Taker:
@@ -40,27 +43,31 @@ class Taker:
 
     def take(self, conversation_id: int) -> bool:
         """Handles the conversation's due events now; False when somebody else has its lock."""
+        locks = self._open()
+        done = threading.Event()
         try:
-            locks = self._open()
             if not locks.try_lock(conversation_id):
                 return False
+            threading.Thread(target=self._keep_beating, args=(done,), name="heartbeat", daemon=True).start()
             try:
-                while self._take_one(conversation_id):
+                while self._take_one(conversation_id, locks):
                     pass
             finally:
                 locks.unlock(conversation_id)
         except LocksLost:
-            self._forget_locks()
+            self._forget(locks)
             return False
+        finally:
+            done.set()
         self._house.lanes.wake("turns")
         return True
 
-    def _forget_locks(self) -> None:
-        """The connection is gone; the next take opens another."""
+    def _forget(self, locks: Locks) -> None:
+        """Their connection is gone; the next take opens another, unless one has already."""
         with self._opening:
-            locks, self._locks = self._locks, None
-        if locks is not None:
-            locks.close()
+            if self._locks is locks:
+                self._locks = None
+        locks.close()
 
     def _open(self) -> Locks:
         with self._opening:
@@ -77,17 +84,28 @@ class Taker:
             with self._house.database.transaction() as session:
                 self._member.beat(session)
 
-    def _take_one(self, conversation_id: int) -> bool:
-        """One event; False when none is due."""
+    def _keep_beating(self, done: threading.Event) -> None:
+        """A turn may take longer than a silent process keeps its locks."""
+        while not done.wait(_BEAT_SECONDS):
+            try:
+                self._beat()
+            except (SQLAlchemyError, DatabaseUnavailable) as error:
+                logger.warning("The heartbeat could not be written: %s", error)
+
+    def _take_one(self, conversation_id: int, locks: Locks) -> bool:
+        """One event; False when none is due, or when it has failed before: workers know how to try such ones."""
         with self._house.database.transaction() as session:
             held = next(iter(load(session, [conversation_id], self._house.settings.messages_per_minute)), None)
             if held is None or not held.events or (held.row.not_before_at or 0) > held.now:
                 return False
+            if held.events[0].attempts >= REPEATED:
+                return False
             begin(session, [held], alone=False)
         try:
             turn = self._handled(held)
+            locks.require()
             survivors, _ = self._house.database.retried(lambda session: commit(session, [turn]))
-        except (OperationalError, DatabaseUnavailable):
+        except (OperationalError, DatabaseUnavailable, LocksLost):
             raise
         except Exception as error:  # a door: the caller gets the pause document, the event its back-off
             logger.exception("The turn of conversation %s failed.", conversation_id)
@@ -113,7 +131,6 @@ class Taker:
         return turn.handled
 
     def _answer(self, conversation_id: int, asking: Asking, key: tuple[int, int, int], request: Request) -> Answer:
-        self._beat()  # a turn may take longer than a silent process keeps its locks
         decision = asking.decide(key, request)
         if decision.answer is not None:
             return decision.answer

@@ -50,6 +50,10 @@ class SeenLocks:
         self._locks.unlock(conversation_id)
         self.held.discard(conversation_id)
 
+    def require(self) -> None:
+        """As the locks do."""
+        self._locks.require()
+
     def server_pid(self) -> int | None:
         """As the locks do."""
         return self._locks.server_pid()

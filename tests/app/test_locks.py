@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from app.config import Settings
-from app.locks import LocksLost, open_locks
-from tests.app.drawn import echo
-from tests.app.house import runtime
-from tests.app.processes import until
+from app.locks import AdvisoryLocks, LocksLost, open_locks
+from tests.app.api import Api
+from tests.app.drawn import drawn, echo, fetches, sends, starts_with
+from tests.app.house import Runtime, runtime
+from tests.app.processes import Process, until
 
 _HOLD = """
 import sys
@@ -133,6 +135,80 @@ def test_a_lost_connection_is_told_and_its_process_ends(postgresql_url: str, dat
         assert isinstance(process.died_of, LocksLost)
         room.drive()
         assert room.provider.texts == ["echo hello", "echo again"]
+
+
+@pytest.fixture
+def on_server(postgresql_url: str, data_folder: Path, doubles: None, api: Api) -> Iterator[Runtime]:
+    """A house on PostgreSQL whose flow asks a slow API and then sends two messages."""
+    settings = Settings(
+        data_folder=data_folder,
+        database_url=postgresql_url,
+        allowed_private_hosts=frozenset({("127.0.0.1", api.port)}),
+    )
+    with runtime(settings) as room:
+        steps = {
+            "in": starts_with("keys", "a"),
+            "a": fetches(api.url("/slow"), "b"),
+            "b": sends("first", to="c"),
+            "c": sends("second"),
+        }
+        room.publish(drawn("Slow", steps))
+        yield room
+
+
+def loses_its_locks(room: Runtime, process: Process) -> None:
+    room.rows("SELECT pg_terminate_backend(:pid, 5000)", pid=process.locks.server_pid())
+
+
+def test_who_has_lost_the_locks_abandons_the_turn_before_its_commit(on_server: Runtime, api: Api) -> None:
+    process = on_server.start()
+    on_server.write("hello")
+    process.runner.wake()
+    until(lambda: api.requests, "the request is under way")
+    loses_its_locks(on_server, process)
+    api.released.set()
+    process.wait_until_dead()
+    assert isinstance(process.died_of, LocksLost)
+    assert on_server.rows("SELECT run_id FROM turns") == []
+    on_server.drive()
+    assert on_server.provider.texts == ["first", "second"]
+
+
+def test_who_has_lost_the_locks_sends_nothing_more(on_server: Runtime, api: Api) -> None:
+    api.released.set()
+    on_server.provider.plans.append("hold")
+    process = on_server.start()
+    on_server.write("hello")
+    process.runner.wake()
+    until(lambda: on_server.provider.attempts, "the first message is on its way")
+    loses_its_locks(on_server, process)
+    on_server.provider.released.set()
+    process.wait_until_dead()
+    assert len(on_server.provider.attempts) == 1
+    on_server.move_clock(3)
+    on_server.drive()
+    assert on_server.provider.texts == ["first", "second"]
+
+
+def test_a_word_of_the_server_is_no_end(postgresql_url: str, data_folder: Path) -> None:
+    locks = open_locks(Settings(data_folder=data_folder, database_url=postgresql_url))
+    assert isinstance(locks, AdvisoryLocks)
+    locks._connection.execute("LISTEN words")
+    with psycopg.connect(postgresql_url, autocommit=True) as other:
+        other.execute("NOTIFY words, 'hello'")
+    locks.require()
+    assert locks.try_lock(1)
+    locks.close()
+    with pytest.raises(LocksLost):
+        locks.require()
+
+
+def test_the_lock_connection_notices_a_dead_line_within_twelve_seconds(postgresql_url: str, data_folder: Path) -> None:
+    locks = open_locks(Settings(data_folder=data_folder, database_url=postgresql_url))
+    assert isinstance(locks, AdvisoryLocks)
+    wanted = {"keepalives": "1", "keepalives_idle": "5", "keepalives_interval": "2", "keepalives_count": "3"}
+    assert wanted.items() <= locks._connection.info.get_parameters().items()
+    locks.close()
 
 
 def test_the_server_process_that_holds_the_locks_is_known(postgresql_url: str, data_folder: Path) -> None:

@@ -34,14 +34,21 @@ def taken(room: Runtime) -> list[str]:
     return list({line["key"]: line["text"] for line in lines}.values())
 
 
+def log_of(room: Runtime) -> Path:
+    """What workers say."""
+    return room.house.settings.data_folder / "worker.log"
+
+
 @contextmanager
 def a_worker(room: Runtime) -> Iterator[subprocess.Popen[bytes]]:
     """A worker's parent."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.app.worker_program"],
-        env={**os.environ, **as_environment(room.house.settings)},
-        cwd=Path(__file__).parents[2],
-    )
+    with log_of(room).open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.app.worker_program"],
+            env={**os.environ, **as_environment(room.house.settings)},
+            cwd=Path(__file__).parents[2],
+            stderr=log,
+        )
     try:
         yield process
     finally:
@@ -103,5 +110,6 @@ def test_a_looping_step_is_killed_and_beside_it_others_are_answered(outside: Run
         query = "SELECT state FROM inbound_events WHERE id = :id"
         until(lambda: outside.column(query, id=bad.event_id) == ["set_aside"], "the looping event is set aside", 40)
         write_and_wait(outside, "four")
+    assert f"The step “loop_forever” in conversation {bad.conversation_id} computes for" in log_of(outside).read_text()
     assert outside.entries() == [("people", "waiting")]
     assert len(taken(outside)) == 4
