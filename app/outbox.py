@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.channels.contract import ConnectionInfo, Http, OutgoingMessage, SendFailed, SendPolicy, Sent
 from app.channels.registry import channel_of
@@ -14,6 +14,7 @@ from app.points import point
 from app.store.sends import Settled
 from flows import wire
 from flows.effect import SendMessage
+from flows.event import Attachment
 
 # Earlier, the provider's own list may not show a message it has: that would make the duplicate.
 LOOKS_UP_AFTER_SECONDS = 30.0
@@ -33,6 +34,12 @@ class Attempt:
     sender: str
     owned: frozenset[str] = frozenset()  # provider ids other effects own, for a look-up
     age_seconds: float = 0.0  # since the attempt that got no answer, for a look-up
+    media: tuple[Attachment, ...] = ()  # the message's files, each stored one with an address
+
+
+def message_of(unsent: Unsent) -> SendMessage:
+    """The message as it was meant; its stored files have no address yet."""
+    return wire.read(SendMessage, unsent.payload)
 
 
 def policy_of(connection: ConnectionInfo) -> SendPolicy:
@@ -87,6 +94,9 @@ def deliver(attempt: Attempt, http: Http) -> Settled:
     """One attempt. Never raises for what the provider or the network does."""
     channel = channel_of(attempt.connection.kind)
     point("send:before")
+    if any(item.file and not item.url for item in attempt.media):
+        why = "A file of the message is not stored here any more: choose it again, then send the message anew."
+        return Settled(attempt.unsent, "dead", error_kind="media_unreachable", error=why)
     try:
         sent = channel.send(attempt.connection, _message(attempt), http)
     except SendFailed as failed:
@@ -121,7 +131,7 @@ def _message(attempt: Attempt) -> OutgoingMessage:
         effect_id=unsent.id,
         sender=attempt.sender,
         to=unsent.to,
-        message=wire.read(SendMessage, unsent.payload),
+        message=replace(message_of(unsent), media=attempt.media),
         attempt=unsent.attempts,
     )
 

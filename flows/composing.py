@@ -6,7 +6,7 @@ from typing import Any
 from flows.context import Context
 from flows.effect import Choice, SendMessage
 from flows.event import Attachment, MessageFailed
-from flows.form import Schema, address, advanced, record, rows, seconds, template, text
+from flows.form import Schema, address, advanced, named, record, rows, seconds, template, text
 from flows.step import Take, fail
 from flows.whole_address import NotWhole, whole_address
 
@@ -16,7 +16,8 @@ SEND_ERRORS: Mapping[str, str] = {
     "invalid_recipient": "The contact has no address for this number, or the provider knows no such recipient.",
     "channel_disconnected": "There is no such number, it sends no messages, or its connection is turned off.",
     "media_too_large": "A file is larger than the provider takes.",
-    "media_unreachable": "A file's address is not a whole one beginning with http:// or https://.",
+    "media_not_accepted": "The provider does not take a file of this kind.",
+    "media_unreachable": "A file's address is not a whole one beginning with http:// or https://, or it is not stored.",
     "send_timeout": "The provider did not take the message in time; it was cancelled.",
     "provider_code": "The provider refused the message for a reason of its own, told in the error's message.",
     "empty_text": "Nothing is left of the text once its values are filled in, and no file goes with it.",
@@ -41,6 +42,7 @@ MEDIA: Schema = advanced(
         record(
             {
                 "url": address("Address", "Where the provider fetches the file, such as https://example.com/map.png."),
+                "file": named("file", "Stored file", "Instead of an address: a file that was uploaded, by its sha256."),
                 "media_type": text(
                     "Kind of file",
                     "The file's media type, such as image/png or application/pdf.",
@@ -49,7 +51,8 @@ MEDIA: Schema = advanced(
                 ),
                 "name": text("Name", "The file's name as the contact sees it.", default=""),
             },
-            required=["url", "media_type"],
+            required=["media_type"],
+            exactly_one_of=["url", "file"],
         ),
         maximum=10,
     )
@@ -89,10 +92,7 @@ def compose(
     """
     approved = config.get("template", {})
     try:
-        media = tuple(
-            Attachment(file["media_type"], file.get("name", ""), url=whole_address(context, file["url"]))
-            for file in config.get("media", ())
-        )
+        media = tuple(_attachment(context, row) for row in config.get("media", ()))
     except NotWhole as problem:
         return fail("media_unreachable", str(problem))
     message = SendMessage(
@@ -107,6 +107,13 @@ def compose(
     if message.text or message.media or message.template:
         return message
     return fail("empty_text", f"{SEND_ERRORS['empty_text']} Give the values a default or add fixed words.")
+
+
+def _attachment(context: Context, row: Mapping[str, Any]) -> Attachment:
+    media_type, name = row["media_type"], row.get("name", "")
+    if "file" in row:
+        return Attachment(media_type, name, file=row["file"])
+    return Attachment(media_type, name, url=whole_address(context, row["url"]))
 
 
 def refused(happened: MessageFailed) -> Take:

@@ -12,7 +12,8 @@ from flows.values import Value
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file that came with a message, or goes with one; `file` is the id of a stored file, `url` a public address."""
+    """A file that came with a message, or goes with one; `url` is a public address, `file` a stored file: its id, or
+    its hash where a flow names it."""
 
     media_type: str
     name: str = ""

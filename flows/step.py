@@ -110,9 +110,9 @@ class Claim:
 
 @dataclass(frozen=True)
 class Reference:
-    """A named thing of the installation that a config uses: a credential, queue, number or constant."""
+    """A named thing of the installation that a config uses: a credential, queue, number, constant or stored file."""
 
-    kind: Literal["credential", "queue", "number", "constant"]
+    kind: Literal["credential", "queue", "number", "constant", "file"]
     name: str
     field: str  # where, as a path such as "target.queue"
 

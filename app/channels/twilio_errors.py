@@ -20,6 +20,7 @@ KINDS: Final[Mapping[int, str]] = {
     11751: "media_too_large",
     30019: "media_too_large",
     63034: "media_too_large",
+    12300: "media_not_accepted",
 }
 
 QUEUE_FULL: Final = frozenset({21611, 63017})  # the sender has too much waiting already: later it may go

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from app.channels.contract import ConnectionInfo, Http, OutgoingMessage, Sent
 from app.channels.twilio_account import ANSWER_SECONDS, get, post, unclear
+from app.channels.twilio_files import refuse_files
 from app.channels.twilio_messages import WHATSAPP
 from flows.effect import SendMessage
 
@@ -24,6 +25,7 @@ _PAGES_AT_MOST = 5
 
 def send(connection: ConnectionInfo, outgoing: OutgoingMessage, http: Http) -> Sent:
     """Posts the message. Raises: SendFailed; OutgoingError, also after a 5xx, which tells nobody what happened."""
+    refuse_files(outgoing)
     form = form_of(connection, outgoing)
     made = post(connection, "Messages.json", form, http, key=outgoing.key)
     if not isinstance(made.get("sid"), str):

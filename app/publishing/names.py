@@ -1,12 +1,13 @@
 """What the installation has that a flow may name, and which slots of numbers live flows hold."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models import Connection, Constant, CredentialRow, FlowRow, LiveNumber, Number, Queue, Version
+from app.models import Connection, Constant, CredentialRow, File, FlowRow, LiveNumber, Number, Queue, Version
 from flows import document
 from flows.check import InstallationNames, Slot, slots
 from flows.document import Flow
@@ -14,6 +15,7 @@ from flows.registry import Registry
 from flows.step import Claim, Trigger
 
 _KEYWORDS = "keywords:"
+_HASH = re.compile(r"\b[0-9a-f]{64}\b")  # thousands of files may be stored: only those that a flow names are looked for
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,11 @@ def live_slot(flow_id: int, one: Wanted) -> str:
     return f"{_KEYWORDS}{flow_id}:{one.step}" if one.claim.keywords else one.claim.kind
 
 
-def installation_names(session: Session, steps: Registry, flow_id: int, numbers: Iterable[str]) -> InstallationNames:
+def installation_names(
+    session: Session, steps: Registry, flow_id: int, flow: Flow, numbers: Iterable[str]
+) -> InstallationNames:
     """All names for checking one flow; `numbers` are those it wants to answer."""
+    hashes = set(_HASH.findall(document.write(flow)))
     numbers_here = session.execute(select(Number, Connection.enabled).join(Connection)).all()
     return InstallationNames(
         credentials=frozenset(session.scalars(select(CredentialRow.name))),
@@ -54,6 +59,7 @@ def installation_names(session: Session, steps: Registry, flow_id: int, numbers:
         },
         disconnected=frozenset(number.name for number, enabled in numbers_here if not enabled),
         constants=frozenset(session.scalars(select(Constant.name))),
+        files=frozenset(session.scalars(select(File.sha256).where(File.sha256.in_(hashes)))),
         claimed=claimed_slots(session, steps, flow_id, numbers),
     )
 

@@ -46,7 +46,7 @@ class Order:
 def findings(session: Session, house: House, flow_id: int, flow: Flow) -> list[Finding]:
     """Everything that is wrong with a flow in this installation."""
     numbers = {one.number for one in wanted(flow, house.steps)}
-    return check(flow, house.steps, installation_names(session, house.steps, flow_id, numbers), house.limits)
+    return check(flow, house.steps, installation_names(session, house.steps, flow_id, flow, numbers), house.limits)
 
 
 def publish(session: Session, house: House, row: FlowRow, revision: int, order: Order) -> Published:
@@ -91,9 +91,8 @@ def read_version(session: Session, row: FlowRow, number: int) -> Version:
 def _checked(session: Session, house: House, row: FlowRow, flow: Flow, *, takes: bool = True) -> list[Finding]:
     claims = wanted(flow, house.steps)
     lock_numbers(session, [one.number for one in claims])
-    names = installation_names(
-        session, house.steps, row.id, ()
-    )  # conflicts with other flows have an answer of their own
+    # Conflicts with other flows have an answer of their own.
+    names = installation_names(session, house.steps, row.id, flow, ())
     found = check(flow, house.steps, names, house.limits)
     if blocks(found):
         first = next(finding for finding in found if finding.severity == "blocking")

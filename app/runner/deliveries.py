@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app import outbox
+from app.db import now
 from app.directory import Directory
 from app.handled import Unsent
 from app.house import House
@@ -24,8 +26,11 @@ from app.runner.places import Places
 from app.runner.work import Delivered, Result, Work, Works
 from app.store import setbacks
 from app.store.sends import Settled, mark_look_ups, mark_sending, settle
+from app.store.stored_files import with_addresses
 
 logger = logging.getLogger("patchbay.runner")
+
+_NO_MEDIA: Final = '"media":[]'  # most messages: they are read once only, when they leave
 
 
 @dataclass(frozen=True)
@@ -91,8 +96,7 @@ class Deliveries:
         point("settle:after")
         for conversation_id in woken & self._works.keys():
             self._works[conversation_id].reload = True
-        for conversation_id in {one.unsent.conversation_id for one in settled if one.unsent.conversation_id}:
-            self._house.lanes.announce(conversation_id)
+        self._house.lanes.announce(*{one.unsent.conversation_id for one in settled if one.unsent.conversation_id})
 
     def offer(self, ready: Sequence[Work]) -> None:
         """Lets the turns' own commit mark their first messages, where none is before them and a place is free.
@@ -185,7 +189,10 @@ class Deliveries:
             return None
         owned = setbacks.owned_ids(session, head) if looks_up else frozenset()
         sender = self._directory.number(session, head.number_id).value
-        return _Next(work, outbox.Attempt(head, connection, sender, owned, age_seconds), looks_up)
+        media = () if _NO_MEDIA in head.payload else outbox.message_of(head).media
+        if any(item.file for item in media):
+            media = with_addresses(session, self._house.key, connection.public_url, now(session), media)
+        return _Next(work, outbox.Attempt(head, connection, sender, owned, age_seconds, media), looks_up)
 
     def _deliver(self, attempt: outbox.Attempt, marked_at: float, looks_up: bool) -> None:
         """In an I/O thread. A mark must be young when the request leaves: somebody may have taken over since."""

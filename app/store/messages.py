@@ -13,6 +13,7 @@ from app.handled import UNSENT, Handled, Outgoing, Unsent, unsent_of
 from app.store.pacing import limited_numbers
 from app.store.rows import over
 from app.store.sends import Settled
+from app.store.stored_files import with_files
 from app.store.ways import enter_conversation, ways_to_contact
 
 _RANKS = {"queued": 1, "sending": 2, "sent": 4, "dead": 5}
@@ -21,7 +22,7 @@ _RANKS = {"queued": 1, "sending": 2, "sent": 4, "dead": 5}
 def write(session: Session, group: Sequence[Handled], now: int) -> tuple[list[Unsent], list[Settled]]:
     """Stores the group's messages once each. Returns those that are to be sent, oldest first, and those by another
     number that need not or cannot be sent."""
-    placed = [(one, *_placed(session, one, message)) for one in group for message in one.messages]
+    placed = [(one, *_placed(session, one, with_files(session, new))) for one in group for new in one.messages]
     leaving = _leaving(session, group, now)
     rows = [
         {

@@ -38,6 +38,7 @@ class InstallationNames:
     """The named things of an installation, as far as a flow may use them.
 
     numbers: each number's name with what it can be used for: "calls", "messages".
+    files: the hashes of stored files, as far as the flow names them.
     disconnected: the numbers whose connection is turned off.
     claimed: the slots that other live flows hold, each with the name of its flow.
     """
@@ -46,6 +47,7 @@ class InstallationNames:
     queues: frozenset[str] = frozenset()
     numbers: Mapping[str, frozenset[str]] = field(default_factory=dict)
     constants: frozenset[str] = frozenset()
+    files: frozenset[str] = frozenset()
     disconnected: frozenset[str] = frozenset()
     claimed: Mapping[Slot, str] = field(default_factory=dict)
 

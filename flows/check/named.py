@@ -9,12 +9,13 @@ from flows.step import Reference
 
 
 def named(survey: Survey) -> Iterator[Finding]:
-    """Credentials, queues, numbers and constants that are missing; numbers that two triggers or two flows claim."""
+    """Credentials, queues, numbers, constants and files that are missing; numbers that are claimed twice."""
     known = {
         "credential": survey.names.credentials,
         "queue": survey.names.queues,
         "number": frozenset(survey.names.numbers),
         "constant": survey.names.constants,
+        "file": survey.names.files,
     }
     for placed in survey.placed.values():
         for reference in _references(placed):

@@ -10,7 +10,7 @@ from flows.form.faults import validate
 from flows.form.walk import join
 
 KINDS = frozenset({"template", "value", "address", "header_value", "body", "localised", "variable", "exit", "seconds"})
-NAMED = frozenset({"credential", "queue", "number", "constant"})
+NAMED = frozenset({"credential", "queue", "number", "constant", "file"})
 
 _ANY = frozenset({"type", "title", "description", "default", "x-kind", "x-names", "x-advanced", "x-extra", "x-says"})
 _KEYS: Mapping[str, frozenset[str]] = {

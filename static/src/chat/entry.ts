@@ -117,7 +117,7 @@ function attachment(file: Attachment, words: Words): HTMLElement {
   const isShown = file.url.startsWith("/") && PICTURES.includes(file.media_type);
   const content = isShown
     ? [make("img", { src: file.url, alt: name, loading: "lazy" })]
-    : [icon("file"), make("bdi", {}, name), make("span", { class: "size" }, size(file.size_bytes, words.locale))];
+    : [icon("file"), make("bdi", {}, name), ...(file.size_bytes ? [sizeOf(file.size_bytes, words.locale)] : [])];
   const attributes = { class: isShown ? "picture" : "file", href: file.url, title: words.say("download", { name }) };
   const outside = file.url.startsWith("/") ? { download: name } : { target: "_blank", rel: "noopener noreferrer nofollow" };
   return make("a", { ...attributes, ...outside }, ...content);
@@ -145,8 +145,9 @@ function textButton(label: string, action: () => void): HTMLButtonElement {
   return button;
 }
 
-function size(bytes: number, locale: string): string {
+function sizeOf(bytes: number, locale: string): HTMLElement {
   const [value, unit] = bytes < 1_000_000 ? [Math.max(1, bytes / 1000), "kilobyte"] : [bytes / 1_000_000, "megabyte"];
   const digits = unit === "kilobyte" ? 0 : 1;
-  return new Intl.NumberFormat(locale, { style: "unit", unit, maximumFractionDigits: digits }).format(value);
+  const text = new Intl.NumberFormat(locale, { style: "unit", unit, maximumFractionDigits: digits }).format(value);
+  return make("span", { class: "size" }, text);
 }
