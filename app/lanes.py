@@ -81,9 +81,10 @@ class Lanes:
         """Lets the next wake-up in: called before the read that may send the runner to sleep, never after it."""
         self._try(lambda client: client.delete(f"wake:{lane}"))
 
-    def announce(self, conversation_id: int) -> None:
-        """Tells live streams that a conversation changed. Best effort, never raises."""
-        self._try(lambda client: client.publish(_UPDATES, str(conversation_id)))
+    def announce(self, *conversation_ids: int) -> None:
+        """Tells live streams that these conversations changed, all at once. Best effort, never raises."""
+        if conversation_ids:
+            self._try(lambda client: client.publish(_UPDATES, " ".join(map(str, conversation_ids))))
 
     def heard(self) -> int:
         """The number of the latest announcement. Take it before a look, and give it to the `wait` after the look."""
@@ -207,10 +208,11 @@ class _Listener:
                 self._forgotten = self._number
                 self._changed.notify_all()
                 return
-            conversation_id = int(message["data"])
-            self._last[conversation_id] = self._number
-            self._last.move_to_end(conversation_id)
-            if len(self._last) > _REMEMBERED:
+            conversation_ids = [int(number) for number in message["data"].split()]
+            for conversation_id in conversation_ids:
+                self._last[conversation_id] = self._number
+                self._last.move_to_end(conversation_id)
+            while len(self._last) > _REMEMBERED:
                 _, self._forgotten = self._last.popitem(last=False)
-            if conversation_id in self._waiting:
+            if not self._waiting.keys().isdisjoint(conversation_ids):
                 self._changed.notify_all()

@@ -174,6 +174,8 @@ class Runner:
                 logger.exception("The turn of conversation %s cannot be stored.", ready[0].held.id)
                 self._charge(ready[0], error)
             return False
+        changed = [one.conversation_id for one in group if one.messages_changed and one.conversation_id in survivors]
+        self._house.lanes.announce(*changed)
         for work in ready:
             self._committed(work, survivors, unsent, marked_at)
         return True
@@ -193,8 +195,6 @@ class Runner:
         taken = len(handled.done) + len(handled.dropped) + len(handled.kept) + len(handled.set_aside)
         released = handled.releases_kept and work.held.row.has_kept
         work.reload |= bool(len(work.held.events) > taken or handled.follow_ups or released)
-        if handled.messages_changed:
-            self._house.lanes.announce(handled.conversation_id)
 
     def _charge(self, work: Work, error: BaseException) -> None:
         with self._house.database.transaction() as session:

@@ -142,6 +142,10 @@ def test_an_announcement_made_before_the_wait_is_heard_by_its_number(lanes: Lane
     assert not lanes.wait(1, 0.01, lanes.heard())
     assert not lanes.wait(1, 0.01)
     assert not lanes.wait(2, 0.01, before)
+    lanes.announce(2, 3)
+    until(lambda: lanes.heard() > before + 1, "both have come as one")
+    assert lanes.wait(2, 5, before + 1)
+    assert lanes.wait(3, 5, before + 1)
 
 
 def test_what_is_remembered_of_announcements_is_bounded_and_who_waits_since_before_looks(
