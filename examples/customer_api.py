@@ -1,6 +1,8 @@
 """A small customer database over HTTP, so that the example flows work on a machine without any network.
 
-    python -m examples.customer_api [--port 8001]        the port comes from CUSTOMER_API_PORT when it is not given
+    python -m examples.customer_api [--port 8001] [--quiet]
+
+The port comes from CUSTOMER_API_PORT when it is not given.
 
 `GET /` lists the customers and the numbers that misbehave; `GET /customers/+48500100100` answers
 `{"name": "Anna Kowalska", "orders": 42, "phone": "+48500100100", "status": "platinum"}`. An unknown number is a 404.
@@ -127,17 +129,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM or Ctrl-C; the exit code."""
     reader = argparse.ArgumentParser(prog="customer_api", description="A small customer database over HTTP.")
     reader.add_argument("--port", type=int, default=int(os.environ.get("CUSTOMER_API_PORT") or DEFAULT_PORT))
-    port = reader.parse_args(arguments).port
+    reader.add_argument("--quiet", action="store_true", help="say nothing once it answers")
+    given = reader.parse_args(arguments)
     try:
-        server = serve(port)
+        server = serve(given.port)
     except OSError as problem:
         print(
-            f"The customer API cannot listen on {HOST}:{port}: {problem.strerror}. Set CUSTOMER_API_PORT.",
+            f"The customer API cannot listen on {HOST}:{given.port}: {problem.strerror}. Set CUSTOMER_API_PORT.",
             file=sys.stderr,
         )
         return 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    print(f"The example customer API answers on http://{HOST}:{server.server_port}/", flush=True)
+    if not given.quiet:
+        print(f"The example customer API answers on http://{HOST}:{server.server_port}/", flush=True)
     with server, contextlib.suppress(KeyboardInterrupt, SystemExit):
         server.serve_forever()
     return 0

@@ -385,7 +385,7 @@ def anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
-    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+    for link in re.findall(r"(?:\]\(|src(?:set)?=\")([^)\s\"]+)", page.read_text(encoding="utf-8")):
         address, _, anchor = link.partition("#")
         if not address.startswith(("http://", "https://")):
             target = (page.parent / address).resolve() if address else page

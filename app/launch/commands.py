@@ -42,7 +42,7 @@ def commands(settings: Settings) -> list[list[Command]]:
 
     workers = range(1, settings.worker_processes + 1)
     return [
-        [command("customer-api", "examples.customer_api")],
+        [command("customer-api", "examples.customer_api", "--quiet")],
         [
             *(command(f"worker-{number}", "app.cli", "worker") for number in workers),
             command("sweeper", "app.cli", "sweep"),

@@ -1,19 +1,23 @@
-"""Makes the pictures of the chat's screens, in both themes and two sizes: `python -m tests.browser.pictures`."""
+"""Makes the pictures of the chat's screens, in both themes and sizes: `python -m tests.browser.pictures [SCENE …]`."""
 
 import json
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
 from app.config import Settings
 from app.files import store_file
+from examples.customer_api import CUSTOMERS
+from flows import document
+from flows.expression import Template
 from tests.browser.live_chat import Server, browser, chromium_path, live_chat, serving, site
 from tests.chat_house import ChatHouse
 
 PICTURES = Path(__file__).parent / "pictures"
+EXAMPLE = Path("examples/flows/vip_messages.json")
 SIZES = {"1440x900": (1440, 900), "390x844": (390, 844)}
 LONG_NAME = "Przedsiębiorstwo Usługowo-Handlowe Donaudampfschifffahrt GmbH"
 LONG_TEXT = (
@@ -23,19 +27,19 @@ LONG_TEXT = (
 )
 
 
-def main() -> int:
-    """Makes all pictures; the exit code."""
+def main(names: Sequence[str]) -> int:
+    """Makes the pictures of these scenes, or of all; the exit code."""
     program = chromium_path()
     if program is None:
         print("There is no chromium on PATH.", file=sys.stderr)  # noqa: T201 - a program for people
         return 1
     PICTURES.mkdir(exist_ok=True)
     with browser(program) as started:
-        for name, scene in SCENES.items():
+        for name in names or SCENES:
             with tempfile.TemporaryDirectory() as folder:
                 settings = Settings.from_environment({"PATCHBAY_DATA": folder})
                 with live_chat(settings) as (chat, server):
-                    _take(started, name, scene, chat, server)
+                    _take(started, name, SCENES[name], chat, server)
     return 0
 
 
@@ -168,7 +172,24 @@ def _write(page: Page, text: str, *, arrives: bool = True) -> None:
     (written.locator("css=.state", has_text="Sent") if arrives else written).wait_for(state="attached")
 
 
+def example(page: Page, chat: ChatHouse, server: Server) -> None:
+    """What the README tells a newcomer to write, and what the example flow answers."""
+    chat.change_settings(title="Patchbay")
+    steps = document.read(EXAMPLE.read_bytes()).steps
+    page.goto(f"{server.address}/chat")
+    _write(page, "hello")
+    chat.handle_all()
+    chat.answer(str(steps["ask"].config["text"]["en"]))
+    _write(page, "+48 500 100 100")
+    chat.handle_all()
+    words = Template.compile(str(steps["platinum"].config["waiting_text"]["en"]))
+    chat.answer(words.render({"customer_name": str(CUSTOMERS["+48500100100"]["name"])}).text)
+    page.get_by_text("You are a platinum customer").wait_for()
+    page.wait_for_timeout(1_500)
+
+
 SCENES: dict[str, Callable[[Page, ChatHouse, Server], None]] = {
+    "example": example,
     "empty": empty,
     "usual": usual,
     "typing": typing,
@@ -180,4 +201,4 @@ SCENES: dict[str, Callable[[Page, ChatHouse, Server], None]] = {
 }
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
