@@ -23,6 +23,7 @@ from app.outgoing import (
     cache_key,
 )
 from app.scrubbing import scrub
+from app.sealing import SealBroken
 from app.store.ways import ways_to_contact
 from flows.ask import (
     Answer,
@@ -68,8 +69,12 @@ class Performer:
         started = time.monotonic()
         credential: Credential | None = None
         if request.credential:
-            with self._database.reading() as session:
-                credential = self._directory.credential(session, request.credential)
+            try:
+                with self._database.reading() as session:
+                    credential = self._directory.credential(session, request.credential)
+            except SealBroken:
+                broken = f"The credential “{request.credential}” cannot be opened: enter its secret again."
+                return HttpAnswer(error="secret_missing", message=broken)
             if credential is None:
                 return HttpAnswer(error="secret_missing", message=f"There is no credential “{request.credential}”.")
         try:
@@ -82,7 +87,7 @@ class Performer:
             headers["Idempotency-Key"] = key
         exchange = _Exchange(request, headers, secret_headers, secrets, started)
         cached = cache_key(request.method, request.url, request.headers, request.credential or None)
-        if request.cache_seconds and (kept := self.cache.get(cached)) is not None:
+        if exchange.cacheable and (kept := self.cache.get(cached)) is not None:
             return exchange.answered(kept, 0, from_cache=True)
         return self._attempts(exchange, cached)
 
@@ -107,7 +112,7 @@ class Performer:
                     time.sleep(back_off)
                     back_off *= 2
                     continue
-                if request.cache_seconds and answer.status < 400:
+                if exchange.cacheable and answer.status < 400:
                     self.cache.put(cached, answer, request.cache_seconds)
                 return exchange.answered(answer, attempt)
             if again and answer.retryable and (exchange.repeatable or not answer.may_have_arrived):
@@ -125,7 +130,7 @@ class Performer:
                     url=request.url,
                     headers=exchange.headers,
                     body=None if request.body is None else request.body.encode(),
-                    timeout_seconds=max(left, 0.05),
+                    timeout_seconds=max(round(left, 1), 0.05),  # people read it where it was too short
                     maximum_bytes=request.maximum_bytes,
                     secret_headers=exchange.secret_headers,
                 )
@@ -163,7 +168,8 @@ class Performer:
         return WaysToContactAnswer(tuple(Way(way.name, way.error_kind, way.error) for way in found))
 
 
-_KINDS = {"connection_lost": "connect", "bad_address": "blocked_address", "bad_request": "blocked_address"}
+_READING = ("GET", "HEAD")
+_KINDS = {"connection_lost": "connect", "bad_request": "bad_address"}  # the others are called alike on both sides
 
 
 @dataclass(frozen=True)
@@ -180,6 +186,11 @@ class _Exchange:
     def origin(self) -> str:
         """What the breaker spares as a whole."""
         return "{0.scheme}://{0.netloc}".format(urlsplit(self.request.url))
+
+    @property
+    def cacheable(self) -> bool:
+        """Whether its answer may be used again: that of one which may change something may not."""
+        return self.request.cache_seconds > 0 and self.request.method in _READING
 
     @property
     def repeatable(self) -> bool:

@@ -32,8 +32,8 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """What came back. `error` is an error kind of fetch_variable's network half (dns, connect, tls, timeout,
-    redirect_refused, too_large, blocked_address, circuit_open, secret_missing, outcome_unknown) or empty."""
+    """What came back. `error` is empty or an error kind of fetch_variable's network half: dns, connect, tls, timeout,
+    redirect_refused, too_large, blocked_address, bad_address, circuit_open, secret_missing, outcome_unknown."""
 
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case

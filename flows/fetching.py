@@ -24,10 +24,9 @@ from flows.form import (
 
 FETCH_ERRORS: Mapping[str, str] = {
     "dns": "The other system's name is not known.",
-    "connect": "The other system does not take connections.",
+    "connect": "The other system does not take connections, or broke one off before the whole answer had come.",
     "tls": "The other system cannot prove its name, or its certificate has expired.",
     "timeout": "The other system did not answer in time.",
-    "connection_lost": "The connection broke before the whole answer had come.",
     "http_4xx": "The other system refused the question (status 400 to 499).",
     "http_5xx": "The other system is broken or overloaded (status 500 to 599).",
     "unexpected_status": "The other system answered with a status that is not among the expected ones.",
@@ -37,8 +36,7 @@ FETCH_ERRORS: Mapping[str, str] = {
     "mapping_missing": "The answer lacks a value that a row needs; the message names its path.",
     "type_mismatch": "A value of the answer cannot be read as the wanted type; the message names its path.",
     "blocked_address": "The address leads into a network where flows may not go.",
-    "bad_address": "The address cannot be asked; it needs http:// or https:// and a host.",
-    "bad_request": "A header or the method cannot be sent.",
+    "bad_address": "The address is not whole (http:// or https:// and a host), or a header cannot be sent.",
     "circuit_open": "The other system failed so often lately that it is left alone for a while.",
     "secret_missing": "The credential has no secret yet, or it may not be used for this address.",
     "outcome_unknown": "The request was sent, but nobody knows whether it arrived; it may not be repeated.",
