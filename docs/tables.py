@@ -12,6 +12,8 @@ from inspect import getsource
 from pathlib import Path
 from typing import Any
 
+from app.web.api import NOUNS
+from app.web.api.doors import RAW, Door, Noun
 from flows.check.variables import SCOPE
 from flows.expression import FILTERS, TESTS
 from flows.expression_filter import Filter, Test
@@ -71,8 +73,13 @@ def limits() -> str:
     return _table(("limit", "value", "what happens beyond it, and remarks"), rows)
 
 
+def doors() -> str:
+    """Every door of the API, by noun."""
+    return "\n".join(_noun(noun) for noun in NOUNS)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
-    table.__name__: table for table in (steps, filters, tests, names, engine_errors, limits)
+    table.__name__: table for table in (steps, filters, tests, names, engine_errors, limits, doors)
 }
 
 
@@ -161,6 +168,8 @@ def _what(field: Mapping[str, Any]) -> str:
         return f"the name of a {field['x-names']}" + (" or `{{ … }}`" if kind == "template" else "")
     if "oneOf" in field and type_ != "object":
         return "one of " + _listed([option["const"] for option in field["oneOf"]])
+    if "enum" in field:
+        return "one of " + _listed(field["enum"])
     if kind in _KINDS:
         return _KINDS[str(kind)]
     if type_ == "array":
@@ -176,6 +185,7 @@ def _what(field: Mapping[str, Any]) -> str:
 
 def _bounds(field: Mapping[str, Any], least: str, most: str, unit: str = "") -> str:
     low, high = field.get(least), field.get(most)
+    high = None if high == 2**53 else high  # the largest whole number that every JSON reader knows is no bound to tell
     if low is not None and high is not None:
         return f", {low:,} to {high:,}{unit}"
     if high is not None:
@@ -189,6 +199,24 @@ def _alternatives(field: Mapping[str, Any], where: str) -> Iterator[str]:
         yield f"Exactly one of {_listed([option['required'][0] for option in field['oneOf']])} in {where}."
     for name, inner in field.get("properties", {}).items():
         yield from _alternatives(inner.get("items", inner), f"`{name}`")
+
+
+def _noun(noun: Noun) -> str:
+    rows = [(f"`{door.method} {door.address}`", door.summary, _taken(door)) for door in noun.doors]
+    return f"### {noun.name.replace('_', ' ').capitalize()}\n\n{_table(('request', 'what it does', 'takes'), rows)}"
+
+
+def _taken(door: Door) -> str:
+    if door.body is RAW:
+        return "the file's bytes as its body"
+    taken = door.query if door.body is None else door.body
+    named = [
+        f"`{name}`{' (needed)' if name in taken['required'] else ''}: {_what(field) if field else 'any JSON'}"
+        for name, field in taken["properties"].items()
+        if name not in ("limit", "after")
+    ]
+    pages = ["`limit`, `after`"] if "limit" in taken["properties"] else []
+    return "; ".join([*pages, *named])
 
 
 def _words(words: Mapping[str, Filter] | Mapping[str, Test]) -> str:

@@ -282,7 +282,7 @@ def test_the_tables_of_a_page_are_those_of_the_code(page: Path) -> None:
 
 
 def test_every_table_of_the_code_stands_on_a_page() -> None:
-    text = FLOW_PAGE.read_text(encoding="utf-8")
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     assert [name for name in tables.TABLES if f"<!-- table: {name} -->" not in text] == []
 
 

@@ -1,5 +1,6 @@
 """A door of the API: its route, its schemas and its docstring in one place; the OpenAPI document is made from these."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -19,6 +20,7 @@ Schema = Mapping[str, Any]
 Answer = Mapping[str, Json] | Response
 View = Callable[..., Answer]
 
+_PLACE: Final = re.compile(r"<(?:[^:>]*:)?(\w+)>")
 MOST_BODY_BYTES: Final = 1_000_000
 # A document's own bounds are the engine's; around it an envelope of some levels is allowed.
 _ENVELOPE: Final = replace(Limits(), document_bytes=MOST_BODY_BYTES, document_depth=Limits().document_depth + 4)
@@ -44,6 +46,11 @@ class Door:
     body: Schema | None
     query: Schema
     status: int
+
+    @property
+    def address(self) -> str:
+        """The path as people write it, such as /flows/{flow}."""
+        return _PLACE.sub(r"{\1}", self.path)
 
     @property
     def summary(self) -> str:

@@ -29,7 +29,7 @@ _ERROR = {
 
 def describing(nouns: Iterable[Noun]) -> Noun:
     """The noun whose one door describes all the others, and itself."""
-    noun = Noun("openapi")
+    noun = Noun("description")
     described = (*nouns, noun)
 
     @noun.get("/openapi.json")
@@ -45,7 +45,7 @@ def document(nouns: Iterable[Noun]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for noun in nouns:
         for door in noun.doors:
-            paths.setdefault(_PART.sub(r"{\2}", PREFIX + door.path), {})[door.method.lower()] = _operation(noun, door)
+            paths.setdefault(PREFIX + door.address, {})[door.method.lower()] = _operation(noun, door)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Patchbay", "version": "1", "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
