@@ -1,3 +1,4 @@
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -5,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from flows.comparing import OPERATORS
 from flows.values import Value
 from tests.steps.visits import Visit, step_of
 
@@ -25,6 +27,11 @@ HOLDS: list[tuple[str, Any, Any, dict[str, Any], Value, bool]] = [
     ("text", "is", "GOLD", {"exact": True}, GOLD, False),
     ("text", "is", "zażółć", {}, "ZAŻÓŁĆ", True),
     ("text", "is", "5", {}, FIVE, True),
+    ("text", "is", unicodedata.normalize("NFD", "zażółć"), {}, "zażółć", True),
+    ("text", "is", unicodedata.normalize("NFD", "zażółć"), {"exact": True}, "zażółć", False),  # as it is written
+    ("text", "is", "strasse", {}, "STRAßE", True),
+    ("text", "is", "gold", {"exact": True}, " gold ", False),
+    ("text", "contains", "\u017c", {}, unicodedata.normalize("NFD", "ŻÓŁW"), True),
     ("text", "is_not", "silver", {}, GOLD, True),
     ("text", "is_not", "gold", {}, GOLD, False),
     ("text", "is_one_of", ["silver", "gold"], {}, GOLD, True),
@@ -47,6 +54,11 @@ HOLDS: list[tuple[str, Any, Any, dict[str, Any], Value, bool]] = [
     # number
     ("number", "equals", "5.0", {}, FIVE, True),
     ("number", "equals", "5", {}, "5.00", True),
+    ("number", "equals", "5.01", {}, FIVE, False),
+    ("number", "differs", "4", {}, FIVE, True),
+    ("number", "at_most", "4.99", {}, FIVE, False),
+    ("number", "at_least", "5.01", {}, FIVE, False),
+    ("number", "between", "4", {"operand_to": "5"}, FIVE, True),  # both ends belong to it
     ("number", "differs", "5", {}, FIVE, False),
     ("number", "less", "5.1", {}, FIVE, True),
     ("number", "less", "5", {}, FIVE, False),
@@ -62,6 +74,8 @@ HOLDS: list[tuple[str, Any, Any, dict[str, Any], Value, bool]] = [
     ("date", "before", "2026-11-21", {}, NOON, False),
     ("date", "after", "2026-11-20", {}, "2026-11-21T10:00:00Z", True),
     ("date", "after", "2026-11-21T11:00:00Z", {}, NOON, True),
+    ("date", "after", "2026-11-21T12:00:00Z", {}, NOON, False),
+    ("date", "before", "2026-11-21T13:30:00+01:00", {}, NOON, True),  # an instant, whatever zone it is written in
     ("date", "between", "2026-11-21", {"operand_to": "2026-11-21"}, NOON, True),
     ("date", "between", "2026-11-22", {"operand_to": "2026-11-23"}, NOON, False),
     ("date", "within_last", "7", {}, date(2026, 11, 14), True),
@@ -74,6 +88,7 @@ HOLDS: list[tuple[str, Any, Any, dict[str, Any], Value, bool]] = [
     ("date", "before", "2026-11-22", {}, "soon", False),
     # yes or no
     ("boolean", "is_true", None, {}, TRUE, True),
+    ("boolean", "is_true", None, {}, False, False),
     ("boolean", "is_true", None, {}, "yes", True),
     ("boolean", "is_false", None, {}, TRUE, False),
     ("boolean", "is_false", None, {}, "no", True),
@@ -92,6 +107,7 @@ HOLDS: list[tuple[str, Any, Any, dict[str, Any], Value, bool]] = [
     ("list", "contains", "gold", {}, "gold", False),
     # anything
     ("any", "is_present", None, {}, "", True),
+    ("any", "is_present", None, {}, None, False),
     ("any", "is_missing", None, {}, "", False),
     ("any", "is_missing", None, {}, None, True),
 ]
@@ -104,6 +120,77 @@ def test_an_operator_compares(
     known: dict[str, Value] = {"x": value, "tiers": ["silver", "gold"]}
     visit = Visit("branch", one("{{ x }}", kind, operator, operand, **more), variables=known)
     assert visit.left_by == ("yes" if holds else "otherwise"), visit.why
+
+
+def test_every_operator_of_every_type_has_a_row_that_holds_and_one_that_does_not() -> None:
+    tried = {(kind, operator, holds) for kind, operator, _, _, _, holds in HOLDS}
+    wanted = {(kind, operator) for kind, operators in OPERATORS.items() for operator in operators}
+    assert tried == {(*pair, holds) for pair in wanted for holds in (True, False)}
+
+
+# value, type to see it as, whether that takes a conversion, and what the trace says of it
+CONVERSIONS: list[tuple[Value, str, str, Any, bool, str]] = [
+    ("5", "number", "equals", "5", True, "The value was a text, read as a number."),
+    (FIVE, "number", "equals", "5", False, ""),
+    (FIVE, "text", "is", "5", True, "The value was a number, read as a text."),
+    (True, "text", "is", "true", True, "The value was yes or no, read as a text."),
+    ("yes", "boolean", "is_true", None, True, "The value was a text, read as yes or no."),
+    ("2026-11-21", "date", "after", "2026-11-20", True, "The value was a text, read as a date."),
+    ("2026-11-21T12:00:00Z", "date", "after", "2026-11-20", True, "The value was a text, read as a date with a time."),
+    (NOON, "date", "after", "2026-11-20", False, ""),
+    (LIST, "list", "contains", "gold", False, ""),
+]
+
+
+@pytest.mark.parametrize(("value", "kind", "operator", "operand", "converted", "note"), CONVERSIONS)
+def test_a_comparison_that_had_to_convert_says_so(
+    value: Value, kind: str, operator: str, operand: Any, converted: bool, note: str
+) -> None:
+    visit = Visit("branch", one("{{ x }}", kind, operator, operand), variables={"x": value})
+    told = visit.why["cases"][0]["conditions"][0]
+    assert (told["outcome"], told["converted"], told.get("note", "")) == ("true", converted, note)
+
+
+# what the value is, and why no comparison of it can hold
+UNREADABLE: list[tuple[Value, str, str, Any]] = [
+    ("many", "number", "more", "1"),
+    ("soon", "date", "before", "2026-11-22"),
+    ("perhaps", "boolean", "is_true", None),
+    ("gold", "list", "contains", "gold"),
+    (FIVE, "date", "before", "2026-11-22"),
+    (FIVE, "number", "less", "many"),
+]
+
+
+@pytest.mark.parametrize(("value", "kind", "operator", "operand"), UNREADABLE)
+def test_a_value_that_cannot_be_read_so_makes_a_comparison_false_and_says_why(
+    value: Value, kind: str, operator: str, operand: Any
+) -> None:
+    visit = Visit("branch", one("{{ x }}", kind, operator, operand), variables={"x": value})
+    told = visit.why["cases"][0]["conditions"][0]
+    assert (visit.left_by, told["outcome"]) == ("otherwise", "not_comparable")
+    assert told["note"].endswith(".")
+
+
+WORKED = [
+    "Nie działa!",
+    "NIE DZIAŁA drukarka",
+    "nie\u00a0 działa",
+    "nie\ndziała",
+    "„nie działa”",
+    "Drukarka nie działa!",
+]
+NOT_WORKED = ["drukarka niedziała", "działa", "nie zawsze działa", "nie działają"]
+
+
+@pytest.mark.parametrize("decomposed", [False, True])
+@pytest.mark.parametrize(
+    ("text", "holds"), [*((text, True) for text in WORKED), *((text, False) for text in NOT_WORKED)]
+)
+def test_the_worked_examples_of_phrases_hold(text: str, holds: bool, decomposed: bool) -> None:
+    said = unicodedata.normalize("NFD", text) if decomposed else text
+    visit = Visit("branch", one("{{ x }}", "text", "contains_phrase", "nie działa"), variables={"x": said})
+    assert visit.left_by == ("yes" if holds else "otherwise")
 
 
 ALL_OPERATORS = sorted({(row[0], row[1]) for row in HOLDS if row[0] != "any"})
