@@ -61,12 +61,18 @@ def message(webhook: Webhook, country: str) -> Arrival:
     text = webhook.field("Body") or webhook.field("ButtonText") or webhook.field("ListTitle")
     return Arrival(
         provider_id=required(webhook, "MessageSid", "SmsSid", "SmsMessageSid"),
-        happened=MessageReceived(text=text, media=_media(webhook), choice=choice),
+        happened=MessageReceived(text=text or _place(webhook), media=_media(webhook), choice=choice),
         address=sender,
         number=number,
         address_kind=kind,
         contact_name=webhook.field("ProfileName").strip()[:200],
     )
+
+
+def _place(webhook: Webhook) -> str:
+    """A place that was shared, as the address of RFC 5870 that a question for a place reads."""
+    latitude, longitude = webhook.field("Latitude").strip(), webhook.field("Longitude").strip()
+    return f"geo:{latitude},{longitude}" if latitude and longitude else ""
 
 
 def status(webhook: Webhook) -> list[Report]:

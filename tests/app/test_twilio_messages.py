@@ -55,9 +55,14 @@ def test_senders_are_normalised_in_our_number_s_country(said: str, kind: str, va
         ({"Body": "", "ButtonText": "Tak", "ButtonPayload": "yes"}, "Tak", "yes"),
         ({"Body": "", "ListId": "row_2", "ListTitle": "Second"}, "Second", "row_2"),
         ({"Body": ""}, "", ""),
+        ({"Body": "", "Latitude": "52.2297", "Longitude": "21.0122", "Label": "Home"}, "geo:52.2297,21.0122", ""),
+        ({"Body": "here", "Latitude": "52.2297", "Longitude": "21.0122"}, "here", ""),
+        ({"Body": "", "Latitude": "52.2297"}, "", ""),
     ],
 )
-def test_a_pressed_button_is_a_choice(fields: dict[str, str], text: str, choice: str) -> None:
+def test_a_pressed_button_is_a_choice_and_a_shared_place_its_address(
+    fields: dict[str, str], text: str, choice: str
+) -> None:
     assert arrival(**fields).happened == MessageReceived(text, choice=choice)
 
 
