@@ -9,6 +9,7 @@ from app.db import to_microseconds
 from app.handled import Entry, FollowUp, Handled, Outgoing, RecordedTurn, RunState, Timer
 from app.scene import Scene
 from app.store.loading import Held
+from app.store.opted_out import OPTED_OUT
 from flows import wire
 from flows.ask import QueueState, QueueStateAnswer, Request
 from flows.composing import SEND_ERRORS
@@ -190,7 +191,7 @@ def outgoing(scene: Scene, key: str, message: SendMessage, *, opted_out: bool) -
     if number:  # what is known here is about the conversation's own number
         pass
     elif opted_out:
-        error_kind, error = "opted_out", "The contact has opted out of messages."
+        error_kind, error = "opted_out", OPTED_OUT
     elif not scene.number.answers_messages:
         error_kind, error = "channel_disconnected", f"The number {scene.number.name} sends no messages."
     return Outgoing(

@@ -44,8 +44,10 @@ def commit(session: Session, group: Sequence[Handled]) -> tuple[set[int], list[U
     sends.follow(session, settled, now)
     consequences.write(session, kept, now)
     reports.write(session, kept, now)
+    marked = [one for one in unsent if one.state == "sending"]
+    leaving = sends.hold_back(session, marked)
     point("commit:written")
-    return survivors, unsent
+    return survivors, [one for one in unsent if one not in marked or one in leaving]
 
 
 def _raise_fences(session: Session, group: Sequence[Handled], now: int) -> set[int]:

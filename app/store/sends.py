@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.db import now_microseconds
 from app.handled import Unsent
-from app.store import pacing
+from app.store import opted_out, pacing
 from app.store.events import NewEvent, append
 from app.store.rows import ids, over
 from flows import wire
@@ -44,7 +44,8 @@ _STATES = {"sent": "sent", "retry": "queued", "later": "sending", "unknown": "un
 
 
 def mark_sending(session: Session, rechecks: Sequence[tuple[Unsent, float]]) -> dict[int, Unsent]:
-    """Marks messages as on their way, each unless somebody else did, its number is paced, or it was cancelled.
+    """Marks messages as on their way, each unless somebody else did, its number is paced, its contact has opted out, or
+    it was cancelled.
 
     Returns those that may leave now, as they are stored now. With each stands when it is looked at again, in seconds,
     should this process die now.
@@ -79,13 +80,19 @@ def mark_sending(session: Session, rechecks: Sequence[tuple[Unsent, float]]) -> 
         now=now,
     )
     stored = {row.id: row for row in marked}
-    return {
-        one.id: replace(
-            one, state="sending", attempts=stored[one.id].attempts, crashes=stored[one.id].crashes, sending_at=now
-        )
+    leaving = [
+        replace(one, state="sending", attempts=stored[one.id].attempts, crashes=stored[one.id].crashes, sending_at=now)
         for one in free
         if one.id in stored
-    }
+    ]
+    return {one.id: one for one in hold_back(session, leaving)}
+
+
+def hold_back(session: Session, leaving: Sequence[Unsent]) -> list[Unsent]:
+    """Those of the marked ones that may leave; what goes to an address that has opted out is dead."""
+    refused = opted_out.refused(session, leaving)
+    settle(session, [Settled(one, "dead", error_kind="opted_out", error=opted_out.OPTED_OUT) for one in refused])
+    return [one for one in leaving if one not in refused]
 
 
 def mark_look_ups(session: Session, rechecks: Sequence[tuple[Unsent, float]]) -> None:
@@ -108,6 +115,8 @@ def mark_look_ups(session: Session, rechecks: Sequence[tuple[Unsent, float]]) ->
 
 def settle(session: Session, settled: Sequence[Settled]) -> set[int]:
     """Stores what came of attempts. Returns the conversations that have a new event because of it."""
+    if not settled:
+        return set()
     now = now_microseconds(session)
     settled = [_storable(one) for one in settled]
     rows = [
