@@ -9,6 +9,7 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from app.house import House
 from app.web.chat_number import Chat, find_chat
 from app.web.origins import frame_ancestors, may_frame
+from app.web.plain_page import plain_page
 from app.web.refusals import UNAVAILABLE
 
 blueprint = Blueprint("chat_page", __name__, template_folder="templates")
@@ -83,10 +84,8 @@ for _kind in UNAVAILABLE:
 
 def _refused(code: str) -> Response:
     status, heading, sentence = _REFUSALS[code]
-    response = make_response(render_template("chat_refused.html", heading=heading, sentence=sentence), status)
     # Any site may frame this one: it says to the site's owner why the panel stays empty.
-    _protect(response, "frame-ancestors *")
-    return response
+    return plain_page("refused.html", status, ancestors="*", heading=heading, sentence=sentence)
 
 
 def _protect(response: Response, ancestors: str) -> None:

@@ -49,9 +49,8 @@ def _document(error: DocumentError) -> Response:
 
 
 def _nothing(_: Exception) -> Response:
-    return _answer(
-        404, "not_found", "There is nothing at this address: look at its spelling, or at /api/v1/openapi.json."
-    )
+    sentence = "There is nothing at this address: look at its spelling. Programs find theirs in /api/v1/openapi.json."
+    return _answer(404, "not_found", sentence)
 
 
 def _wrong_method(error: MethodNotAllowed) -> Response:

@@ -1,12 +1,12 @@
 """The house's own few pages: the way in, the one-time link, and whether this process is alive and ready."""
 
-import secrets
 from typing import Final
 
-from flask import Blueprint, Response, current_app, jsonify, make_response, redirect, render_template
+from flask import Blueprint, Response, current_app, jsonify, make_response, redirect
 
 from app.accounts.first_link import is_open, use_first_link
 from app.house import House
+from app.web.plain_page import plain_page
 from app.web.readiness import readiness
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
@@ -55,15 +55,8 @@ def use_link(secret: str) -> Response:
 
 
 def _page(state: str, token: str = "") -> Response:
-    nonce = secrets.token_urlsafe(16)
     address = _house().settings.effective_public_url
-    body = render_template("first.html", state=state, token=token, nonce=nonce, address=address)
-    response = make_response(body, _GONE if state == "gone" else 200)
-    response.headers["Content-Security-Policy"] = (
-        f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    )
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return plain_page("first.html", _GONE if state == "gone" else 200, state=state, token=token, address=address)
 
 
 def _house() -> House:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from flask import Response, g, jsonify
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -10,9 +10,21 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from app.db import DatabaseUnavailable
+from app.web.plain_page import plain_page, wants_page
 
 UNAVAILABLE = (DatabaseUnavailable, InterfaceError, OperationalError, PoolTimeout)
 """What a database that is away, busy or full raises; nothing was kept then."""
+
+
+_HEADINGS: Final[Mapping[int, str]] = {
+    400: "This address cannot be opened",
+    403: "This address is not open to you",
+    404: "There is nothing here",
+    405: "This address is for programs",
+    429: "Too many requests",
+    500: "Something went wrong",
+    503: "Away for a moment",
+}
 
 
 @dataclass(eq=False)
@@ -27,10 +39,15 @@ class Refusal(Exception):
 
 
 def refused(refusal: Refusal) -> Response:
-    """The answer in the form that all of Patchbay's JSON errors have; the request's log line names the code."""
+    """The answer in the form that all of Patchbay's JSON errors have, or a page where a browser shows it to a person.
+    The request's log line names the code."""
     g.refused = refusal.code
-    response = jsonify(error=refusal.sentence, code=refusal.code, details=dict(refusal.details))
-    response.status_code = refusal.status
+    if wants_page():
+        heading = _HEADINGS.get(refusal.status, _HEADINGS[400])
+        response = plain_page("refused.html", refusal.status, heading=heading, sentence=refusal.sentence, start="/")
+    else:
+        response = jsonify(error=refusal.sentence, code=refusal.code, details=dict(refusal.details))
+        response.status_code = refusal.status
     response.headers["Cache-Control"] = "no-store"
     if refusal.retry_after_seconds:
         response.headers["Retry-After"] = str(refusal.retry_after_seconds)

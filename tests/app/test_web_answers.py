@@ -77,6 +77,39 @@ def test_while_the_database_is_away_it_lives_and_says_when_to_come_back(house: S
         assert answer.headers["Retry-After"] == "2"
 
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+PAGES = [
+    ("GET", "/nothing", 404, "There is nothing at this address"),
+    ("GET", "/files/1/x", 404, "open the conversation again"),
+    ("GET", "/updates?ticket=x", 403, "This address was valid for one minute"),
+    ("GET", "/chat/web-chat/visits", 405, "This address does not take GET"),
+    ("GET", "/first/x", 410, "This link cannot be used any more"),
+    ("GET", "/chat/nothing", 404, "No chat has this name"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status", "words"), PAGES)
+def test_a_person_with_a_browser_reads_a_page_that_runs_nothing(
+    house: Seeded, method: str, path: str, status: int, words: str
+) -> None:
+    answer = client_of(house).open(path, method=method, headers=BROWSER)
+    assert (answer.status_code, answer.mimetype) == (status, "text/html")
+    assert words in answer.text
+    assert "<script" not in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/flows", "/api/v1/nothing", "/hooks/nowhere/messages"])
+def test_the_doors_of_programs_speak_json_to_browsers_too(house: Seeded, path: str) -> None:
+    assert client_of(house).get(path, headers=BROWSER).mimetype == "application/json"
+
+
+def test_while_the_database_is_away_a_person_is_told_so(house: Seeded) -> None:
+    answer = client_of(house, away=True).get("/first/x", headers=BROWSER)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert "Away for a moment" in answer.text
+
+
 def test_an_error_of_ours_is_a_sentence_and_a_log_line(house: Seeded, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: object) -> None:
         raise RuntimeError("secret detail")

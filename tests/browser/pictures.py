@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
+from app.accounts.first_link import make_first_link
 from app.config import Settings
 from app.files import store_file
 from examples.customer_api import CUSTOMERS
@@ -55,7 +56,7 @@ def _take(
             page.emulate_media(color_scheme=theme)
             page.set_viewport_size({"width": width, "height": height})
             page.wait_for_timeout(150)
-            page.screenshot(path=PICTURES / f"chat-{name}-{size}-{theme}.png")
+            page.screenshot(path=PICTURES / f"{name}-{size}-{theme}.png")
     context.close()
 
 
@@ -148,6 +149,24 @@ def refused(page: Page, chat: ChatHouse, server: Server) -> None:
     page.goto(f"{server.address}/chat/nothing")
 
 
+def first_link(page: Page, chat: ChatHouse, server: Server) -> None:
+    """The one-time link of the first start."""
+    with chat.house.database.transaction() as session:
+        secret = make_first_link(session)
+    page.goto(f"{server.address}/first/{secret}")
+    page.get_by_role("button", name="Show the token").wait_for()
+
+
+def first_link_gone(page: Page, chat: ChatHouse, server: Server) -> None:
+    """A link that was used, or is too old."""
+    page.goto(f"{server.address}/first/used")
+
+
+def nothing_here(page: Page, chat: ChatHouse, server: Server) -> None:
+    """An address that leads nowhere."""
+    page.goto(f"{server.address}/flows/7")
+
+
 def embedded(page: Page, chat: ChatHouse, server: Server) -> None:
     """The panel on another site."""
     context = serving(site(server.address))
@@ -189,15 +208,18 @@ def example(page: Page, chat: ChatHouse, server: Server) -> None:
 
 
 SCENES: dict[str, Callable[[Page, ChatHouse, Server], None]] = {
-    "example": example,
-    "empty": empty,
-    "usual": usual,
-    "typing": typing,
-    "overfull": overfull,
-    "scripts": scripts,
-    "failed": failed,
-    "refused": refused,
-    "embedded": embedded,
+    "chat-example": example,
+    "chat-empty": empty,
+    "chat-usual": usual,
+    "chat-typing": typing,
+    "chat-overfull": overfull,
+    "chat-scripts": scripts,
+    "chat-failed": failed,
+    "chat-refused": refused,
+    "chat-embedded": embedded,
+    "first-link": first_link,
+    "first-link-gone": first_link_gone,
+    "nothing-here": nothing_here,
 }
 
 if __name__ == "__main__":
