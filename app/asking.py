@@ -76,7 +76,7 @@ def idempotency_key(key: tuple[int, int, int]) -> str:
 
 def fingerprint_of(request: Request) -> str:
     """What makes two requests the same; a credential is only named in a request, so no secret is in it."""
-    plain = replace(request, hold_prompt="") if isinstance(request, HttpRequest) else request
+    plain = replace(request, hold_prompt="", hold_language="") if isinstance(request, HttpRequest) else request
     return hashlib.sha256(wire.write(plain).encode()).hexdigest()
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from app.channels.contract import CallPlace, Channel, ConnectionInfo, Document
 from app.db import DatabaseUnavailable, from_microseconds, now
 from app.house import House
+from flows import wire
 from flows.effect import Pause, Say, Verb
 
 TakeOne = Callable[[House, int], bool]
@@ -66,13 +67,14 @@ class Calling:
         """Without `take_one` only workers take turns."""
         self._house, self._take_one, self._patience = house, take_one, patience
 
-    def _hold_prompt(self, conversation_id: int) -> str:
+    def _hold_prompt(self, conversation_id: int) -> list[Verb]:
         """What the step under way wants said meanwhile."""
         try:
             with self._house.database.reading() as session:
-                return session.execute(_HOLD_PROMPT, {"id": conversation_id}).scalar() or ""
+                prompt = session.execute(_HOLD_PROMPT, {"id": conversation_id}).scalar()
         except UNAVAILABLE:
-            return ""
+            prompt = None
+        return [wire.read(Say, prompt)] if prompt else []
 
     def document(self, awaited: Awaited) -> Document | None:
         """The stored document of the turn as soon as it is there; None when it is not ready in time."""
@@ -96,8 +98,7 @@ class Calling:
         """A short pause and the way back to the same turn; None when the turn is hopelessly late."""
         if self._age_seconds(awaited) >= self._patience.hopeless_seconds:
             return None
-        prompt = self._hold_prompt(awaited.conversation_id)
-        verbs: list[Verb] = [Say(prompt)] if prompt else []
+        verbs = self._hold_prompt(awaited.conversation_id)
         place = CallPlace(awaited.call_id, awaited.turn, awaited.number, "", awaited.language)
         return channel.render(connection, [*verbs, Pause(self._patience.hold_seconds)], place)
 

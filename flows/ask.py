@@ -28,6 +28,7 @@ class HttpRequest:
     may_be_repeated: bool = False  # the author's word for POST and PATCH
     cache_seconds: int = 0
     hold_prompt: str = ""  # spoken on a call whose turn is not ready
+    hold_language: str = ""  # of these words
 
 
 @dataclass(frozen=True)

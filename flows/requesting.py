@@ -42,6 +42,7 @@ def http_request(context: Context, config: Mapping[str, Any]) -> HttpRequest:
         may_be_repeated=config["may_be_repeated"],
         cache_seconds=config["cache_seconds"],
         hold_prompt=context.localised(config["hold_prompt"]) if speaks else "",
+        hold_language=context.language if speaks else "",
     )
 
 

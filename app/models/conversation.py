@@ -85,7 +85,7 @@ class Conversation(Base):
     call_turn: Mapped[int] = mapped_column(default=0)  # voice documents rendered so far
     pending_verbs: Mapped[str] = mapped_column(Text, default="[]")  # wait for the carrier's next request
     call_ended_at: Mapped[datetime | None]
-    hold_prompt: Mapped[str | None] = mapped_column(Text)  # said to a caller whose turn still waits for an answer
+    hold_prompt: Mapped[str | None] = mapped_column(Text)  # JSON of what a caller hears whose turn waits for an answer
     not_before_at: Mapped[datetime | None]  # its first event waits for another attempt
     opened_at: Mapped[datetime]
     last_message_at: Mapped[datetime | None]

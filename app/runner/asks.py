@@ -13,6 +13,7 @@ from app.points import point
 from app.runner.work import Answered, Result, Work, Works
 from app.store import journal, setbacks
 from flows.ask import Answer, HttpAnswer, HttpRequest, Request
+from flows.effect import Say
 
 logger = logging.getLogger("patchbay.runner")
 
@@ -46,7 +47,7 @@ class Asks:
             return answer
         if request.hold_prompt and work.held.row.kind == "call":
             with self._database.transaction() as session:
-                setbacks.note_hold_prompt(session, work.held.id, request.hold_prompt)
+                setbacks.note_hold_prompt(session, work.held.id, Say(request.hold_prompt, request.hold_language))
         work.request = request
         work.waits_for_journal = bool(decision.first)
         self._first.extend(decision.first)

@@ -22,6 +22,7 @@ from app.store.commits import commit
 from app.store.loading import Held, begin, load
 from app.turns import TurnUnderWay
 from flows.ask import Answer, HttpRequest, Request
+from flows.effect import Say
 from flows.errors import FlowError
 
 logger = logging.getLogger("patchbay.taking")
@@ -142,7 +143,7 @@ class Taker:
                     journal.write(session, decision.first)
         if isinstance(request, HttpRequest) and request.hold_prompt:
             with self._house.database.transaction() as session:
-                setbacks.note_hold_prompt(session, conversation_id, request.hold_prompt)
+                setbacks.note_hold_prompt(session, conversation_id, Say(request.hold_prompt, request.hold_language))
         answer = self._performer.perform(request, idempotency_key(key))
         entries = asking.answered(key, request, answer)
         if entries:

@@ -7,6 +7,8 @@ from app.db import sql
 from app.handled import Unsent
 from app.store.loading import Held
 from app.store.rows import ids
+from flows import wire
+from flows.effect import Say
 from flows.values import clean_text
 
 _OWNED_WITHIN = 25 * 3_600 * 1_000_000  # microseconds: longer than a message is retried
@@ -57,10 +59,11 @@ def bury(session: Session, unsent: Unsent, why: str) -> None:
     )
 
 
-def note_hold_prompt(session: Session, conversation_id: int, prompt: str) -> None:
+def note_hold_prompt(session: Session, conversation_id: int, prompt: Say) -> None:
     """What a caller hears when the turn's answer takes long; the turn's commit removes it."""
     session.execute(
-        text("UPDATE conversations SET hold_prompt = :prompt WHERE id = :id"), {"prompt": prompt, "id": conversation_id}
+        text("UPDATE conversations SET hold_prompt = :prompt WHERE id = :id"),
+        {"prompt": wire.write(prompt), "id": conversation_id},
     )
 
 

@@ -16,6 +16,7 @@ from app.house import House
 from app.models import CallDocument, Clock, Conversation
 from app.store.setbacks import note_hold_prompt
 from app.web import hooks
+from flows.effect import Say
 from tests.twilio_house import (
     DOCUMENT,
     QUICK,
@@ -132,12 +133,12 @@ def test_the_way_back_from_holding_leads_to_the_same_turn(house: TwilioHouse) ->
     assert house.events() == [("call_started", "CA1:0")]
 
 
-def test_what_a_slow_step_wants_said_is_spoken_meanwhile(house: TwilioHouse) -> None:
+def test_what_a_slow_step_wants_said_is_spoken_meanwhile_in_its_language(house: TwilioHouse) -> None:
     assert "<Say" not in document(house.post("calls", a_call()))
     with house.house.database.transaction() as session:
-        note_hold_prompt(session, 1, "Chwileczkę.")
+        note_hold_prompt(session, 1, Say("Минутку.", "ru"))
     said = document(house.post("calls/turn?turn=0&after=pause", a_call()))
-    assert '<Say language="pl-PL">Chwileczkę.</Say><Pause length="2" />' in said
+    assert '<Say language="ru-RU">Минутку.</Say><Pause length="2" />' in said
 
 
 def test_a_turn_that_never_comes_ends_in_the_fallback(house: TwilioHouse) -> None:

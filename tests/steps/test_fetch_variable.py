@@ -90,7 +90,7 @@ def test_retries_cache_and_sizes_are_the_authors_within_the_installations_limits
 
 def test_on_a_call_the_time_is_short_and_the_hold_prompt_ready() -> None:
     request = request_of({**CRM, "timeout_seconds": 60, "hold_prompt": {"en": "One moment."}}, on_call=True)
-    assert (request.timeout_seconds, request.hold_prompt) == (8, "One moment.")
+    assert (request.timeout_seconds, request.hold_prompt, request.hold_language) == (8, "One moment.", "en")
 
 
 @pytest.mark.parametrize("on_call", [False, True])
