@@ -13,7 +13,7 @@ from app.db import DatabaseUnavailable, now_microseconds, sql
 from app.house import House
 from app.roster import any_silent, take_away_locks
 from app.stopping import Stopping
-from app.store.claims import next_due_seconds
+from app.store.claims import any_due
 from app.store.entries import show_kept
 from app.store.events import repair_instants
 from app.wiring import build_house
@@ -53,7 +53,7 @@ class Sweeper:
             now = now_microseconds(session)
             pause = {"pause": _SHOW_KEPT_SECONDS * 1_000_000}
             kept = session.execute(sql(session, _FIND_KEPT), pause).first() is not None
-            late = next_due_seconds(session) <= 0
+            late = any_due(session)
         # A clock set forward makes everybody look silent, once: nobody loses locks in that sweep.
         jumped = self._last is not None and not 0 <= now - self._last < _LONGEST_STEP
         if self._last is not None and now < self._last:

@@ -200,9 +200,6 @@ class TurnUnderWay:
                 self.handled.follow_ups.append(turn_results.follow_up(delivered))
             elif self._accepts(run, delivered):
                 return self._advance(run, delivered)
-        if data.get("rank") == 5:
-            failed = MessageFailed(key, str(data.get("error_kind") or "provider_code"), str(data.get("error", "")))
-            self.handled.follow_ups.append(turn_results.follow_up(failed))
         return None
 
     def _is_our_timer(self) -> bool:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from app.db import sql
 from app.store.rows import Kind, over
 
 # Only the first due event of each conversation counts, so that one contact's pile does not hide the others, and what
@@ -43,13 +42,6 @@ _DUE = """
     "{full}", "SELECT r.connection_id FROM {rows} WHERE r.connection_id IS NOT NULL"
 )
 
-_NEXT = """
-    SELECT min(due_at) - {now} FROM (
-        SELECT min(due_at) AS due_at FROM inbound_events WHERE state = 'waiting'
-        UNION ALL
-        SELECT min(next_attempt_at) FROM effects WHERE state IN ('queued', 'sending')) AS waiting
-"""
-
 
 @dataclass(frozen=True)
 class Passed:
@@ -62,14 +54,17 @@ class Passed:
 
 def due(session: Session, passed: Passed = Passed()) -> Sequence[int]:
     """Ids of conversations with due events or messages, calls first, then the longest due."""
+    return _found(session, passed, _READ)
+
+
+def any_due(session: Session) -> bool:
+    """Whether a claim would find anything; what waits behind a message that is tried again later is not due either."""
+    return bool(_found(session, Passed(), 1))
+
+
+def _found(session: Session, passed: Passed, most: int) -> Sequence[int]:
     rows = [{"id": one, "connection_id": None} for one in passed.held]
     rows += [{"id": None, "connection_id": one} for one in passed.full]
     columns: dict[str, Kind] = {"id": "bigint", "connection_id": "bigint"}
-    found = over(session, _DUE, columns, rows, most=_READ, calls_only=int(passed.all_but_calls))
+    found = over(session, _DUE, columns, rows, most=most, calls_only=int(passed.all_but_calls))
     return [int(one) for one in found.scalars()]
-
-
-def next_due_seconds(session: Session) -> float:
-    """Seconds until something unhandled becomes due; negative for what is late, infinity for nothing."""
-    microseconds = session.execute(sql(session, _NEXT)).scalar()
-    return float("inf") if microseconds is None else microseconds / 1_000_000

@@ -1,10 +1,8 @@
 """What a claim finds, in which order, and by which indexes."""
 
 import pytest
-from sqlalchemy import text
 
 from app.store import claims
-from tests.app.drawn import echo
 from tests.app.house import Runtime
 from tests.app.statements import heard, plan
 
@@ -104,19 +102,3 @@ def test_one_contacts_pile_does_not_hide_the_others(room: Runtime) -> None:
     other = room.write("hello", contact=contact(1))
     assert other.conversation_id in due(room)
     room.execute("DELETE FROM inbound_events WHERE seq > 1")
-
-
-def test_the_next_due_instant_is_late_near_or_never(room: Runtime) -> None:
-    def seconds() -> float:
-        with room.house.database.reading() as session:
-            return claims.next_due_seconds(session)
-
-    assert seconds() == float("inf")
-    room.write("hello")
-    assert seconds() <= 0
-    room.publish(echo("keys"))
-    room.execute("UPDATE inbound_events SET due_at = due_at + 60000000")
-    assert 55 < seconds() <= 60
-    with room.house.database.reading() as session:
-        assert session.execute(text("SELECT count(*) FROM inbound_events")).scalar_one() == 1
-    room.execute("UPDATE inbound_events SET due_at = at")

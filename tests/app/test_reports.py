@@ -83,6 +83,23 @@ def test_a_callback_settles_a_message_that_is_to_be_repeated_when_it_is_there(
     room.move_clock(2)
     room.drive()
     assert (states(room), len(room.provider.attempts)) == ([state], attempts)
+    assert ranks(room) == [6 if rank == 6 else 4], "a refusal was of the attempt before"
+
+
+def test_a_failure_is_told_to_people_only_when_nothing_better_is_known(room: Runtime) -> None:
+    room.publish(echo("keys"))
+    for contact, ranks_told in (("+48600000001", (6, 5)), ("+48600000002", (5,)), ("+48600000003", (5, 6))):
+        put = room.write("hello", contact=contact)
+        room.drive()
+        effect = room.one("SELECT id FROM effects WHERE conversation_id = :id", id=put.conversation_id)
+        for rank in ranks_told:
+            room.report(effect["id"], rank, error_kind="provider_code", error="undelivered" if rank == 5 else "")
+            room.drive()
+    assert ranks(room) == [6, 5, 6]
+    assert room.rows("SELECT conversation_id, kind, message FROM problems ORDER BY id") == [
+        {"conversation_id": 2, "kind": "provider_code", "message": "undelivered"},
+        {"conversation_id": 3, "kind": "provider_code", "message": "undelivered"},
+    ]
 
 
 def test_a_callback_repeated_is_one_event(room: Runtime) -> None:

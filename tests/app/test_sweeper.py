@@ -8,7 +8,7 @@ from app.lanes import Lanes
 from app.locks import open_locks
 from app.roster import Member
 from app.sweeper import Sweeper
-from tests.app.drawn import echo, interview
+from tests.app.drawn import drawn, echo, interview, sends, starts_with
 from tests.app.house import Runtime
 from tests.app.processes import until
 
@@ -60,6 +60,40 @@ def test_it_wakes_for_a_waiting_message_a_due_timer_and_an_unsent_message(
     assert woken(sweeper, lanes) == set(), "the message is tried again later"
     room.move_clock(5)
     assert woken(sweeper, lanes) == {"turns", "calls"}
+
+
+def test_it_wakes_nobody_for_what_has_to_wait(room: Runtime, sweeper: Sweeper, lanes: HeardLanes) -> None:
+    steps = {"in": starts_with("keys", "a"), "a": sends("first", to="b"), "b": sends("second")}
+    room.publish(drawn("Two", steps))
+    room.provider.plans.append("later")
+    room.write("hello")
+    room.drive()
+    room.execute("UPDATE effects SET next_attempt_at = next_attempt_at + 3600000000 WHERE attempts > 0")
+    assert woken(sweeper, lanes) == set(), "the second message waits behind the first"
+    room.execute("UPDATE effects SET next_attempt_at = created_at")
+    put = room.write("hello", contact="+48600000009")
+    room.drive()
+    room.execute("UPDATE conversations SET not_before_at = 9000000000000000 WHERE id = :id", id=put.conversation_id)
+    room.write("again", contact="+48600000009")
+    assert woken(sweeper, lanes) == set(), "its next attempt is later"
+    room.execute("UPDATE conversations SET not_before_at = NULL")
+    assert woken(sweeper, lanes) == {"turns", "calls"}
+
+
+def test_after_a_clock_was_set_back_no_number_is_silent(room: Runtime, sweeper: Sweeper) -> None:
+    sweeper.sweep()
+    room.execute("UPDATE numbers SET rate_per_second = 1")
+    room.publish(echo("keys"))
+    room.write("one")
+    room.drive()
+    room.execute("UPDATE numbers SET blocked_until_at = paced_until_at")
+    room.move_clock(-3_600)
+    sweeper.sweep()
+    room.write("two")
+    room.drive()
+    room.move_clock(2)
+    room.drive()
+    assert room.provider.texts == ["echo one", "echo two"]
 
 
 def member(room: Runtime, pid: int | None) -> Member:
