@@ -95,8 +95,8 @@ def _run(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _web(settings: Settings, _: argparse.Namespace) -> int:
-    check_port(settings.host, settings.port, "PORT")
     _require_order(settings)
+    check_port(settings.host, settings.port, "PORT")
     arguments = web_arguments()
     os.execv(arguments[0], arguments)  # noqa: S606  our own Python; there is no shell
 

@@ -52,7 +52,8 @@ def _refuse_missing_file(settings: Settings) -> None:
     url = make_url(settings.effective_database_url)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
         raise WrongSchema(
-            "There is no database yet: run `patchbay migrate` once, or start everything by `patchbay run`."
+            f"There is no database at {url.database} yet: run `patchbay migrate` once, start everything by "
+            "`patchbay run`, or set PATCHBAY_DATA to the folder where it is."
         )
 
 
