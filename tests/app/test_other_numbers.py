@@ -164,13 +164,17 @@ def test_what_is_not_delivered_in_time_goes_by_the_next_number_too(room: Runtime
     assert sent(room)[2:] == [("keys", ANNA, "Lost")]
 
 
-def test_statuses_of_the_other_connection_reach_the_run(room: Runtime) -> None:
+def test_statuses_of_the_other_connection_reach_the_run_once(room: Runtime) -> None:
     room.publish(texting("keys", "lookup", wait_for="delivered"))
     room.write("hello")
     room.drive()
     assert room.provider.texts == ["By text"]
     effect = room.one("SELECT id FROM effects")["id"]
-    room.report(effect, 6, "lookup")
+    put = room.report(effect, 6, "lookup")
+    again = room.report(effect, 6, "lookup")
+    assert put is not None
+    assert again is not None
+    assert (again.event_id, again.duplicate) == (put.event_id, True)
     room.drive()
     assert room.provider.texts == ["By text", "Done"]
     assert room.column("SELECT rank FROM messages WHERE text = 'By text'") == [6]
