@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.config import Settings
+from app.consistency import breaches
+from app.db import Database
 from app.launch import redis_program
 from app.launch.children import end_group, start
 from app.launch.redis_server import RedisServer
@@ -51,19 +53,37 @@ def data_folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def sqlite_url(data_folder: Path, sqlite_template: Path) -> str:
-    """DATABASE_URL of a fresh, migrated SQLite file in the test's data folder."""
+def sqlite_url(request: pytest.FixtureRequest, data_folder: Path, sqlite_template: Path) -> Iterator[str]:
+    """DATABASE_URL of a fresh, migrated SQLite file in the test's data folder; afterwards it is consistent."""
     for file in sqlite_template.glob("patchbay.db*"):
         shutil.copy(file, data_folder)
-    return f"sqlite:///{data_folder / 'patchbay.db'}"
+    url = f"sqlite:///{data_folder / 'patchbay.db'}"
+    yield url
+    _assert_consistent(request, url)
 
 
 @pytest.fixture
-def postgresql_url(postgres_server: PostgresServer, postgres_copies: DatabaseCopies) -> Iterator[str]:
-    """DATABASE_URL of a migrated PostgreSQL database in which nothing is."""
+def postgresql_url(
+    request: pytest.FixtureRequest, postgres_server: PostgresServer, postgres_copies: DatabaseCopies
+) -> Iterator[str]:
+    """DATABASE_URL of a migrated PostgreSQL database in which nothing is; afterwards it is consistent."""
     name = postgres_copies.take()
-    yield postgres_server.url(name)
+    url = postgres_server.url(name)
+    yield url
+    _assert_consistent(request, url)
     postgres_copies.give_back(name)
+
+
+def _assert_consistent(request: pytest.FixtureRequest, url: str) -> None:
+    """Whatever a test did, no conversation is lost; one that breaks the order or the database itself says so."""
+    if request.node.get_closest_marker("inconsistent"):
+        return
+    database = Database.connect(Settings.from_environment({"DATABASE_URL": url}))
+    try:
+        with database.reading() as session:
+            assert [str(breach) for breach in breaches(session)] == []
+    finally:
+        database.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

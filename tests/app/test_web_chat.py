@@ -305,6 +305,7 @@ def test_an_address_that_would_run_a_script_is_left_out(chat: ChatHouse) -> None
     assert visit.messages()["messages"][1]["media"][0]["url"] == ""
 
 
+@pytest.mark.inconsistent  # what is handled by hand here is answered by nobody
 def test_states_of_ones_own_messages_follow_their_handling(chat: ChatHouse) -> None:
     visit = chat.visit()
     visit.send("hello")

@@ -76,6 +76,7 @@ def _read(part: str) -> tuple[str, str, Any]:
     return fields.get("event", ""), fields.get("id", ""), json.loads(fields.get("data", "null"))
 
 
+@pytest.mark.inconsistent  # what is handled by hand here is answered by nobody
 def test_messages_come_once_in_order_with_their_states(chat: ChatHouse) -> None:
     visit = chat.visit()
     visit.send("hello")
