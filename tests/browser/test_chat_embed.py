@@ -1,5 +1,6 @@
 """The button and panel on somebody else's site, in a real browser."""
 
+import re
 import time
 
 from playwright.sync_api import BrowserContext, FrameLocator, Page, expect
@@ -90,6 +91,21 @@ def test_a_site_that_is_not_allowed_shows_why(context: BrowserContext, live: Liv
         page.goto(host.address)
         page.get_by_role("button", name="Open the chat").click()
         expect(frame_of(page).get_by_text("This site may not show the chat")).to_be_visible()
+
+
+def test_a_guest_is_known_again_when_the_site_is_loaded_anew(context: BrowserContext, live: Live) -> None:
+    chat, server = live
+    page = context.new_page()
+    with serving(site(server.address)) as host:
+        chat.change_settings(allowed_origins=[host.address])
+        for _ in range(2):
+            page.goto(host.address)
+            page.get_by_role("button", name=re.compile("Open the chat")).click()
+            expect(frame_of(page).get_by_label("Your message")).to_be_visible()
+            if not chat.received():
+                write(page, "from before")
+    expect(frame_of(page).get_by_text("from before")).to_be_visible()
+    assert context.cookies() == []
 
 
 def test_a_signed_user_is_known_and_a_forged_one_is_a_guest(context: BrowserContext, live: Live) -> None:
