@@ -1,6 +1,7 @@
 """The runner's claims: which conversations it takes, reads and begins, and which must be begun alone."""
 
 import logging
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from app.turns import MOST_CHARGES
 
 logger = logging.getLogger("patchbay.runner")
 
+_PASSING_SECONDS = 0.25
 REPEATED = 2  # an event with so many attempts begins only in an otherwise empty runner
 
 
@@ -33,6 +35,7 @@ class Room:
     conversations: int
     calls: int
     full: Collection[int] = ()  # connections of which no messages need be claimed
+    crowded: Collection[int] = ()  # numbers of which no events need be claimed, calls aside
 
 
 class Claiming:
@@ -42,6 +45,7 @@ class Claiming:
         """Nothing is claimed yet."""
         self._house, self._beginning, self._locks, self._works, self._clock = house, beginning, locks, works, clock
         self._draining = False  # repeated events wait until the runner is empty
+        self._passed_at = 0.0  # when a claim last had to pass by a backlog (monotonic clock)
 
     def claim(self, room: Room, *, stopping: bool) -> list[Work]:
         """Takes as many due conversations as there is room for. Returns the works whose turn begins now."""
@@ -64,9 +68,9 @@ class Claiming:
     def _lock_due(self, room: Room) -> list[int]:
         """A claim is stale until it is locked: candidates are read again under the lock."""
         wanted = room.conversations or room.calls
-        if not wanted:
+        if not wanted or not self._may_look(room):
             return []
-        passed = claims.Passed(list(self._works), room.full, all_but_calls=not room.conversations)
+        passed = claims.Passed(list(self._works), room.full, room.crowded, all_but_calls=not room.conversations)
         with self._house.database.reading() as session:
             candidates = claims.due(session, passed)
         locked: list[int] = []
@@ -76,6 +80,14 @@ class Claiming:
             if self._locks.try_lock(conversation_id):
                 locked.append(conversation_id)
         return locked
+
+    def _may_look(self, room: Room) -> bool:
+        """Passing by the backlog of what is slow reads all of it, so that is not done in every round."""
+        if room.full or room.crowded:
+            if time.monotonic() - self._passed_at < _PASSING_SECONDS:
+                return False
+            self._passed_at = time.monotonic()
+        return True
 
     def _take(self, again: Sequence[int], locked: Sequence[int]) -> list[Work]:
         failed: list[tuple[Work, str]] = []

@@ -12,13 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError, StatementError
 from sqlalchemy.orm import Session
 
 from app import outbox
 from app.db import now
 from app.directory import Directory
-from app.handled import Unsent
 from app.house import House
 from app.points import point
 from app.runner.clock_watch import ClockWatch
@@ -40,6 +39,7 @@ class _Next:
     work: Work
     attempt: outbox.Attempt
     looks_up: bool
+    recheck_seconds: float  # when it is looked at again, should this process die now
 
     @property
     def needs_mark(self) -> bool:
@@ -92,11 +92,24 @@ class Deliveries:
         if not settled:
             return
         point("settle:before")
-        woken = self._house.database.retried(lambda session: settle(session, settled))
+        woken = self._store(settled)
         point("settle:after")
         for conversation_id in woken & self._works.keys():
             self._works[conversation_id].reload = True
         self._house.lanes.announce(*{one.unsent.conversation_id for one in settled if one.unsent.conversation_id})
+
+    def _store(self, settled: Sequence[Settled]) -> set[int]:
+        """All of them, or where one spoils its group each alone: what came of the culprit stays unknown."""
+        try:
+            return self._house.database.retried(lambda session: settle(session, settled))
+        except OperationalError:
+            raise
+        except (StatementError, TypeError, ValueError):
+            if len(settled) > 1:
+                return set().union(*(self._store([one]) for one in settled))
+            logger.exception("What came of message %s cannot be stored.", settled[0].unsent.key)
+        unknown = Settled(settled[0].unsent, "unknown", error="What came of it could not be stored.")
+        return self._house.database.retried(lambda session: settle(session, [unknown]))
 
     def offer(self, ready: Sequence[Work]) -> None:
         """Lets the turns' own commit mark their first messages, where none is before them and a place is free.
@@ -122,8 +135,10 @@ class Deliveries:
         database = self._house.database
         with database.reading() if are_marked else database.transaction() as session:
             chosen = [one for work in heads if (one := self._try_next(session, work)) is not None]
-            mark_look_ups(session, [_recheck(one) for one in chosen if one.looks_up])
-            marked = mark_sending(session, [_recheck(one) for one in chosen if one.needs_mark])
+            mark_look_ups(session, [(one.attempt.unsent, one.recheck_seconds) for one in chosen if one.looks_up])
+            marked = mark_sending(
+                session, [(one.attempt.unsent, one.recheck_seconds) for one in chosen if one.needs_mark]
+            )
         point("send:marked")
         for one in chosen:
             current = marked.get(one.attempt.unsent.id) if one.needs_mark else one.attempt.unsent
@@ -192,7 +207,8 @@ class Deliveries:
         media = () if _NO_MEDIA in head.payload else outbox.message_of(head).media
         if any(item.file for item in media):
             media = with_addresses(session, self._house.key, connection.public_url, now(session), media)
-        return _Next(work, outbox.Attempt(head, connection, sender, owned, age_seconds, media), looks_up)
+        attempt = outbox.Attempt(head, connection, sender, owned, age_seconds, media)
+        return _Next(work, attempt, looks_up, outbox.recheck_seconds(connection, head))
 
     def _deliver(self, attempt: outbox.Attempt, marked_at: float, looks_up: bool) -> None:
         """In an I/O thread. A mark must be young when the request leaves: somebody may have taken over since."""
@@ -209,8 +225,3 @@ class Deliveries:
             logger.exception("The channel broke while sending message %s.", unsent.key)
             settled = Settled(unsent, "unknown", error=f"The channel broke: {type(error).__name__}.")
         self._results(Delivered(unsent.conversation_id or 0, settled))
-
-
-def _recheck(chosen: _Next) -> tuple[Unsent, float]:
-    unsent = chosen.attempt.unsent
-    return unsent, outbox.recheck_seconds(chosen.attempt.connection, unsent)

@@ -7,6 +7,7 @@ it unlocks what is done and claims what is due. docs/decisions/runner.md weighs 
 import logging
 import queue
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 from sqlalchemy.exc import OperationalError, StatementError
@@ -107,7 +108,9 @@ class Runner:
         calls = sum(work.held.row.kind == "call" for work in self._works.values())
         waiting = len(self._asks.parked) + self._deliveries.waiting + calls
         room = min(self._capacity - (len(self._works) - waiting), _MOST_PARKED * self._capacity - len(self._works))
-        return Room(max(room, 0), max(self._house.settings.call_threads - calls, 0), self._deliveries.full)
+        parked = Counter(self._works[one].held.row.number_id for one in self._asks.parked if one in self._works)
+        crowded = [number_id for number_id, count in parked.items() if count >= self._capacity]
+        return Room(max(room, 0), max(self._house.settings.call_threads - calls, 0), self._deliveries.full, crowded)
 
     def _gathered(self) -> list[Result]:
         """What came back from the threads; waits for it as long as nothing else is to be done."""

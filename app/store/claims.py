@@ -21,7 +21,8 @@ _DUE = """
             FROM inbound_events e JOIN conversations c ON c.id = e.conversation_id
             WHERE e.state = 'waiting' AND e.due_at <= (SELECT now FROM present)
               AND coalesce(c.not_before_at, 0) <= (SELECT now FROM present)
-              AND e.conversation_id NOT IN ({held}) AND (c.kind = 'call' OR :calls_only = 0)
+              AND e.conversation_id NOT IN ({held})
+              AND (c.kind = 'call' OR (:calls_only = 0 AND c.number_id NOT IN ({crowded})))
               AND (e.kind = 'timer_fired' OR NOT EXISTS (
                   SELECT 1 FROM inbound_events h WHERE h.conversation_id = e.conversation_id AND h.state = 'waiting'
                   AND h.kind <> 'timer_fired' AND h.seq < e.seq AND h.due_at <= (SELECT now FROM present)))
@@ -38,17 +39,18 @@ _DUE = """
             ORDER BY f.next_attempt_at LIMIT :most) AS messages)
     SELECT conversation_id FROM due GROUP BY conversation_id
     ORDER BY min(CASE WHEN kind = 'call' THEN 0 ELSE 1 END), min(due_at)
-""".replace("{held}", "SELECT r.id FROM {rows} WHERE r.id IS NOT NULL").replace(
-    "{full}", "SELECT r.connection_id FROM {rows} WHERE r.connection_id IS NOT NULL"
-)
+"""
+for _column in ("held", "full", "crowded"):
+    _DUE = _DUE.replace(f"{{{_column}}}", f"SELECT r.{_column} FROM {{rows}} WHERE r.{_column} IS NOT NULL")  # noqa: S608 - constants
 
 
 @dataclass(frozen=True)
 class Passed:
-    """What a claim passes by: conversations in hand, and messages of connections that can take no more just now."""
+    """What a claim passes by."""
 
-    held: Collection[int] = ()
-    full: Collection[int] = ()
+    held: Collection[int] = ()  # conversations in hand
+    full: Collection[int] = ()  # connections: their providers take no more messages just now
+    crowded: Collection[int] = ()  # numbers: enough of their conversations wait for a slow API
     all_but_calls: bool = False
 
 
@@ -63,8 +65,7 @@ def any_due(session: Session) -> bool:
 
 
 def _found(session: Session, passed: Passed, most: int) -> Sequence[int]:
-    rows = [{"id": one, "connection_id": None} for one in passed.held]
-    rows += [{"id": None, "connection_id": one} for one in passed.full]
-    columns: dict[str, Kind] = {"id": "bigint", "connection_id": "bigint"}
+    columns: dict[str, Kind] = {"held": "bigint", "full": "bigint", "crowded": "bigint"}
+    rows = [{**dict.fromkeys(columns), column: id_} for column in columns for id_ in getattr(passed, column)]
     found = over(session, _DUE, columns, rows, most=most, calls_only=int(passed.all_but_calls))
     return [int(one) for one in found.scalars()]

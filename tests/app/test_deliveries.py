@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from app.config import Settings
+from app.store.sends import settle
 from tests.app.api import Api, an_api
 from tests.app.drawn import drawn, echo, fetches, placed, sends, starts_with
 from tests.app.house import Runtime, runtime
@@ -122,6 +123,44 @@ def test_a_message_costs_four_commits_and_a_fifth_only_where_its_mark_must_wait_
             spent[number] = len(commits)
     assert spent == {"keys": 4, "lookup": 5}, "inbox, begin, the turn, the mark, what came of it"
     assert effects(room) == [("sent", 1)] * 2
+
+
+# what spoils one message spoils no other
+
+
+def test_a_message_whose_channel_is_gone_is_dead_and_shown(room: Runtime) -> None:
+    room.publish(echo("lookup"))
+    room.publish(echo("keys", "Other"))
+    room.provider.plans.append("later")
+    room.write("hello", "lookup")
+    room.drive()
+    room.processes[0].kill()  # another process does not remember the connection
+    room.execute("UPDATE connections SET kind = 'gone' WHERE name = 'lookup'")
+    room.move_clock(5)
+    room.write("hello", "keys")
+    room.drive()
+    assert room.provider.texts == ["echo hello"]
+    assert room.column("SELECT state FROM effects ORDER BY id") == ["dead", "sent"]
+    assert room.problems() == ["channel_disconnected"]
+
+
+def test_what_came_of_one_message_that_cannot_be_stored_spoils_not_its_group(
+    room: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoiled(session: Any, settled: Any) -> set[int]:
+        if any(one.unsent.to == "+48600000001" and one.outcome == "sent" for one in settled):
+            raise ValueError("not to be stored")
+        return settle(session, settled)
+
+    monkeypatch.setattr("app.runner.deliveries.settle", spoiled)
+    room.publish(echo("keys"))
+    room.write("bad", contact="+48600000001")
+    room.write("good", contact="+48600000002")
+    process = room.start()
+    process.runner.wake()
+    until(lambda: not room.due() and not process.locks.held, "nothing is due any more")
+    assert process.died_of is None
+    assert sorted(room.column("SELECT state FROM effects")) == ["sent", "unknown"]
 
 
 # one provider does not hold up the others
