@@ -85,7 +85,7 @@ def write(session: Session, group: Sequence[Handled], now: int) -> tuple[list[Un
             error=elsewhere[one.key].error,
         )
         for one in inserted
-        if one.state != "queued" and one.key in elsewhere
+        if one.state in ("dead", "sent") and one.key in elsewhere
     ]
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row
@@ -11,13 +10,12 @@ from sqlalchemy.orm import Session
 from app.channels.contract import Channel
 from app.channels.registry import channels
 from app.db import sql
+from app.store.new_arrival import REOPENS_WITHIN
 from app.store.rows import over
-
-REOPENS_WITHIN = timedelta(days=30) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
-class Way:
+class WayFound:
     """One number of ours as a way to one contact. `error_kind` says why it is none, as send_message's error kind.
 
     conversation_id: the one that a message by it belongs to; 0 when there is none yet. local: committing it is sending.
@@ -57,7 +55,7 @@ _ADDRESSES = """
 """
 
 
-def ways_to_contact(session: Session, conversation_id: int, names: Sequence[str] = ()) -> list[Way]:
+def ways_to_contact(session: Session, conversation_id: int, names: Sequence[str] = ()) -> list[WayFound]:
     """The numbers of these names, in their order, as ways to the contact of a conversation.
 
     Without names: those the contact has written to, the latest first.
@@ -80,24 +78,26 @@ _ENTER = """
 """
 
 
-def enter_conversation(session: Session, conversation_id: int, way: Way) -> int:
+def enter_conversation(session: Session, conversation_id: int, way: WayFound) -> int:
     """A conversation with the same contact on another number, in which we have the first word."""
     return int(session.execute(sql(session, _ENTER), {**vars(way), "id": conversation_id}).scalar_one())
 
 
-def _way(name: str, number: Row[Any] | None, latest: Mapping[int, Row[Any]], addresses: Sequence[Row[Any]]) -> Way:
+def _way(name: str, number: Row[Any] | None, latest: Mapping[int, Row[Any]], addresses: Sequence[Row[Any]]) -> WayFound:
     channel = channels().get(number.kind) if number else None
     if number is None or channel is None or not number.answers_messages or not number.enabled:
-        return Way(name, error_kind="channel_disconnected", error=_disconnected(name, number))
+        return WayFound(name, error_kind="channel_disconnected", error=_disconnected(name, number))
     before = latest.get(number.id)
     address = _address(channel, before, addresses)
     if address is None:
         sentence = f"The contact has no address that “{name}” could write to."
-        return Way(name, error_kind="invalid_recipient", error=sentence)
+        return WayFound(name, error_kind="invalid_recipient", error=sentence)
     if address.opted_out_at is not None and channel.opts_out:
-        return Way(name, error_kind="opted_out", error=f"The contact has opted out of messages of “{name}”.")
+        return WayFound(name, error_kind="opted_out", error=f"The contact has opted out of messages of “{name}”.")
     shown_in = before.id if before and before.closed_for <= REOPENS_WITHIN else 0
-    return Way(name, number.id, number.connection_id, address.id, address.value, shown_in, local=channel.policy.local)
+    return WayFound(
+        name, number.id, number.connection_id, address.id, address.value, shown_in, local=channel.policy.local
+    )
 
 
 def _address(channel: Channel, before: Row[Any] | None, addresses: Sequence[Row[Any]]) -> Row[Any] | None:
