@@ -93,8 +93,12 @@ def test_killed_or_frozen_a_child_is_replaced_and_a_killed_parent_leaves_none(ou
         until(lambda: not is_alive(third), "the child is gone", seconds=5)
     with a_worker(outside) as parent:
         write_and_wait(outside, "five")
-        parent.send_signal(signal.SIGTERM)
+        members = len(outside.column("SELECT id FROM workers"))
+        child = child_of(parent.pid)
+        for process in (child, parent.pid, child):  # as systemd tells the whole group
+            os.kill(process, signal.SIGTERM)
         assert parent.wait(20) == 0
+        assert len(outside.column("SELECT id FROM workers")) == members - 1, "the child did not finish what it began"
     assert outside.outcomes() == ["completed"] * 5
     assert not outside.due()
 
