@@ -6,7 +6,7 @@ import pytest
 
 from app.db import now_microseconds
 from steps.ask_question import AskQuestionStep
-from tests.app.drawn import drawn, interview, sends, starts_with
+from tests.app.drawn import drawn, interview, placed, sends, starts_with
 from tests.app.house import Runtime
 
 DAY = 86_400
@@ -75,6 +75,24 @@ def test_a_question_that_nobody_takes_fails_after_its_time_and_is_taken_back(roo
     room.drive()
     assert room.column("SELECT state FROM effects ORDER BY id") == ["cancelled", "queued"]
     assert (room.problems(), room.outcomes()) == (["send_timeout"], ["completed"])
+
+
+@pytest.mark.parametrize("opted_out", [False, True])
+def test_a_question_that_is_refused_fails_at_once(room: Runtime, opted_out: bool) -> None:
+    document = interview("keys", time_limit_seconds=60)
+    document["steps"]["ask"]["exits"]["failure"] = "over"
+    document["steps"]["over"] = placed("end", {"outcome": "refused"})
+    room.publish(document)
+    put = room.write("hello")
+    if opted_out:
+        room.execute("UPDATE addresses SET opted_out_at = 1")
+    else:
+        room.provider.plans.append("refuse")
+    room.drive()
+    assert room.outcomes() == ["refused"]
+    assert room.problems() == ["opted_out" if opted_out else "invalid_recipient"]
+    assert timers(room) == ["dropped"]
+    assert room.conversation(put.conversation_id)["state"] == "closed"
 
 
 def test_the_limit_of_a_step_that_sets_no_time_to_be_sent_begins_a_day_later_at_the_latest(

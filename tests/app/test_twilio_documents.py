@@ -38,6 +38,7 @@ DOCUMENTS: list[tuple[Sequence[Verb], str]] = [
     ([Say("")], AFTER_PAUSE),
     ([Say("a\x00b\x0bc")], f'<Say language="pl-PL">a b c</Say>{AFTER_PAUSE}'),
     ([Play("https://x.example/a.wav?b=1&c=2")], f"<Play>https://x.example/a.wav?b=1&amp;c=2</Play>{AFTER_PAUSE}"),
+    ([Play("https://x.example/a.wav", 10)], f'<Play loop="10">https://x.example/a.wav</Play>{AFTER_PAUSE}'),
     ([Pause(10)], f'<Pause length="10" />{AFTER_PAUSE}'),
     ([HangUp()], "<Hangup />"),
     ([Say("Bye", "xx"), HangUp()], "<Say>Bye</Say><Hangup />"),
@@ -47,6 +48,14 @@ DOCUMENTS: list[tuple[Sequence[Verb], str]] = [
         (
             f'{GATHER} finishOnKey="#" input="dtmf" method="POST" numDigits="1" timeout="5">'
             f'<Say language="pl-PL">One?</Say></Gather>{ON_EMPTY}'
+        ),
+    ),
+    (  # what is said stands inside the gather, so that a key interrupts it
+        [Gather((Say("No such key."), Play("https://x.example/menu.wav")), maximum_digits=1, finish_key="")],
+        (
+            f'{GATHER} finishOnKey="" input="dtmf" method="POST" numDigits="1" timeout="5">'
+            '<Say language="pl-PL">No such key.</Say><Play>https://x.example/menu.wav</Play></Gather>'
+            f"{ON_EMPTY}"
         ),
     ),
     (
