@@ -3,6 +3,7 @@
 `gets` is what the sender is told, `kept` what is there afterwards: by default what Anna wrote and was answered (`>`).
 """
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -58,6 +59,12 @@ def unsigned(path: str = "messages", **headers: str) -> Callable[[Site], str]:
 def raw(body: bytes, content_type: str) -> Callable[[Site], str]:
     """Anything at the webhook's address."""
     return lambda site: site.raw("messages", body, {}, content_type=content_type)
+
+
+def unannounced(site: Site) -> str:
+    """A body in chunks, which does not say how long it will be."""
+    stream, chunked = io.BytesIO(b"Body=" + b"x" * 1_000_000), {"Transfer-Encoding": "chunked"}
+    return site.raw("messages", None, chunked, input_stream=stream, environ_overrides={"wsgi.input_terminated": True})
 
 
 def text(words: str) -> Callable[[Site], str]:
@@ -162,6 +169,7 @@ WEBHOOKS: Final = [
     Claim("an unsigned call", unsigned("calls"), "403 unsigned", []),
     Claim("an unsigned status", unsigned("messages/status"), "403 unsigned", []),
     Claim("over 1 MB", raw(b"Body=" + b"x" * 1_000_000, FORM), "413 too_large", []),
+    Claim("over 1 MB without saying so", unannounced, "413 too_large", []),
     Claim("JSON instead of a form", raw(b'{"Body": "x"}', "application/json"), "415 not_a_form", []),
     Claim("an empty form", raw(b"", FORM), "400 empty_form", []),
     Claim("a thousand fields", raw(b"a=1&" * 1_000, FORM), "413 too_many_fields", []),
