@@ -2,6 +2,8 @@
 
 import secrets
 import time
+from dataclasses import replace
+from io import BytesIO
 from typing import Final
 
 import structlog
@@ -10,7 +12,7 @@ from flask import Flask, Response, current_app, g, request
 from app.accounts.tokens import find_token
 from app.house import House
 from app.web.policy import Policy, policy_of
-from app.web.refusals import Refusal
+from app.web.refusals import Refusal, too_large
 
 LARGEST_BODY_BYTES: Final = 1_000_000  # RELIABILITY §4; files have a door with a limit of its own
 _QUIET: Final = ("/live", "/ready", "/static/<path:filename>")  # asked for so often that they would hide the rest
@@ -27,6 +29,7 @@ def keep_guard(app: Flask) -> None:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
     app.before_request(_begin)
     app.before_request(_keep_policy)
+    app.before_request(_measure_body)
     app.after_request(_protect)
     app.after_request(_write_line)
 
@@ -46,6 +49,21 @@ def _keep_policy() -> None:
     if policy in {Policy.OPEN, Policy.SIGNED, Policy.TICKET, Policy.ONE_TIME}:
         return
     g.who = _token_name()
+
+
+def _measure_body() -> None:
+    """Gives a body that comes in pieces its length; without one, werkzeug cuts it off at the limit and says nothing.
+
+    Raises: Refusal (413).
+    """
+    if "chunked" not in request.headers.get("Transfer-Encoding", "").lower():
+        return
+    body = request.environ["wsgi.input"].read(LARGEST_BODY_BYTES + 1)
+    if len(body) > LARGEST_BODY_BYTES:
+        refusal = too_large(LARGEST_BODY_BYTES)
+        raise replace(refusal, sentence=f"{refusal.sentence} A larger file is taken with its Content-Length.")
+    del request.environ["HTTP_TRANSFER_ENCODING"]
+    request.environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
 
 
 def _token_name() -> str:

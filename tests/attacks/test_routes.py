@@ -1,5 +1,6 @@
 """Nothing but the open doors answers without a token: every route of the application is walked."""
 
+import io
 import re
 from collections.abc import Iterator
 
@@ -132,6 +133,42 @@ def test_the_first_link_ends_after_a_day(client: FlaskClient, house: Seeded) -> 
 
 def test_a_wrong_first_link_is_like_a_used_one(client: FlaskClient) -> None:
     assert client.post("/first/guess").status_code == 410
+
+
+class Pieces(io.BytesIO):
+    """A body whose length nobody knows; gunicorn hands it on like this."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.environment = {"wsgi.input": self, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/flows", "/api/v1/files", "/chat/web-chat/messages", "/hooks/simulated/messages"]
+)
+def test_a_body_in_pieces_is_never_cut_off(client: FlaskClient, house: Seeded, path: str) -> None:
+    large = Pieces(b'{"name": "New"}' + b" " * 1_000_000)
+    answer = client.post(
+        path, environ_overrides=large.environment, content_type="application/json", headers=house.headers
+    )
+    assert (answer.status_code, answer.get_json()["code"]) == (413, "too_large")
+    assert house.rows("SELECT count(*) FROM files") == [(0,)]
+
+
+def test_a_body_in_pieces_is_taken_whole(client: FlaskClient, house: Seeded) -> None:
+    small = Pieces(b'{"name": "New"}' + b" " * 900_000)
+    answer = client.post(
+        "/api/v1/flows", environ_overrides=small.environment, content_type="application/json", headers=house.headers
+    )
+    assert (answer.status_code, answer.get_json()["name"]) == (201, "New")
+
+
+@pytest.mark.parametrize("path", ["//api/v1/flows", "/%61pi/v1/flows", "/api/v1/../v1/flows", "/chat/../api/v1/flows"])
+def test_no_spelling_of_an_address_opens_a_closed_door(client: FlaskClient, path: str) -> None:
+    for method in ("GET", "POST", "OPTIONS", "TRACE"):
+        answer = client.open(path, method=method)
+        assert answer.status_code in {308, 401, 404, 405}, (method, answer.text)
+        assert "VIP" not in answer.text
 
 
 def test_a_large_body_is_refused_in_json(client: FlaskClient, house: Seeded) -> None:
