@@ -173,7 +173,7 @@ class Step:
     schema: ClassVar[Mapping[str, Json]]
     media: ClassVar[frozenset[Medium]] = frozenset({"call", "messages"})
     waits: ClassVar[bool] = False  # whether a run may stop here, which makes a cycle through it harmless
-    at_once: ClassVar[frozenset[str]] = frozenset()  # exits besides `failure` by which it leaves without having waited
+    at_once: ClassVar[frozenset[str]] = frozenset()  # exits besides `failure` it takes without waiting for anybody
     talks: ClassVar[bool] = False  # whether it sends to or hears the contact
     errors: ClassVar[Mapping[str, str]] = {}  # error kinds and what each means
     examples: ClassVar[Sequence[Example]] = ()

@@ -52,6 +52,8 @@ class SendMessageStep(Step):
     group: ClassVar[Group] = "talk"
     icon: ClassVar[str] = "send"
     waits: ClassVar[bool] = True
+    # It waits for its own message, not for anybody: a circle of such steps would send as fast as the provider takes.
+    at_once: ClassVar[frozenset[str]] = frozenset({"success", "not_delivered"})
     talks: ClassVar[bool] = True
     schema: ClassVar[Mapping[str, Json]] = record(
         {

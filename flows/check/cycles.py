@@ -23,8 +23,9 @@ def cycles(survey: Survey) -> Iterator[Finding]:
         yield survey.placed[circle[0]].blocking(
             "endless_cycle",
             "",
-            f"The flow can go round for ever without waiting: {' → '.join([*shown, names[0]])}.",
-            "Put a step that waits, or a loop with a maximum, into the circle, or lead one exit out of it.",
+            f"The flow can go round for ever without waiting for anybody: {' → '.join([*shown, names[0]])}.",
+            "Put a step that waits for the contact or for people into the circle, or a loop with a maximum, "
+            "or lead one exit out of it.",
         )
 
 

@@ -56,7 +56,7 @@ class Placed:
 
     @property
     def at_once(self) -> frozenset[str]:
-        """The exits of a step that waits by which a run may leave without having stopped."""
+        """The exits of a step that waits by which a run may leave without having waited for anybody."""
         return self.kind.at_once | {FAILURE.id} if self.kind else frozenset()
 
     def blocking(self, code: str, field: str, sentence: str, mend: str) -> Finding:

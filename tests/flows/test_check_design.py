@@ -68,6 +68,30 @@ def test_a_planted_fault_is_found(where: str, value: Any, expected: set[tuple[st
     assert {(each.severity, each.code, each.step) for each in findings} == expected, findings
 
 
+@pytest.mark.parametrize(
+    ("kind", "config", "exits", "codes"),
+    [
+        ("send_message", {"text": {"en": "Hi", "pl": "Hej"}}, ("success",), ["endless_cycle"]),
+        ("send_message", {"text": {"en": "Hi", "pl": "Hej"}, "wait_for": "delivered"},
+         ("success", "not_delivered"), ["endless_cycle"]),
+        ("forward_to_queue", {"target": {"queue": "standard"}}, ("full",), ["endless_cycle"]),
+        ("forward_to_queue", {"target": {"queue": "standard"}}, ("closed", "timed_out"), []),
+        ("menu", {"prompt": {"en": "Press 1", "pl": "Naciśnij 1"}, "choices": [{"key": "1"}]},
+         ("no_input", "key_1"), []),
+        ("menu", {"prompt": {"en": "Press 1", "pl": "Naciśnij 1"}, "choices": [{"key": "1"}]},
+         ("failure",), ["endless_cycle"]),
+    ],
+)  # fmt: skip
+def test_a_step_may_lead_back_to_itself_only_after_it_waited_for_somebody(
+    kind: str, config: dict[str, Any], exits: tuple[str, ...], codes: list[str]
+) -> None:
+    step = STEPS.get(kind)
+    assert step is not None
+    ways = {way.id: "end" for way in step.exits(config)} | dict.fromkeys(exits, "best")
+    data = changed("steps.best", {"type": kind, "config": config, "exits": ways})
+    assert [each.code for each in check(from_data(data), STEPS, NAMES)] == codes
+
+
 def test_talking_beside_people_is_found() -> None:
     data = changed("steps.standard.config.goes_on", "when_assigned")
     data["steps"]["standard"]["exits"] = dict.fromkeys(("assigned", "timed_out", "full", "out_of_hours"), "sorry")
