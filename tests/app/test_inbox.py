@@ -121,6 +121,15 @@ def test_texts_are_kept_as_they_are_but_for_what_databases_refuse(room: Runtime,
     assert room.column("SELECT text FROM messages") == [kept]
 
 
+@pytest.mark.parametrize(("length", "files"), [(20_000, 0), (20_001, 1)])
+def test_a_text_of_twenty_thousand_characters_needs_no_file_and_one_more_does(
+    room: Runtime, length: int, files: int
+) -> None:
+    room.write("ż" * length)
+    assert len(room.column("SELECT text FROM messages")[0]) == 20_000
+    assert len(room.rows("SELECT id FROM files")) == files
+
+
 def test_of_a_very_long_text_the_beginning_is_read_and_the_whole_is_kept_as_a_file(room: Runtime) -> None:
     put = room.write("ż" * 100_000)
     row = room.one("SELECT text, media FROM messages WHERE event_id = :id", id=put.event_id)
