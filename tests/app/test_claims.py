@@ -3,6 +3,7 @@
 import pytest
 
 from app.store import claims
+from app.store.loading import load
 from tests.app.house import Runtime
 from tests.app.statements import heard, plan
 
@@ -101,4 +102,13 @@ def test_one_contacts_pile_does_not_hide_the_others(room: Runtime) -> None:
     room.execute(_PILE, id=pile)
     other = room.write("hello", contact=contact(1))
     assert other.conversation_id in due(room)
+    room.execute("DELETE FROM inbound_events WHERE seq > 1")
+
+
+def test_of_a_pile_only_the_first_few_are_read(room: Runtime) -> None:
+    put = room.write("hello")
+    room.execute(_PILE, id=put.event_id)
+    with room.house.database.transaction() as session:
+        (held,) = load(session, [put.conversation_id], 20)
+    assert [event.seq for event in held.events] == list(range(1, 51))
     room.execute("DELETE FROM inbound_events WHERE seq > 1")

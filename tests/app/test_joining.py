@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from app.sweeper import Sweeper
 from tests.app.drawn import interview
 from tests.app.house import Runtime
 from tests.app.processes import until
@@ -140,5 +141,20 @@ def test_files_of_all_messages_are_kept_and_a_kill_meanwhile_changes_nothing(roo
     room.processes[0].kill()
     room.write("Nowak")
     room.move_clock(11)
+    room.drive()
+    assert answers(room) == ["Anna\nNowak"]
+
+
+def test_after_a_clock_was_set_back_nobody_waits_for_its_old_time(room: Runtime) -> None:
+    sweeper = Sweeper(room.house)
+    asked(room)
+    sweeper.sweep()
+    room.move_clock(-3_600)
+    sweeper.sweep()
+    for words in ("Anna", "Nowak"):
+        room.write(words)
+        room.drive()
+        room.move_clock(4)
+    room.move_clock(8)
     room.drive()
     assert answers(room) == ["Anna\nNowak"]

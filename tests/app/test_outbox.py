@@ -3,13 +3,17 @@
 import time
 
 import pytest
+from sqlalchemy.orm import Session
 
 from app import outbox
 from app.db import now_microseconds
+from app.handled import Unsent
+from app.outgoing import NotConnected
+from app.store import pacing
 from tests.app.drawn import drawn, echo, sends, starts_with
 from tests.app.house import Runtime
 from tests.app.processes import die_at, until
-from tests.app.provider import RETRY_AFTER_SECONDS, Plan
+from tests.app.provider import RETRY_AFTER_SECONDS, Plan, Provider
 
 DAY = 86_400.0
 RECHECK = {"keys": 3.0, "lookup": 31.0, "neither": 31.0}
@@ -143,6 +147,37 @@ def test_a_look_up_is_believed_only_after_thirty_seconds(room: Runtime) -> None:
     assert (room.provider.lookups, len(room.provider.attempts)) == (1, 2)
 
 
+def test_a_provider_that_never_answers_gets_a_message_eight_times_at_most(room: Runtime) -> None:
+    room.publish(echo("lookup"))
+    room.provider.plans.extend(["drop"] * 20)
+    room.write("hello", "lookup")
+    for _ in range(20):
+        room.drive()
+        room.move_clock(31)
+    room.drive()
+    assert (len(room.provider.attempts), states(room)) == (8, ["unknown"])
+
+
+def test_a_look_up_that_always_fails_holds_up_the_later_messages_for_five_minutes_only(
+    room: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find(*_: object) -> None:
+        raise NotConnected("The list cannot be reached.", may_have_arrived=False)
+
+    monkeypatch.setattr(Provider, "find", find)
+    room.publish(three("lookup"))
+    room.provider.plans.append("drop")
+    room.write("hello", "lookup")
+    for _ in range(9):
+        room.drive()
+        assert room.provider.texts == []
+        room.move_clock(31)
+    for _ in range(3):
+        room.drive()
+        room.move_clock(31)
+    assert (states(room), room.provider.texts) == (["unknown", "sent", "sent"], ["second", "third"])
+
+
 def test_a_stale_mark_is_made_again_before_anything_leaves(room: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     room.publish(echo("neither"))
     marks = iter([True, True])
@@ -242,6 +277,30 @@ def test_a_number_is_paced_by_its_rate_and_burst(room: Runtime) -> None:
     assert sent == [2, 3, 4, 5]
 
 
+def test_a_paced_number_wakes_each_message_at_its_own_slot_in_the_order_of_queueing(
+    room: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.execute("UPDATE numbers SET rate_per_second = 1, burst = 1 WHERE name = 'keys'")
+    room.publish(echo("keys"))
+    real, asked = pacing.takes_turn, []
+
+    def takes_turn(session: Session, one: Unsent, now: int) -> bool:
+        asked.append(one.id)
+        return real(session, one, now)
+
+    monkeypatch.setattr(pacing, "takes_turn", takes_turn)
+    for n in range(30):
+        room.write(f"m{n}", contact=f"+486000000{n:02}")
+    room.drive()
+    queued = room.column("SELECT 'echo ' || m.text FROM effects f JOIN messages m ON m.conversation_id ="
+                         " f.conversation_id AND m.direction = 'in' ORDER BY f.id")  # fmt: skip
+    for _ in range(32):
+        room.move_clock(1)
+        room.drive()
+    assert len(asked) <= 2 * 30
+    assert room.provider.texts == queued
+
+
 # the line of one conversation
 
 
@@ -315,7 +374,7 @@ def crash(room: Runtime) -> int:
     room.start().wait_until_dead()
     with room.house.database.reading() as session:
         at = now_microseconds(session)
-    return round((room.one("SELECT next_attempt_at FROM effects")["next_attempt_at"] - at) / 1_000_000)
+    return round((int(room.one("SELECT next_attempt_at FROM effects")["next_attempt_at"]) - at) / 1_000_000)
 
 
 def test_our_own_crashes_do_not_lengthen_the_pause_after_a_refusal(room: Runtime) -> None:

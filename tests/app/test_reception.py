@@ -167,6 +167,35 @@ def test_4_a_message_no_wait_accepts_is_kept_for_the_next_step_that_does(room: R
     assert room.said(put.conversation_id)[-1] == "> Hello Anna"
 
 
+def test_4_what_is_kept_again_and_again_has_failed_at_nothing(room: Runtime) -> None:
+    steps = {"in": starts_with("keys", "s0")}
+    for n in range(6):
+        steps[f"s{n}"] = sends(f"question {n}", to=f"a{n}", wait_for="accepted", failure="end")
+        steps[f"a{n}"] = asks("?", to=f"s{n + 1}", variable=f"answer{n}")
+    steps["s6"] = sends("{{ answer0 }}{{ answer1 }}{{ answer2 }}{{ answer3 }}{{ answer4 }}{{ answer5 }}")
+    room.publish(drawn("Six", steps))
+    for n in range(7):
+        room.write(str(n))
+    room.drive()
+    assert room.provider.texts[-1] == "123456"
+    assert (room.outcomes(), room.problems()) == (["completed"], [])
+    assert room.one("SELECT max(charged) AS most FROM inbound_events")["most"] == 0
+
+
+def test_4_a_kept_message_is_read_at_the_instant_at_which_it_is_taken(room: Runtime) -> None:
+    room.publish(kept_until_asked())
+    room.provider.plans.append("unreachable")
+    room.write("hello")
+    room.drive()
+    put = room.write("Anna")
+    room.drive()
+    room.move_clock(400)
+    room.drive()
+    row = room.one("SELECT now - at AS waited, state FROM inbound_events WHERE id = :id", id=put.event_id)
+    assert row["state"] == "done"
+    assert row["waited"] >= 400_000_000
+
+
 def test_4_a_kept_message_starts_a_new_run_when_the_old_one_ends(room: Runtime) -> None:
     wait = {"in": starts_with("keys", "first"), "first": sends("echo {{ message.text }}", wait_for="accepted")}
     wait["first"]["exits"]["failure"] = "end"
