@@ -88,7 +88,7 @@ class AdvisoryLocks:
                 if unasked.poll(0):
                     self._connection.execute("SELECT 1")
             except psycopg.Error as error:
-                raise LocksLost(str(error)) from error
+                raise _lost(error) from error
 
     def server_pid(self) -> int | None:
         """The server process of the lock connection."""
@@ -103,8 +103,12 @@ class AdvisoryLocks:
         try:
             row = self._connection.execute(statement, (_CLASS, conversation_id % 2**31)).fetchone()
         except psycopg.Error as error:
-            raise LocksLost(str(error)) from error
+            raise _lost(error) from error
         return bool(row and row[0])
+
+
+def _lost(error: psycopg.Error) -> LocksLost:
+    return LocksLost(f"The connection that held the conversation locks is gone: {str(error).strip()}")
 
 
 class FileLocks:

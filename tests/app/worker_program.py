@@ -11,6 +11,7 @@ from tests.app.provider import install_doubles
 
 MOST_COMPUTING_SECONDS = 1.0
 MOST_SILENT_SECONDS = 3.0
+BEAT_SECONDS = 0.3
 
 
 def main() -> int:
@@ -20,6 +21,7 @@ def main() -> int:
     patch.setattr(wiring, "STEP_PACKAGES", (*wiring.STEP_PACKAGES, "tests.app.toy_steps"))
     patch.setattr(worker, "_MOST_COMPUTING_SECONDS", MOST_COMPUTING_SECONDS)
     patch.setattr(worker, "_MOST_SILENT_SECONDS", MOST_SILENT_SECONDS)
+    patch.setattr(worker, "_BEAT_SECONDS", BEAT_SECONDS)
     return worker.main(Settings.from_environment(os.environ))
 
 
