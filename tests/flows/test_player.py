@@ -108,7 +108,7 @@ def test_what_cannot_be_done_is_answered_by_a_sentence(line: str, sentence: str)
         ('{"status": 503}', HttpAnswer(503, {"content-type": "text/plain; charset=utf-8"})),
         ("200 <html>", HttpAnswer(200, {"content-type": "text/plain; charset=utf-8"}, "<html>", 6)),
         ("timeout", HttpAnswer(error="timeout", message="Typed: timeout.", retryable=True)),
-        ("connection_lost", HttpAnswer(error="connection_lost", message="Typed: connection_lost.")),
+        ("bad_address", HttpAnswer(error="bad_address", message="Typed: bad_address.")),
         ("dns There is no such host.", HttpAnswer(error="dns", message="There is no such host.")),
     ],
 )
