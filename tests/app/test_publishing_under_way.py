@@ -46,11 +46,9 @@ def test_a_version_published_while_500_runs_are_under_way_meets_only_new_ones(ro
     room.drive()
     room.write("Ada", contact="+48602000000")
     room.drive()
-    versions = room.rows(
-        "SELECT v.number, count(*) AS runs FROM runs r JOIN versions v ON v.id = r.version_id"
-        " WHERE r.outcome = 'completed' GROUP BY v.number ORDER BY v.number"
-    )
-    assert [tuple(row.values()) for row in versions] == [(1, CONTACTS), (2, 1)]
+    versions = room.column("SELECT v.number FROM runs r JOIN versions v ON v.id = r.version_id ORDER BY r.id")
+    assert versions == [1] * CONTACTS + [2]
+    assert set(room.outcomes()) == {"completed"}
     greeted = room.column("SELECT text FROM messages WHERE direction = 'out' AND text LIKE 'Good%'")
     assert sorted(greeted) == sorted([*(f"Good morning Anna {n}" for n in range(CONTACTS)), "Good evening Ada"])
     assert room.said(newcomer)[-1] == "> Good evening Ada"
