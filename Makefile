@@ -1,7 +1,7 @@
 # `make run` starts Patchbay, `make test` runs all tests, `make check` everything that reads the code without running it.
 # `make benchmark` measures what docs/performance.md shows, `make kills` kills everything 30 times on both databases.
 # The environment is made on demand; only git, make and Python 3.11 or newer are needed.
-.PHONY: run test check benchmark kills clean
+.PHONY: run test check benchmark kills prove clean
 .DEFAULT_GOAL := run
 SHELL := /bin/sh
 python := .venv/bin/python
@@ -36,6 +36,10 @@ benchmark: .venv/dev.stamp
 kills: .venv/dev.stamp
 	@$(python) -m tests.faults.kill_run --database sqlite
 	@$(python) -m tests.faults.kill_run --database postgresql
+
+# Every fault of docs/faults.md, with its figures written there; less than 45 minutes.
+prove: .venv/dev.stamp
+	@$(python) -m tests.faults prove
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .import_linter_cache static/dist
