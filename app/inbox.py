@@ -17,7 +17,7 @@ from app.store import arrival_at_once, arrival_in_steps
 from app.store.events import NewEvent, Put, append
 from app.store.new_arrival import NewArrival, UnknownNumber
 from flows import wire
-from flows.event import Attachment, CallStarted, Happening, MessageReceived
+from flows.event import Attachment, Happening, MessageReceived
 from flows.limits import Limits
 from flows.values import canonical_json, clean_text, encode
 
@@ -33,7 +33,7 @@ def put(session: Session, connection_id: int, arrival: Arrival, limits: Limits =
     On PostgreSQL that is one statement; docs/decisions/inbox.md tells when it is not.
     Raises: UnknownNumber, DatabaseUnavailable when all must be rolled back and may then be tried again.
     """
-    happened = _cleaned(session, arrival.happened, limits)
+    happened = _shortened(session, arrival.happened, limits)
     kind, written = _written(happened)
     of_message = happened if isinstance(happened, MessageReceived) else MessageReceived("")
     new = NewArrival(
@@ -44,7 +44,7 @@ def put(session: Session, connection_id: int, arrival: Arrival, limits: Limits =
         kind=kind,
         happened=written,
         text=of_message.text,
-        media=canonical_json([wire.to_data(item) for item in of_message.media]),
+        media=canonical_json(_readable([wire.to_data(item) for item in of_message.media])),
         client_key=clean_text(arrival.client_key),
         address_kind=arrival.address_kind,
         address=clean_text(arrival.address),
@@ -68,7 +68,7 @@ def put_report(session: Session, connection_id: int, report: Report) -> Put | No
     if isinstance(happened, dict) and about.id:
         happened = {**happened, "effect_id": about.id, "effect_key": about.key}
     _, written = _written(happened)
-    return append(session, NewEvent(about.conversation_id, report.provider_id, report.kind, written))
+    return append(session, NewEvent(about.conversation_id, clean_text(report.provider_id), report.kind, written))
 
 
 def put_action(session: Session, conversation_id: int, kind: str, key: str, happened: dict[str, Any]) -> Put:
@@ -76,14 +76,22 @@ def put_action(session: Session, conversation_id: int, kind: str, key: str, happ
 
     Raises: LookupError when there is no such conversation.
     """
-    told = {name: clean_text(value) if isinstance(value, str) else value for name, value in happened.items()}
-    return append(session, NewEvent(conversation_id, f"action/{key}", kind, canonical_json(told)))
+    return append(session, NewEvent(conversation_id, f"action/{key}", kind, canonical_json(_readable(happened))))
 
 
 def _written(happened: Happening | dict[str, Any]) -> tuple[str, str]:
     """The kind and the canonical text of a happening."""
     data = happened if isinstance(happened, dict) else wire.to_data(happened)
-    return str(data.get("kind", "")), canonical_json(data)
+    return str(data.get("kind", "")), canonical_json(_readable(data))
+
+
+def _readable(data: Any) -> Any:
+    """JSON data without what databases refuse: channels of plugins may pass on whatever a provider wrote."""
+    if isinstance(data, str):
+        return clean_text(data)
+    if isinstance(data, dict):
+        return {clean_text(name): _readable(value) for name, value in data.items()}
+    return [_readable(one) for one in data] if isinstance(data, list) else data
 
 
 def _reported(session: Session, connection_id: int, report: Report) -> Row[Any] | None:
@@ -103,18 +111,13 @@ def _reported(session: Session, connection_id: int, report: Report) -> Row[Any] 
     return session.execute(sql(session, query), {"c": connection_id, "x": wanted}).first()
 
 
-def _cleaned(session: Session, happened: Happening, limits: Limits) -> Happening:
-    """Replaces what databases refuse, and keeps the part of a very long text that does not fit as a file."""
-    match happened:
-        case MessageReceived():
-            text_ = clean_text(happened.text)
-            media = happened.media
-            if len(text_) > limits.inbound_text:
-                stored = store_file(session, text_.encode(), "whole-message.txt")
-                rest = Attachment("text/plain", "whole-message.txt", file=str(stored), size_bytes=len(text_.encode()))
-                text_, media = text_[: limits.inbound_text], (*media, rest)
-            return replace(happened, text=text_, media=media, choice=clean_text(happened.choice))
-        case CallStarted():
-            return replace(happened, caller=clean_text(happened.caller), called=clean_text(happened.called))
-        case _:
-            return happened
+def _shortened(session: Session, happened: Happening, limits: Limits) -> Happening:
+    """Of a very long text the beginning is read, and the whole is kept as a file."""
+    if not isinstance(happened, MessageReceived):
+        return happened
+    text_, media = clean_text(happened.text), happened.media
+    if len(text_) > limits.inbound_text:
+        stored = store_file(session, text_.encode(), "whole-message.txt")
+        rest = Attachment("text/plain", "whole-message.txt", file=str(stored), size_bytes=len(text_.encode()))
+        text_, media = text_[: limits.inbound_text], (*media, rest)
+    return replace(happened, text=text_, media=media)

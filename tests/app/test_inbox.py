@@ -8,7 +8,8 @@ import pytest
 from app import inbox
 from app.channels.arrival import Arrival
 from app.inbox import Put, UnknownNumber
-from flows.event import CallStarted, MessageReceived
+from flows.event import Attachment, CallStarted, MessageReceived
+from tests.app.drawn import echo
 from tests.app.house import ANNA, Runtime
 
 
@@ -119,6 +120,17 @@ TEXTS = [
 def test_texts_are_kept_as_they_are_but_for_what_databases_refuse(room: Runtime, written: str, kept: str) -> None:
     room.write(written)
     assert room.column("SELECT text FROM messages") == [kept]
+
+
+@pytest.mark.parametrize("bad", ["\x00", "\ud800"])
+def test_whatever_a_provider_calls_a_file_or_an_outcome_is_stored(room: Runtime, bad: str) -> None:
+    room.publish(echo("keys"))
+    room.write("hi", media=(Attachment(f"image/{bad}", f"a{bad}.png", url=f"http://x.example/{bad}"),), choice=bad)
+    room.drive()
+    room.report(room.one("SELECT id FROM effects")["id"], 5, error=f"no {bad}", error_kind=bad, provider_id=bad)
+    room.drive()
+    assert "a\ufffd.png" in room.one("SELECT media FROM messages WHERE direction = 'in'")["media"]
+    assert room.one("SELECT message FROM problems")["message"] == "no \ufffd"
 
 
 @pytest.mark.parametrize(("length", "files"), [(20_000, 0), (20_001, 1)])
