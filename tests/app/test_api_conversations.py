@@ -172,6 +172,7 @@ def test_what_is_not_there_is_said_so(talk: Talk) -> None:
 BAD_REPLIES: list[tuple[dict[str, Any], dict[str, str]]] = [
     ({}, {}),
     ({"text": ""}, {}),
+    ({"text": " \n\t"}, {}),
     ({"text": "x" * 10_001}, {}),
     ({"text": "x"}, {"Idempotency-Key": "k" * 201}),
 ]
