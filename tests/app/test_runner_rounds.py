@@ -17,7 +17,6 @@ from app.runner import Runner, loop
 from app.runner.work import Delivered, Work
 from app.store import claims
 from app.store.commits import commit
-from app.store.loading import load
 from tests.app.api import Api, an_api
 from tests.app.drawn import drawn, echo, fetches, sends, starts_with
 from tests.app.house import Runtime, runtime
@@ -245,21 +244,6 @@ def test_what_one_process_holds_has_a_bound(runtime_settings: Settings, doubles:
         assert len(process.locks.held) == loop._MOST_PARKED * 4
         api.released.set()
         room.drive()
-
-
-def test_of_a_pile_only_the_first_few_are_read(room: Runtime) -> None:
-    put = room.write("hello")
-    room.execute(
-        "WITH RECURSIVE s(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM s WHERE n < 2000)"
-        " INSERT INTO inbound_events (connection_id, provider_id, conversation_id, kind, happened, seq, at, due_at,"
-        " state, attempts, charged, error, created_at) SELECT e.connection_id, 'pile/' || n, e.conversation_id, e.kind,"
-        " e.happened, n, e.at, e.due_at, 'waiting', 0, 0, '', e.at FROM inbound_events e CROSS JOIN s WHERE e.id = :id",
-        id=put.event_id,
-    )
-    with room.house.database.reading() as session:
-        (held,) = load(session, [put.conversation_id], 20)
-    assert [event.seq for event in held.events] == list(range(1, 51))
-    room.execute("DELETE FROM inbound_events WHERE seq > 1")
 
 
 # what ends it, and what it holds
