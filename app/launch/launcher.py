@@ -2,6 +2,7 @@
 
 import dataclasses
 import http.client
+import os
 import signal
 import sys
 import time
@@ -26,7 +27,7 @@ Programs = Callable[[Settings], Sequence[Sequence[Command]]]
 
 
 def launch(settings: Settings, prepare: Prepare = lambda _: (), programs: Programs = commands) -> int:
-    """Start everything and keep it running until SIGINT, SIGTERM or SIGHUP; the exit code.
+    """Start everything and keep it running until SIGINT, SIGTERM, SIGHUP or the terminal's end; the exit code.
 
     `prepare` gets the settings that the children will run with (Redis and the example API included), brings the
     database up to date and returns lines to print once web answers. Call it from the main thread.
@@ -121,8 +122,10 @@ def _private_redis(settings: Settings, children: Children) -> Iterator[str]:
 
 
 def _keep_running(children: Children, stop: Stopping, settings: Settings, lines: Sequence[str]) -> None:
-    greeted = False
+    greeted, has_terminal = False, os.isatty(0)
     while not stop.wait(LOOK_SECONDS):
+        if has_terminal and not os.isatty(0):
+            return  # it hung up; where make leads the session, make alone is told, and keeps it to itself
         children.look()
         if not greeted and _web_answers(settings):
             greeted = True

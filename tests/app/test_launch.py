@@ -1,6 +1,7 @@
 """The whole launcher as a process of its own, with stand-ins for web, worker and sweeper."""
 
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -88,9 +89,10 @@ def free_port() -> int:
                 return port
 
 
-def start_launcher(folder: Path, port: int, **environment: str) -> Launched:
+def start_launcher(folder: Path, port: int, terminal: int | None = None, **environment: str) -> Launched:
     process = subprocess.Popen(
         [sys.executable, "-c", LAUNCHER],
+        stdin=terminal,
         env={**os.environ, "PATCHBAY_DATA": str(folder), "PORT": str(port), "CUSTOMER_API_PORT": "0", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -131,13 +133,13 @@ def test_every_child_gets_the_private_redis_and_the_example_api(launched: Launch
     launched.lines_until("First link")
     url = f"unix://{launched.folder}/redis/redis.sock?db=0"
     for name in ("worker-1", "worker-2", "web"):
-        assert [words[1:] for words in launched.starts(name)] == [[url, f"127.0.0.1:{launched.port + 1}"]]
+        assert [words[1:] for words in launched.wait_for_starts(name, 1)] == [[url, f"127.0.0.1:{launched.port + 1}"]]
 
 
 @pytest.mark.parametrize("name", ["web", "worker-1"])
 def test_what_was_killed_runs_again(launched: Launched, name: str) -> None:
     launched.lines_until("First link")
-    os.kill(int(launched.starts(name)[0][0]), signal.SIGKILL)
+    os.kill(int(launched.wait_for_starts(name, 1)[0][0]), signal.SIGKILL)
     first, second = launched.wait_for_starts(name, 2)
     assert first[0] != second[0]
 
@@ -159,6 +161,18 @@ def test_a_signal_stops_all_and_leaves_no_process(launched: Launched, number: si
     for _ in range(2):  # make passes on what the whole group was sent
         launched.process.send_signal(number)
     assert launched.process.wait(timeout=30) == 0
+    assert processes_of(launched.folder) == []
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="counts processes in /proc")
+def test_a_terminal_that_hangs_up_stops_all_although_nobody_is_told(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    launched = start_launcher(tmp_path / "data", free_port(), terminal=theirs)
+    os.close(theirs)
+    launched.lines_until("First link")
+    os.close(ours)
+    launched.process.communicate(timeout=30)
+    assert launched.process.returncode == 0
     assert processes_of(launched.folder) == []
 
 
@@ -199,7 +213,7 @@ def test_a_second_launcher_on_the_same_folder_is_refused(launched: Launched) -> 
 def test_a_redis_that_was_set_is_used_and_none_started(tmp_path: Path, redis_url: str) -> None:
     launched = start_launcher(tmp_path / "data", free_port(), REDIS_URL=redis_url)
     launched.lines_until("First link")
-    assert launched.starts("worker-1")[0][1] == redis_url
+    assert launched.wait_for_starts("worker-1", 1)[0][1] == redis_url
     launched.process.terminate()
     launched.process.communicate(timeout=30)
     assert not (tmp_path / "data" / "redis").exists()
