@@ -28,7 +28,8 @@ from app.wiring import build_house
 
 logger = logging.getLogger("patchbay.worker")
 
-_LOOK_SECONDS = 0.25
+_LOOK_SECONDS = 0.1
+_AT_ONCE_SECONDS = 1.0  # a child that dies sooner has done nothing
 _MOST_COMPUTING_SECONDS = 10.0  # a built-in step's own code; Asks, sends and commits do not count
 _MOST_SILENT_SECONDS = 20.0
 _GRACE_SECONDS = 25.0  # for finishing what was begun when told to stop: longer than a send may take
@@ -49,7 +50,7 @@ def main(settings: Settings) -> int:
         child = _start(settings, board)
         _watch(child, board, stopping)
         # A child that dies at once is not started again at once, or a broken database would keep a core busy.
-        pause = 0.0 if time.monotonic() - started > 5 else min(pause * 2 or 0.1, 2.0)
+        pause = 0.0 if time.monotonic() - started > _AT_ONCE_SECONDS else min(pause * 2 or 0.1, 2.0)
     return 0
 
 

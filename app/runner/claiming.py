@@ -16,6 +16,7 @@ from app.locks import Locks
 from app.points import point
 from app.runner.beginning import Beginning
 from app.runner.clock_watch import ClockWatch
+from app.runner.company import MOST, Company
 from app.runner.work import Work, Works
 from app.store import claims, setbacks
 from app.store.commits import commit
@@ -25,7 +26,6 @@ from app.turns import MOST_CHARGES
 logger = logging.getLogger("patchbay.runner")
 
 _PASSING_SECONDS = 0.25
-REPEATED = 2  # an event with so many attempts begins only in an otherwise empty runner
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Claiming:
     def __init__(self, house: House, beginning: Beginning, locks: Locks, works: Works, clock: ClockWatch) -> None:
         """Nothing is claimed yet."""
         self._house, self._beginning, self._locks, self._works, self._clock = house, beginning, locks, works, clock
-        self._draining = False  # repeated events wait until the runner is empty
+        self._company = Company()
         self._passed_at = 0.0  # when a claim last had to pass by a backlog (monotonic clock)
 
     def claim(self, room: Room, *, stopping: bool) -> list[Work]:
@@ -55,7 +55,7 @@ class Claiming:
         if not self._works:
             for lane in ("turns", "calls"):
                 self._house.lanes.lower_flag(lane)  # before the read that may send us to sleep, never after it
-        locked = [] if stopping or (self._draining and self._works) else self._lock_due(room)
+        locked = [] if stopping else self._lock_due(room)
         if not again and not locked:
             return []
         return self._take([one.held.id for one in again], locked)
@@ -68,6 +68,11 @@ class Claiming:
     def _lock_due(self, room: Room) -> list[int]:
         """A claim is stale until it is locked: candidates are read again under the lock."""
         wanted = room.conversations or room.calls
+        bound = self._company.bound(self._works.values())
+        if len(self._works) >= bound:
+            return []
+        if bound <= MOST:  # one more may be looked at than may begin: who was killed least goes first
+            wanted = min(wanted, MOST)
         if not wanted or not self._may_look(room):
             return []
         passed = claims.Passed(list(self._works), room.full, room.crowded, all_but_calls=not room.conversations)
@@ -129,16 +134,9 @@ class Claiming:
         work.forget_turn()
 
     def _choose(self, begins: list[Work]) -> list[Work]:
-        """A kill charges everything that was under way, innocents too: what was repeated begins only by itself."""
-        repeated = [work for work in begins if work.held.events[0].attempts >= REPEATED]
-        if not repeated:
-            self._draining = False
-            return begins
-        fresh = [work for work in begins if work not in repeated]
+        """Those that may begin beside each other; the others are given up for now."""
         others = [work for work in self._works.values() if work not in begins or work.unsent]
-        first = [] if others else repeated[:1]
-        chosen = first if self._draining or not (others or fresh) else fresh
-        self._draining = True
+        chosen = self._company.choose(begins, others)
         for work in begins:
             if work not in chosen and not work.unsent:
                 self.unlock(work.held.id)

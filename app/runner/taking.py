@@ -15,7 +15,7 @@ from app.house import House
 from app.locks import Locks, LocksLost, open_locks
 from app.perform import Performer
 from app.roster import Member
-from app.runner.claiming import REPEATED
+from app.runner.company import REPEATED
 from app.scene import set_scene
 from app.store import journal, setbacks
 from app.store.commits import commit
