@@ -3,7 +3,6 @@
 import json
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.channels.contract import ConnectionInfo
 from app.credentials import Credential, open_credential
+from app.machine import THIS_MACHINE, Machine
 from app.sealing import SealBroken, SecretKey
 from flows import document
 from flows.document import Flow
@@ -50,9 +50,9 @@ class InstallationInfo:
 class Directory:
     """One process's memory of settings; safe for many threads. Every method takes the session to read with."""
 
-    def __init__(self, key: SecretKey, public_url: str) -> None:
+    def __init__(self, key: SecretKey, public_url: str, machine: Machine = THIS_MACHINE) -> None:
         """`key` opens the connections' secrets."""
-        self._key, self._public_url = key, public_url
+        self._key, self._public_url, self._machine = key, public_url, machine
         self._kept: dict[tuple[str, object], tuple[float, Any]] = {}
         self._flows: dict[int, Flow] = {}
         self._lock = threading.Lock()
@@ -110,12 +110,12 @@ class Directory:
     def _fresh(self, kind: str, key: object, read: Callable[[], T]) -> T:
         with self._lock:
             kept = self._kept.get((kind, key))
-        if kept is not None and time.monotonic() - kept[0] < _FRESH_SECONDS:
+        if kept is not None and self._machine.monotonic() - kept[0] < _FRESH_SECONDS:
             value: T = kept[1]
             return value
         value = read()
         with self._lock:
-            self._kept[kind, key] = (time.monotonic(), value)
+            self._kept[kind, key] = (self._machine.monotonic(), value)
         return value
 
     def _read_numbers(self, session: Session) -> dict[int, NumberInfo]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from app.config import Settings
 from app.db import Database
 from app.lanes import Lanes
+from app.machine import Machine
 from app.outgoing import Guarded
 from app.sealing import SecretKey
 from flows.limits import Limits
@@ -22,3 +23,4 @@ class House:
     steps: Registry
     http: Guarded
     limits: Limits = field(default_factory=Limits)
+    machine: Machine = field(default_factory=Machine)

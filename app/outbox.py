@@ -1,7 +1,6 @@
 """The outbox: one attempt to hand a message to its provider, and what is known afterwards."""
 
 import random
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -119,9 +118,9 @@ def tell_carrier(attempt: Attempt, addresses: Mapping[str, str], http: Http) -> 
     return Settled(attempt.unsent, "sent")
 
 
-def is_stale(marked_at: float) -> bool:
-    """Whether a mark made at that instant of the monotonic clock has grown too old to send under it."""
-    return time.monotonic() - marked_at > _STALE_SECONDS
+def is_stale(age_seconds: float) -> bool:
+    """Whether a mark of that age has grown too old to send under it."""
+    return age_seconds > _STALE_SECONDS
 
 
 def _message(attempt: Attempt) -> OutgoingMessage:

@@ -1,7 +1,6 @@
 """Performs Asks: what a flow wants to know of the world, answered as data, whatever goes wrong."""
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ from sqlalchemy import text
 from app.credentials import Credential, CredentialRefused, apply, secrets_of
 from app.db import Database
 from app.directory import Directory
+from app.machine import THIS_MACHINE, Machine
 from app.models.conversation import conversation_of
 from app.outgoing import (
     IDEMPOTENT,
@@ -44,10 +44,12 @@ from flows.values import clean_text
 class Performer:
     """Answers requests of one process: guarded client, breaker and cache are shared by all its threads."""
 
-    def __init__(self, database: Database, directory: Directory, http: Guarded) -> None:
+    def __init__(
+        self, database: Database, directory: Directory, http: Guarded, machine: Machine = THIS_MACHINE
+    ) -> None:
         """Everything is held open as long as the process lives."""
-        self._database, self._directory, self._http = database, directory, http
-        self.breaker = CircuitBreaker()
+        self._database, self._directory, self._http, self._machine = database, directory, http, machine
+        self.breaker = CircuitBreaker(clock=machine.monotonic)
         self.cache = AnswerCache()
 
     def perform(self, request: Request, key: str) -> Answer:
@@ -66,7 +68,7 @@ class Performer:
                 return FlowVersionAnswer("", f"The flow {request.flow} cannot be entered from here yet.")
 
     def _http_answer(self, request: HttpRequest, key: str) -> HttpAnswer:
-        started = time.monotonic()
+        started = self._machine.monotonic()
         credential: Credential | None = None
         if request.credential:
             try:
@@ -85,7 +87,7 @@ class Performer:
         headers = dict(request.headers)
         if request.method not in IDEMPOTENT:
             headers["Idempotency-Key"] = key
-        exchange = _Exchange(request, headers, secret_headers, secrets, started)
+        exchange = _Exchange(request, headers, secret_headers, secrets, started, self._machine)
         cached = cache_key(request.method, request.url, request.headers, request.credential or None)
         if exchange.cacheable and (kept := self.cache.get(cached)) is not None:
             return exchange.answered(kept, 0, from_cache=True)
@@ -109,14 +111,14 @@ class Performer:
             again = attempt <= request.retries.count and left - back_off > 0.05
             if isinstance(answer, OutgoingAnswer):
                 if again and exchange.repeatable and answer.status in request.retries.statuses:
-                    time.sleep(back_off)
+                    self._machine.sleep(back_off)
                     back_off *= 2
                     continue
                 if exchange.cacheable and answer.status < 400:
                     self.cache.put(cached, answer, request.cache_seconds)
                 return exchange.answered(answer, attempt)
             if again and answer.retryable and (exchange.repeatable or not answer.may_have_arrived):
-                time.sleep(back_off)
+                self._machine.sleep(back_off)
                 back_off *= 2
                 continue
             return exchange.failed(answer, attempt)
@@ -181,6 +183,7 @@ class _Exchange:
     secret_headers: Mapping[str, str]
     secrets: tuple[str, ...]
     started: float
+    machine: Machine
 
     @property
     def origin(self) -> str:
@@ -199,7 +202,7 @@ class _Exchange:
 
     def seconds(self) -> float:
         """How long it has taken so far."""
-        return time.monotonic() - self.started
+        return self.machine.monotonic() - self.started
 
     def answered(self, answer: OutgoingAnswer, attempts: int, *, from_cache: bool = False) -> HttpAnswer:
         """The provider's answer as data."""

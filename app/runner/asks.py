@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from app.asking import idempotency_key
@@ -25,8 +24,8 @@ class Asks:
         """`results` is called in the I/O threads."""
         self._database, self._performer, self._works, self._results = house.database, performer, works, results
         self._slots = HostSlots(house.settings.host_slots)
-        self._threads = ThreadPoolExecutor(house.settings.ask_threads, "ask")
-        self._call_threads = ThreadPoolExecutor(house.settings.call_threads, "call")
+        self._threads = house.machine.pool(house.settings.ask_threads, "ask")
+        self._call_threads = house.machine.pool(house.settings.call_threads, "call")
         self._first: list[journal.Entry] = []
         self.parked: list[int] = []  # conversations whose request waits for the journal or for a slot of its host
 

@@ -4,9 +4,8 @@ docs/decisions/attachments.md tells why a worker does it, at once, and not the f
 """
 
 import logging
-import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -44,13 +43,13 @@ class Attachments:
     def __init__(self, house: House, directory: Directory) -> None:
         """Nothing is fetched yet."""
         self._house, self._directory = house, directory
-        self._threads = ThreadPoolExecutor(_AT_ONCE, "attachment")
+        self._threads = house.machine.pool(_AT_ONCE, "attachment")
         self._under_way: list[Future[None]] = []
         self._looked_at = 0.0
 
     def look(self) -> None:
         """Begins to fetch what is due, as far as threads are free."""
-        present = time.monotonic()
+        present = self._house.machine.monotonic()
         self._under_way = [one for one in self._under_way if not one.done()]
         free = _AT_ONCE - len(self._under_way)
         if not free or present - self._looked_at < _EVERY_SECONDS:

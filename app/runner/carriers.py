@@ -6,12 +6,11 @@ It may be told twice without harm, so a crash only costs a repetition; the outbo
 import json
 import logging
 import queue
-import time
-from concurrent.futures import ThreadPoolExecutor
 
 from app import outbox
 from app.directory import Directory
 from app.house import House
+from app.machine import Mailbox
 from app.store import carriers, setbacks
 from app.store.sends import Settled, mark_sending, settle
 
@@ -27,17 +26,18 @@ class Carriers:
     def __init__(self, house: House, directory: Directory) -> None:
         """Nothing is told yet."""
         self._house, self._directory = house, directory
-        self._thread = ThreadPoolExecutor(1, "carrier")
-        self._told: queue.SimpleQueue[Settled] = queue.SimpleQueue()
+        self._machine = house.machine
+        self._thread = house.machine.pool(1, "carrier")
+        self._told: Mailbox = house.machine.mailbox()  # of Settled
         self._looked_at = 0.0
 
     def look(self) -> None:
         """Settles what was told, and tells what is due."""
-        if time.monotonic() - self._looked_at < _EVERY_SECONDS:
+        if self._machine.monotonic() - self._looked_at < _EVERY_SECONDS:
             return
-        self._looked_at = time.monotonic()
-        while not self._told.empty():
-            self._settle(self._told.get())
+        self._looked_at = self._machine.monotonic()
+        while (settled := self._told_now()) is not None:
+            self._settle(settled)
         with self._house.database.reading() as session:
             found = carriers.due(session)
         if not found:
@@ -59,6 +59,13 @@ class Carriers:
     def close(self) -> None:
         """Starts no more; what was marked is repeated by another process."""
         self._thread.shutdown(wait=False)
+
+    def _told_now(self) -> Settled | None:
+        try:
+            settled: Settled = self._told.get_nowait()
+        except queue.Empty:
+            return None
+        return settled
 
     def _tell(self, attempt: outbox.Attempt) -> None:
         """In the thread."""

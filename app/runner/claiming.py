@@ -1,7 +1,6 @@
 """The runner's claims: which conversations it takes, reads and begins, and which must be begun alone."""
 
 import logging
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -89,9 +88,9 @@ class Claiming:
     def _may_look(self, room: Room) -> bool:
         """Passing by the backlog of what is slow reads all of it, so that is not done in every round."""
         if room.full or room.crowded:
-            if time.monotonic() - self._passed_at < _PASSING_SECONDS:
+            if self._house.machine.monotonic() - self._passed_at < _PASSING_SECONDS:
                 return False
-            self._passed_at = time.monotonic()
+            self._passed_at = self._house.machine.monotonic()
         return True
 
     def _take(self, again: Sequence[int], locked: Sequence[int]) -> list[Work]:

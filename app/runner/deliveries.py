@@ -5,10 +5,8 @@ are given up, with their messages queued, until some are free.
 """
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -61,7 +59,8 @@ class Deliveries:
         """`results` is called in the I/O threads."""
         self._house, self._directory, self._works, self._results = house, directory, works, results
         self._clock = clock
-        self._threads = ThreadPoolExecutor(house.settings.delivery_threads, "delivery")
+        self._machine = house.machine
+        self._threads = house.machine.pool(house.settings.delivery_threads, "delivery")
         self._places = Places(house.settings.delivery_threads)
         self._waiting: Counter[int] = Counter()  # conversations in hand that wait for a place of their connection
 
@@ -148,7 +147,7 @@ class Deliveries:
                 continue
             one.work.unsent[0] = current
             one.work.in_flight += 1
-            marked_at, one.work.marked_at = one.work.marked_at or time.monotonic(), None
+            marked_at, one.work.marked_at = one.work.marked_at or self._machine.monotonic(), None
             self._threads.submit(self._deliver, replace(one.attempt, unsent=current), marked_at, one.looks_up)
 
     def close(self) -> None:
@@ -219,7 +218,7 @@ class Deliveries:
                 settled = outbox.look_up(attempt, self._house.http)
                 if settled is None:  # the provider does not have it: the next round sends it
                     self._works[unsent.conversation_id or 0].resumed.discard(unsent.id)
-            elif not outbox.is_stale(marked_at):
+            elif not outbox.is_stale(self._machine.monotonic() - marked_at):
                 settled = outbox.deliver(attempt, self._house.http)
         except Exception as error:  # a door: a plugin channel's bug is a failed attempt, not a dead thread
             logger.exception("The channel broke while sending message %s.", unsent.key)

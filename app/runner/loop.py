@@ -6,7 +6,6 @@ it unlocks what is done and claims what is due. docs/decisions/runner.md weighs 
 
 import logging
 import queue
-import time
 from collections import Counter
 from collections.abc import Sequence
 
@@ -19,6 +18,7 @@ from app.directory import Directory
 from app.handled import Unsent
 from app.house import House
 from app.locks import Locks
+from app.machine import Mailbox
 from app.perform import Performer
 from app.points import point
 from app.runner.asks import Asks
@@ -49,10 +49,11 @@ class Runner:
     def __init__(self, house: House, locks: Locks, board: Board) -> None:
         """Nothing is claimed before `run`."""
         self._house, self._board, self._locks = house, board, locks
-        self._results: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
+        self._machine = house.machine
+        self._results: Mailbox = house.machine.mailbox()  # of Result, or None for a wake-up
         self._works: Works = {}
-        directory = Directory(house.key, house.settings.effective_public_url)
-        performer = Performer(house.database, directory, house.http)
+        directory = Directory(house.key, house.settings.effective_public_url, house.machine)
+        performer = Performer(house.database, directory, house.http, house.machine)
         self._asks = Asks(house, performer, self._works, self._results.put)
         self._clock = ClockWatch(house.database.monotonic, outbox.LOOKS_UP_AFTER_SECONDS)
         self._deliveries = Deliveries(house, directory, self._works, self._results.put, self._clock)
@@ -120,7 +121,7 @@ class Runner:
         try:
             first = self._results.get(timeout=0 if ready else _BUSY_SECONDS if self._works else idle)
             if len(self._works) > _WORTH_GATHERING:
-                time.sleep(_GATHER_SECONDS)
+                self._machine.sleep(_GATHER_SECONDS)
             while True:
                 if first is not None:
                     results.append(first)
@@ -167,7 +168,7 @@ class Runner:
     def _try_commit(self, ready: Sequence[Work], *, charged: bool = False) -> bool:
         group = [work.finished for work in ready if work.finished is not None]
         self._deliveries.offer(ready)
-        marked_at = time.monotonic()
+        marked_at = self._machine.monotonic()
         try:
             survivors, unsent = self._house.database.retried(lambda session: commit(session, group))
         except OperationalError:

@@ -36,8 +36,8 @@ class Taker:
     def __init__(self, house: House) -> None:
         """Nothing is opened yet."""
         self._house = house
-        self._directory = Directory(house.key, house.settings.effective_public_url)
-        self._performer = Performer(house.database, self._directory, house.http)
+        self._directory = Directory(house.key, house.settings.effective_public_url, house.machine)
+        self._performer = Performer(house.database, self._directory, house.http, house.machine)
         self._opening = threading.Lock()
         self._locks: Locks | None = None
         self._member: Member | None = None

@@ -165,7 +165,7 @@ def test_a_busy_runner_waits_three_milliseconds_for_what_comes_back_together(
         runner._results.put(second)
 
     with monkeypatch.context() as patch:
-        patch.setattr("app.runner.loop.time.sleep", sleep)
+        patch.setattr("app.machine.time.sleep", sleep)
         assert runner._gathered() == [first, second][:gathered]
     assert slept == [0.003] * (gathered - 1)
     runner._works.clear()
