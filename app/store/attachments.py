@@ -90,7 +90,7 @@ def due(session: Session, most: int) -> Sequence[int]:
 def take(session: Session, ids: Sequence[int], again_seconds: float) -> list[Wanted]:
     """Marks files as being fetched, each unless somebody else did; after `again_seconds` anybody may try again."""
     taken = []
-    for id_ in ids:
+    for id_ in sorted(ids):  # always in one order: two processes must not wait for each other
         row = session.execute(sql(session, _TAKE), {"id": id_, "pause": _microseconds(again_seconds)}).first()
         if row is not None:
             taken.append(_wanted(row))

@@ -127,6 +127,22 @@ def test_a_worker_that_dies_meanwhile_costs_nothing(site: Site) -> None:
     assert count(site, "files") == 1
 
 
+def test_two_workers_fetch_each_file_once(site: Site) -> None:
+    names = [f"ME{number}" for number in range(12)]
+    for number, name in enumerate(names):
+        site.files[name] = gives(JPEG + bytes([number]))
+    second = Process(site.seeded.house).start()
+    try:
+        for half in (names[:6], names[6:]):
+            with_files(site, *(media(site, name) for name in half))
+        kept = "look" + " [image/jpeg kept]" * 6
+        until(lambda: site.said().count(kept) == 2, f"all are kept ({site.said()})")
+    finally:
+        second.stop()
+    asked = [talk.path.rpartition("/")[2] for talk in site.outside.talks if "/Media/" in talk.path]
+    assert sorted(asked) == sorted(names)
+
+
 def test_a_repeated_webhook_fetches_nothing_twice(site: Site) -> None:
     site.files["ME1"] = gives(PNG)
     form = {"NumMedia": "1", "MediaUrl0": media(site, "ME1"), "MediaContentType0": "image/png"}
