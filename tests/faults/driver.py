@@ -65,7 +65,7 @@ class Driver:
         for number in range(1, share + 1):
             await asyncio.sleep(rng.uniform(0, 0.02))
             await self.tap.take()
-            request = message_request(self.port, phone, number)
+            request = self._request(phone, number)
             repeats = rng.random() < self.repeated
             at_once = [self._post_once(request)] if repeats and rng.random() < 0.5 else []
             await asyncio.gather(self._insist(request), *at_once)
@@ -73,6 +73,9 @@ class Driver:
             if repeats:
                 self.repeats += 1
                 await self._post_once(request)
+
+    def _request(self, phone: str, number: int) -> bytes:
+        return message_request(self.port, phone, number)
 
     async def _insist(self, request: bytes) -> None:
         while await self._post_once(request) != 200:
@@ -106,23 +109,27 @@ def phone_of(index: int) -> str:
     return f"+4850{index:07d}"
 
 
-def message_request(port: int, phone: str, number: int, keep: bool = False) -> bytes:
-    """The whole signed webhook of a contact's n-th message; the same bytes each time."""
+def message_request(
+    port: int, phone: str, number: int, keep: bool = False, *, ours: str = OURS, connection: str = CONNECTION
+) -> bytes:
+    """The whole signed webhook of a contact's n-th message to a number of ours; the same bytes each time."""
     sid = f"SM{phone[1:]}{number:021d}"
     pairs = [
         ("MessageSid", sid),
         ("AccountSid", ACCOUNT),
         ("From", phone),
-        ("To", OURS),
+        ("To", ours),
         ("Body", str(number)),
         ("NumMedia", "0"),
     ]
-    return signed_request(port, "messages", pairs, keep=keep)
+    return signed_request(port, "messages", pairs, keep=keep, connection=connection)
 
 
-def signed_request(port: int, path: str, pairs: list[tuple[str, str]], *, keep: bool) -> bytes:
+def signed_request(
+    port: int, path: str, pairs: list[tuple[str, str]], *, keep: bool, connection: str = CONNECTION
+) -> bytes:
     """A webhook of the provider as bytes."""
-    target = f"/hooks/{CONNECTION}/{path}"
+    target = f"/hooks/{connection}/{path}"
     body = urlencode(pairs).encode()
     head = (
         f"POST {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
