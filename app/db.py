@@ -69,7 +69,6 @@ class Database:
         # A deferred BEGIN on SQLite fails at once in spite of the busy time-out when it later wants to write, and many
         # writers starve each other; one mutex a process and BEGIN IMMEDIATE order them (RELIABILITY §2).
         self._mutex = threading.Lock() if self.is_sqlite else nullcontext()
-        self.monotonic = time.monotonic  # how long something took, whatever is done to the database's own clock
 
     @classmethod
     def connect(cls, settings: Settings, pool_size: int = 10) -> "Database":

@@ -65,10 +65,12 @@ def must_not_repeat(connection: ConnectionInfo, unsent: Unsent, now: int) -> boo
     return not policy.looks_up and not _key_holds(policy, unsent, now)
 
 
-def looks_up_first(connection: ConnectionInfo, unsent: Unsent, now: int) -> bool:
-    """Whether a resumed message is looked up instead of repeated with its key."""
+def looks_up_first(connection: ConnectionInfo, unsent: Unsent, now: int, *, resumed: bool) -> bool:
+    """Whether a message is looked up instead of repeated with its key: one that is resumed, or one whose key has
+    expired since an attempt, which may have arrived."""
     policy = policy_of(connection)
-    return policy.looks_up and not _key_holds(policy, unsent, now)
+    may_have_arrived = resumed or (policy.key_lifetime_seconds > 0 and unsent.attempts > 0)
+    return policy.looks_up and may_have_arrived and not _key_holds(policy, unsent, now)
 
 
 def too_young_seconds(age_seconds: float, *, doubted: bool) -> float:

@@ -95,10 +95,11 @@ class Claiming:
 
     def _take(self, again: Sequence[int], locked: Sequence[int]) -> list[Work]:
         failed: list[tuple[Work, str]] = []
+        asked_at = self._house.machine.monotonic()
         with self._house.database.transaction() as session:
             loaded = load(session, [*again, *locked], self._house.settings.messages_per_minute)
             for held in loaded:
-                self._clock.saw(held.now)
+                self._clock.saw(held.now, asked_at)
                 old = self._works.get(held.id)
                 self._works[held.id] = Work(held, resumed=old.resumed if old else set())
                 _take_unsent(self._works[held.id])

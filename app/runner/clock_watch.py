@@ -14,14 +14,22 @@ class ClockWatch:
         self._last: tuple[int, float] | None = None
         self._doubted_until = 0.0
 
-    def saw(self, now: int) -> None:
-        """The database's clock just said so (microseconds)."""
-        passed = self._monotonic()
-        if self._last is not None:
-            jump = now - self._last[0] - int((passed - self._last[1]) * 1_000_000)
+    def saw(self, now: int, asked_at: float) -> None:
+        """The database's clock said so (microseconds), asked at that instant of our own clock.
+
+        As a slow answer must not look like a jump, the time that passed is taken from that asking to this answer.
+        """
+        present = self._monotonic()
+        if self._last:
+            jump = now - self._last[0] - int((present - self._last[1]) * 1_000_000)
             if jump > _JUMP_MICROSECONDS:
-                self._doubted_until = passed + self._doubted_seconds
-        self._last = now, passed
+                self._doubted_until = present + self._doubted_seconds
+        self._last = now, asked_at
+
+    @property
+    def has_seen(self) -> bool:
+        """Whether there is anything to compare with yet."""
+        return self._last is not None
 
     @property
     def is_doubted(self) -> bool:

@@ -190,12 +190,13 @@ class Deliveries:
     def _next(self, session: Session, work: Work) -> _Next | None:
         head = work.unsent[0]
         connection = self._directory.connection(session, head.connection_id)
-        resumed = head.id in work.resumed
+        is_new = head.id in work.looked_up
+        resumed = head.id in work.resumed and not is_new
         if resumed and outbox.must_not_repeat(connection, head, work.held.now):
             settle(session, [Settled(head, "unknown", error="The process died while the message was sent.")])
             work.unsent = work.unsent[1:]
             return None
-        looks_up = resumed and outbox.looks_up_first(connection, head, work.held.now)
+        looks_up = not is_new and outbox.looks_up_first(connection, head, work.held.now, resumed=resumed)
         age_seconds = (work.held.now - (head.sending_at or work.held.now)) / 1_000_000
         if looks_up and (wait := outbox.too_young_seconds(age_seconds, doubted=self._clock.is_doubted)):
             setbacks.look_later(session, head, wait)
@@ -217,7 +218,7 @@ class Deliveries:
             if looks_up:
                 settled = outbox.look_up(attempt, self._house.http)
                 if settled is None:  # the provider does not have it: the next round sends it
-                    self._works[unsent.conversation_id or 0].resumed.discard(unsent.id)
+                    self._works[unsent.conversation_id or 0].looked_up.add(unsent.id)
             elif not outbox.is_stale(self._machine.monotonic() - marked_at):
                 settled = outbox.deliver(attempt, self._house.http)
         except Exception as error:  # a door: a plugin channel's bug is a failed attempt, not a dead thread

@@ -55,7 +55,7 @@ class Runner:
         directory = Directory(house.key, house.settings.effective_public_url, house.machine)
         performer = Performer(house.database, directory, house.http, house.machine)
         self._asks = Asks(house, performer, self._works, self._results.put)
-        self._clock = ClockWatch(house.database.monotonic, outbox.LOOKS_UP_AFTER_SECONDS)
+        self._clock = ClockWatch(house.machine.monotonic, outbox.LOOKS_UP_AFTER_SECONDS)
         self._deliveries = Deliveries(house, directory, self._works, self._results.put, self._clock)
         beginning = Beginning(directory, WatchedSteps(house.steps, board), house.limits)
         self._claiming = Claiming(house, beginning, locks, self._works, self._clock)
@@ -75,8 +75,9 @@ class Runner:
 
     def run(self) -> None:
         """Works until stopped. Raises what makes the process unfit: a lost database or lost locks."""
+        asked_at = self._machine.monotonic()
         with self._house.database.reading() as session:
-            self._clock.saw(now_microseconds(session))
+            self._clock.saw(now_microseconds(session), asked_at)
         while not (self._stopping and not self._works):
             self.round(self._gathered())
         self._asks.close()

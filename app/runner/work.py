@@ -24,6 +24,7 @@ class Work:
     marked_at: float | None = None  # when the turn's own commit marked the head of the line (monotonic clock)
     line_stands: bool = False  # a message waits for another attempt: none behind it may leave before it
     resumed: set[int] = field(default_factory=set)  # messages of an attempt that crashed
+    looked_up: set[int] = field(default_factory=set)  # messages that the provider surely does not have
     finished: Handled | None = None  # to be committed in the next round
     reload: bool = False  # there is more to do: read it again without giving up the lock
 

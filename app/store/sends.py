@@ -96,14 +96,15 @@ def hold_back(session: Session, leaving: Sequence[Unsent]) -> list[Unsent]:
 
 
 def mark_look_ups(session: Session, rechecks: Sequence[tuple[Unsent, float]]) -> None:
-    """A look-up that ends with its process must not be repeated at once, or for ever, either."""
+    """A look-up that ends with its process must not be repeated at once, or for ever, either; and nobody may send or
+    cancel the message meanwhile."""
     now = now_microseconds(session)
     if rechecks:
         over(
             session,
             """
-            UPDATE effects SET crashes = effects.crashes + 1, next_attempt_at = r.again FROM {rows}
-            WHERE effects.id = r.id AND effects.attempts = r.attempts AND effects.state = 'sending'
+            UPDATE effects SET state = 'sending', crashes = effects.crashes + 1, next_attempt_at = r.again FROM {rows}
+            WHERE effects.id = r.id AND effects.attempts = r.attempts AND effects.state IN ('queued', 'sending')
             """,
             {"id": "bigint", "attempts": "bigint", "again": "bigint"},
             [

@@ -74,9 +74,12 @@ def postpone(session: Session, held: Held, instant: int) -> None:
 
 
 def look_later(session: Session, unsent: Unsent, seconds: float) -> None:
-    """A message of an earlier attempt is looked at again in so long."""
+    """A message that was attempted before is looked at again in so long."""
     session.execute(
-        sql(session, "UPDATE effects SET next_attempt_at = {now} + :wait WHERE id = :id AND state = 'sending'"),
+        sql(
+            session,
+            "UPDATE effects SET next_attempt_at = {now} + :wait WHERE id = :id AND state IN ('queued', 'sending')",
+        ),
         {"wait": int(seconds * 1_000_000), "id": unsent.id},
     )
 

@@ -241,7 +241,7 @@ def runtime(settings: Settings, log: Path | None = None, **changes: Any) -> Iter
         http=Guarded(settings.allowed_private_hosts),
     )
     made = Runtime(house, provider)
-    database.monotonic = lambda: time.monotonic() + made.passed_seconds
+    house.machine.monotonic = lambda: time.monotonic() + made.passed_seconds
     furnish(made, {"log": str(log)} if log else {"provider": name})
     try:
         yield made

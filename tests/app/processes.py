@@ -81,8 +81,9 @@ class Process:
         return self._thread.is_alive()
 
     def start(self) -> "Process":
-        """Begins to work."""
+        """Begins to work; it has looked at the clock when this returns, so a test may move it."""
         self._thread.start()
+        until(lambda: self.runner._clock.has_seen or not self.alive, "the process works")
         return self
 
     def kill(self) -> None:

@@ -6,6 +6,7 @@ from app.runner.clock_watch import ClockWatch
 from tests.app.drawn import echo
 from tests.app.house import Runtime
 from tests.app.processes import die_at
+from tests.app.provider import Plan
 
 
 def crash_while_sending(room: Runtime) -> None:
@@ -43,6 +44,20 @@ def test_a_key_that_has_expired_falls_back_to_a_look_up_after_thirty_seconds(roo
     assert room.column("SELECT state FROM effects") == ["sent"]
 
 
+@pytest.mark.parametrize(("plan", "attempts"), [("lose_answer", 1), ("drop", 2), ("later", 2)])
+def test_a_repeat_that_outlived_its_key_is_looked_up_first(room: Runtime, plan: Plan, attempts: int) -> None:
+    room.publish(echo("both"))
+    room.provider.plans.append(plan)
+    room.write("hello", "both")
+    room.drive()
+    room.processes[0].kill()
+    room.move_clock(3_700)  # nobody worked for an hour
+    room.drive()
+    assert seen(room) == (1, attempts)
+    assert room.provider.texts == ["echo hello"]
+    assert room.column("SELECT state FROM effects") == ["sent"]
+
+
 @pytest.mark.parametrize("number", ["lookup", "both"])
 def test_a_clock_set_forward_makes_no_look_up_early(room: Runtime, number: str) -> None:
     room.publish(echo(number))
@@ -76,5 +91,14 @@ def test_only_a_jump_forward_is_doubted_and_only_for_its_time() -> None:
         (2, 4_237, False),
     ]:
         own[0] += seconds
-        watch.saw(now * second)
+        watch.saw(now * second, own[0])
         assert watch.is_doubted is doubted, (seconds, now)
+
+
+def test_a_slow_answer_is_no_jump() -> None:
+    own = [100.0]
+    watch = ClockWatch(lambda: own[0], 30)
+    own[0] += 20  # the database answered at once, and we stood still for long
+    watch.saw(0, asked_at=100.0)
+    watch.saw(20_000_000, asked_at=own[0])
+    assert not watch.is_doubted
