@@ -1,0 +1,179 @@
+"""Where a seed's world stands: one database in memory, made from a template, and one web application over it."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import pysqlite3
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import StaticPool
+
+from app import publishing
+from app.calling import Calling
+from app.config import Settings
+from app.db import Database, now
+from app.directory import seal_secrets
+from app.house import House
+from app.lanes import Lanes
+from app.models import Connection, Constant, Number
+from app.seeding import prepare
+from app.web import create_app, hooks
+from app.web.hook_memory import HookMemory
+from app.web.rates import Rates
+from app.wiring import build_house, leave_house
+from flows.values import canonical_json, encode
+from tests.faults.simulation.flows_of_worlds import API, echo, question
+
+SECRET: Final = "the account's auth token"
+ACCOUNT: Final = "AC" + "7" * 32
+PROVIDER_URL: Final = "https://provider.example"
+API_URL: Final = "https://customers.example"
+OURS: Final = {("key", "echo"): "+15005550010", ("key", "question"): "+15005550011",
+               ("lookup", "echo"): "+15005550012", ("lookup", "question"): "+15005550013"}  # fmt: skip
+BEGINNING: Final = 1_800_000_000_000_000  # microseconds since 1970: when every world begins
+
+_NEVER_BACK: Final = {
+    "a fence fell or jumped": ("conversations", "fence", "NEW.fence NOT IN (OLD.fence, OLD.fence + 1)"),
+    "a seq fell": ("conversations", "next_seq", "NEW.next_seq < OLD.next_seq"),
+    "a turn fell": ("runs", "turn", "NEW.turn < OLD.turn"),
+    "a run rose from its end": ("runs", "status", "OLD.status = 'ended' AND NEW.status <> 'ended'"),
+    "a message went back": ("messages", "rank", "NEW.rank < OLD.rank AND NOT (OLD.rank = 2 AND NEW.rank = 1)"),
+    "a message settled left again": (
+        "effects", "state",
+        "OLD.state IN ('sent', 'dead', 'cancelled') AND NEW.state IN ('queued', 'sending')"),
+    "an event done came back": ("inbound_events", "state", "OLD.state IN ('done', 'dropped') AND NEW.state <> OLD.state"
+                                " AND NOT (OLD.state = 'done' AND NEW.state = 'dropped')"),
+}  # fmt: skip
+"""What must never happen in a table: its column, and the condition of the update that breaks it."""
+
+
+class WatchedDatabase(Database):
+    """The product's database; it tells whether a write transaction is open, in which nobody else may go on."""
+
+    open_transactions = 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        with super().transaction() as session:
+            self.open_transactions += 1
+            try:
+                yield session
+            finally:
+                self.open_transactions -= 1
+
+
+class SharedLanes(Lanes):
+    """Wake-ups of whatever world is under way."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.world: Any = None
+
+    def is_up(self) -> bool:
+        return bool(self.world.redis_is_up)
+
+    def wake(self, lane: str) -> None:
+        self.world.wake_up(lane)
+
+    def lower_flag(self, lane: str) -> None:
+        self.world.lower_flag(lane)
+
+
+@dataclass
+class Place:
+    """What is used again for every seed of this process."""
+
+    house: House
+    database: WatchedDatabase
+    lanes: SharedLanes
+    app: Any
+    connection: Any  # pysqlite3's
+    template: Any
+    now: list[Any]
+    breaches: list[str]
+
+    def renew(self) -> None:
+        """The database as it was when the world began."""
+        self.template.backup(self.connection)
+        self.breaches.clear()
+
+
+@cache
+def the_place() -> Place:
+    """Made once in a process, from nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = _settings(Path(folder))
+        prepare(settings)
+        house = build_house(settings)
+        try:
+            _furnish(house)
+        finally:
+            leave_house(house)
+        source = pysqlite3.connect(str(Path(folder, "patchbay.db")))
+        template = pysqlite3.connect(":memory:", check_same_thread=False)
+        source.backup(template)
+        source.close()
+    for what, (table, column, condition) in _NEVER_BACK.items():
+        name = what.replace(" ", "_")
+        template.execute(
+            f"CREATE TRIGGER {name} AFTER UPDATE OF {column} ON {table} WHEN {condition}"
+            f" BEGIN SELECT breach('{what}', NEW.id); END"
+        )
+    template.commit()
+    return _over(settings, house, template)
+
+
+def _over(settings: Settings, house: House, template: Any) -> Place:
+    clock: list[Any] = [lambda: BEGINNING]
+    breaches: list[str] = []
+    connection = pysqlite3.connect(":memory:", check_same_thread=False, cached_statements=1_000)
+    connection.isolation_level = None
+    connection.create_function("unix_microseconds", 0, lambda: clock[0]())
+    connection.create_function("breach", 2, lambda what, id_: breaches.append(f"{what} ({id_})"))
+    template.backup(connection)
+    connection.execute("PRAGMA foreign_keys=ON")
+    engine = create_engine("sqlite://", module=pysqlite3, creator=lambda: connection, poolclass=StaticPool)
+    database, lanes = WatchedDatabase(engine), SharedLanes()
+    house = replace(house, settings=settings, database=database, lanes=lanes)
+    app = create_app(house)
+    state = hooks.HookState(house, HookMemory(house), Calling(house, None), Rates(1_000_000, 1_000_000))
+    app.extensions["patchbay.hooks"] = state
+    return Place(house, database, lanes, app, connection, template, clock, breaches)
+
+
+def _settings(folder: Path) -> Settings:
+    return Settings.from_environment(
+        {"PATCHBAY_DATA": str(folder), "MESSAGES_PER_MINUTE": "0", "PUBLIC_URL": "https://patchbay.example"}
+    )
+
+
+def _furnish(house: House) -> None:
+    """Two connections, one whose provider has keys and one that only looks up, each with a number for each flow."""
+    with house.database.transaction() as session:
+        at = now(session)
+        for mode in ("key", "lookup"):
+            connection = Connection(
+                name=mode,
+                kind="twilio",
+                settings=canonical_json({"api_base": PROVIDER_URL, "has_keys": mode == "key"}),
+                sealed=seal_secrets(mode, {"account_sid": ACCOUNT, "auth_token": SECRET}, house.key),
+                created_at=at,
+            )
+            session.add(connection)
+            session.flush()
+            for kind in ("echo", "question"):
+                value = OURS[mode, kind]
+                session.add(Number(name=f"{kind}-{mode}", connection_id=connection.id, value=value, created_at=at))
+        session.add(Constant(name=API, value=canonical_json(encode(API_URL)), changed_at=at))
+    for flow in (echo(), question()):
+        with house.database.transaction() as session:
+            draft = publishing.create(session, flow, "simulation")
+            row = publishing.find_flow(session, draft.name, locked=True)
+            publishing.publish(session, house, row, draft.revision, publishing.Order("simulation"))
+    with house.database.transaction() as session:  # telling the carrier is another matter
+        session.connection().exec_driver_sql("UPDATE effects SET state = 'cancelled'")
