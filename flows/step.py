@@ -109,25 +109,6 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Reference:
-    """A named thing of the installation that a config uses: a credential, queue, number, constant or stored file."""
-
-    kind: Literal["credential", "queue", "number", "constant", "file"]
-    name: str
-    field: str  # where, as a path such as "target.queue"
-
-
-@dataclass(frozen=True)
-class TemplateUse:
-    """A template in a config: where it stands and what kind of place that is."""
-
-    field: str
-    source: str
-    place: Literal["text", "value", "address", "header", "body"] = "text"
-    extra: tuple[str, ...] = ()  # names that only this template may read, such as "queue"
-
-
-@dataclass(frozen=True)
 class Problem:
     """A step's own finding about its config, beyond what its schema says."""
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from flows import form
 from flows.check.finding import Finding, Slot, slots
 from flows.check.survey import Placed, Survey
-from flows.step import Reference
+from flows.form import Reference
 
 
 def named(survey: Survey) -> Iterator[Finding]:

@@ -8,8 +8,9 @@ from flows import form
 from flows.check.finding import Finding, InstallationNames
 from flows.document import END, Flow, PlacedStep
 from flows.expression import ExpressionError, Template
+from flows.form import TemplateUse
 from flows.limits import Limits
-from flows.step import FAILURE, Claim, Exit, Medium, Problem, Step, TemplateUse, Trigger
+from flows.step import FAILURE, Claim, Exit, Medium, Problem, Step, Trigger
 from flows.values import ValueType
 from flows.walk import Steps
 

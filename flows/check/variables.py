@@ -10,7 +10,7 @@ from flows.check.guards import guarded_names, presence_fields
 from flows.check.survey import Placed, Survey
 from flows.context import LANGUAGE
 from flows.expression import Template
-from flows.step import TemplateUse
+from flows.form import TemplateUse
 
 # Names every template may read, with the keys each has (STEPS "Values a step can read"); None: keys of any name.
 SCOPE: Mapping[str, frozenset[str] | None] = {

@@ -28,13 +28,23 @@ from flows.form.fields import (
     yes_no,
 )
 from flows.form.grammar import check_schema
-from flows.form.walk import filled, localised_texts, references, templates, variable_names
+from flows.form.walk import (
+    Reference,
+    TemplateUse,
+    filled,
+    localised_texts,
+    references,
+    templates,
+    variable_names,
+)
 
 __all__ = [
     "ID_PATTERN",
     "LANGUAGE_PATTERN",
     "Fault",
+    "Reference",
     "Schema",
+    "TemplateUse",
     "address",
     "advanced",
     "body",

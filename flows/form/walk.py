@@ -1,14 +1,33 @@
 """Walking a config along its schema: the templates, references, variables and exit ids in it, and its defaults."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from flows.form.fields import Schema
-from flows.step import Reference, TemplateUse
 
 Found = tuple[str, Mapping[str, Any], Any]  # where, the field's schema, the setting
 
 _PLACES: Mapping[str, Any] = {"template": "text", "value": "value", "address": "address", "header_value": "header"}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A named thing of the installation that a config uses: a credential, queue, number, constant or stored file."""
+
+    kind: Literal["credential", "queue", "number", "constant", "file"]
+    name: str
+    field: str  # where, as a path such as "target.queue"
+
+
+@dataclass(frozen=True)
+class TemplateUse:
+    """A template in a config: where it stands and what kind of place that is."""
+
+    field: str
+    source: str
+    place: Literal["text", "value", "address", "header", "body"] = "text"
+    extra: tuple[str, ...] = ()  # names that only this template may read, such as "queue"
 
 
 def fields(schema: Mapping[str, Any], config: Any, path: str = "") -> Iterator[Found]:
