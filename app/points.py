@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 
 class _Fault:
@@ -25,18 +26,22 @@ def set_hook(hook: Callable[[str], None] | None) -> None:
     _fault.hook = hook
 
 
-def crash_from_environment() -> None:
-    """PATCHBAY_CRASH_AT=name:n kills this process at the n-th passing of a point (fault tests only)."""
-    wish = os.environ.get("PATCHBAY_CRASH_AT", "")
-    if not wish:
+def crash_as_told() -> None:
+    """The file PATCHBAY_CRASH_FILE may hold `name n`: this process dies at the n-th passing of that point.
+
+    It takes the file away before, so that only one process dies of it (fault tests only).
+    """
+    path = Path(os.environ.get("PATCHBAY_CRASH_FILE", os.devnull))
+    if not path.is_file():
         return
-    wanted, _, count = wish.partition(":")
-    left = [int(count or 1)]
+    wanted, _, count = path.read_text().partition(" ")
+    left = [int(count)]
 
     def crash(name: str) -> None:
         if name == wanted:
             left[0] -= 1
             if not left[0]:
+                path.unlink(missing_ok=True)
                 os.kill(os.getpid(), signal.SIGKILL)
 
     set_hook(crash)

@@ -19,7 +19,7 @@ from app.db import DatabaseUnavailable
 from app.house import House
 from app.jobs import register_wake
 from app.locks import LocksLost, open_locks
-from app.points import crash_from_environment
+from app.points import crash_as_told
 from app.roster import Member
 from app.runner import Runner
 from app.stopping import Stopping
@@ -30,6 +30,7 @@ logger = logging.getLogger("patchbay.worker")
 
 _LOOK_SECONDS = 0.1
 _AT_ONCE_SECONDS = 1.0  # a child that dies sooner has done nothing
+_LONGEST_PAUSE_SECONDS = 0.5  # a database that comes back must not wait for us
 _MOST_COMPUTING_SECONDS = 10.0  # a built-in step's own code; Asks, sends and commits do not count
 _MOST_SILENT_SECONDS = 20.0
 _GRACE_SECONDS = 25.0  # for finishing what was begun when told to stop: longer than a send may take
@@ -50,7 +51,7 @@ def main(settings: Settings) -> int:
         child = _start(settings, board)
         _watch(child, board, stopping)
         # A child that dies at once is not started again at once, or a broken database would keep a core busy.
-        pause = 0.0 if time.monotonic() - started > _AT_ONCE_SECONDS else min(pause * 2 or 0.1, 2.0)
+        pause = 0.0 if time.monotonic() - started > _AT_ONCE_SECONDS else min(pause * 2 or 0.1, _LONGEST_PAUSE_SECONDS)
     return 0
 
 
@@ -96,7 +97,7 @@ def _watch(child: int, board: Board, stopping: Stopping) -> None:
 
 def _work(settings: Settings, board: Board) -> int:
     """The child: the runner in a thread, RQ in the main thread."""
-    crash_from_environment()
+    crash_as_told()
     house = build_house(settings)
     locks = open_locks(settings)
     member = Member("worker", locks.server_pid())

@@ -54,8 +54,6 @@ def read(site: Site) -> Reading:
     if site.server is None:
         commits = _sqlite_commits(site.folder / "patchbay.db-shm")
         return Reading(time.time(), cpu, _machine_seconds(), commits, commits)  # synchronous=FULL: each is synced
-    server = (site.server.folder / "data" / "postmaster.pid").read_text().partition("\n")[0]
-    cpu["database"] = cpu_seconds_of(int(server))
     commits, syncs = _postgresql_commits(site)
     return Reading(time.time(), cpu, _machine_seconds(), commits, syncs)
 

@@ -22,6 +22,7 @@ from app.launch.attachment import attached
 
 START_SECONDS = 30.0
 LOOK_SECONDS = 0.02
+RESTART_SECONDS = 0.2  # a killed server's children end by and by, and until then there can be no other
 
 FAST = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 """Tests need what was committed to be visible, not to survive a power cut."""
@@ -39,17 +40,14 @@ class PostgresServer:
         self._user = _server_user()
         self._options = () if durable else FAST
         self._process: subprocess.Popen[bytes] | None = None
+        self._next_start = 0.0
         self._packages = _packages()
 
     def start(self) -> None:
         """Start the server and return when it answers. Call it from the main thread."""
         if not (self.folder / "data").exists():
             self._create()
-        places = ("-k", str(self.folder), "-c", "listen_addresses=", "-c", "max_connections=200")
-        with (self.folder / "server.log").open("ab") as log:
-            self._process = self._spawn(
-                "postgres", "-D", str(self.folder / "data"), *places, *self._options, output=log
-            )
+        self._process = self._run()
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
@@ -61,6 +59,18 @@ class PostgresServer:
                 time.sleep(LOOK_SECONDS)
             else:
                 return
+
+    def look(self) -> None:
+        """Start it again, without waiting until it answers, when it died by itself. Call it from the main thread."""
+        if self._process is None or self._process.poll() is None or time.monotonic() < self._next_start:
+            return
+        self._next_start = time.monotonic() + RESTART_SECONDS
+        self._process = self._run()
+
+    @property
+    def pid(self) -> int:
+        """The first of its processes; 0 when it is dead."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else 0
 
     def stop(self, *, immediately: bool = False) -> None:
         """Stop the server; `immediately` is a crash, after which it recovers from its log."""
@@ -83,6 +93,11 @@ class PostgresServer:
         with psycopg.connect(self.url(database), autocommit=True, connect_timeout=5) as connection:
             cursor = connection.execute(statement.encode())  # bytes: psycopg's types want a literal in the source
             return cursor.fetchall() if cursor.description else []
+
+    def _run(self) -> subprocess.Popen[bytes]:
+        places = ("-k", str(self.folder), "-c", "listen_addresses=", "-c", "max_connections=200")
+        with (self.folder / "server.log").open("ab") as log:
+            return self._spawn("postgres", "-D", str(self.folder / "data"), *places, *self._options, output=log)
 
     def _create(self) -> None:
         if self._user is not None:

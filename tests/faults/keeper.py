@@ -12,6 +12,7 @@ from pathlib import Path
 
 from app.launch.attachment import attached
 from app.launch.children import Command, end_group
+from tests.postgres import PostgresServer
 
 COMPILED = {
     "PYTHONDONTWRITEBYTECODE": "",
@@ -21,10 +22,10 @@ COMPILED = {
 
 
 class Kept:
-    """One program and the process that runs it now. `armed` is added to its environment at its next start."""
+    """One program and the process that runs it now. What stands in `crash_file` its next process dies of."""
 
     def __init__(self, command: Command, log: Path, before_restart: Callable[[], None]) -> None:
-        self.command, self.armed = command, dict[str, str]()
+        self.command, self.crash_file = command, log.with_suffix(".crash")
         self._log, self._before_restart = log, before_restart
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -39,7 +40,12 @@ class Kept:
             self.process = subprocess.Popen(
                 self.command.arguments,
                 cwd=self.command.folder,
-                env={**os.environ, **COMPILED, **self.command.environment, **self.armed},
+                env={
+                    **os.environ,
+                    **COMPILED,
+                    **self.command.environment,
+                    "PATCHBAY_CRASH_FILE": str(self.crash_file),
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -63,6 +69,26 @@ class Kept:
             self.process.wait()
 
 
+class KeptServer(Kept):
+    """PostgreSQL, kept like the other processes; whoever made it removes it."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        super().__init__(Command("database", []), server.folder / "server.log", lambda: None)
+        self._server = server
+
+    def look(self) -> None:
+        """Starts it unless it lives, or was stopped on purpose."""
+        self._server.look()
+
+    @property
+    def pid(self) -> int:
+        """The first of its processes; 0 when it is dead."""
+        return self._server.pid
+
+    def stop(self) -> None:
+        """Nothing: its remains are its maker's."""
+
+
 class Keeper:
     """All processes of a run, each with a log file of its own in the folder."""
 
@@ -76,6 +102,10 @@ class Keeper:
         self.kept[command.name] = kept
         kept.look()
         return kept
+
+    def add_server(self, server: PostgresServer) -> None:
+        """From now on the database is started again too."""
+        self.kept["database"] = KeptServer(server)
 
     def look(self) -> None:
         """Starts again what died."""
@@ -101,12 +131,12 @@ def children_of(pid: int) -> list[int]:
     return sorted(child for child, parent in _parents() if parent == pid)
 
 
-def kill(pid: int) -> bool:
-    """kill -9; whether there was somebody to kill."""
+def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> bool:
+    """Whether there was somebody to kill."""
     if pid <= 0:
         return False
     try:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
     except ProcessLookupError:
         return False
     return True

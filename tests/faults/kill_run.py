@@ -3,8 +3,9 @@
     python -m tests.faults.kill_run --database postgresql --messages 500 --kills 30 --seed 1 --mode key
 
 The provider double's own log is the only oracle. It ends with `patchbay consistency`; the exit code is 1 when anything
-is lost, sent twice, out of order, or inconsistent. With --calm each kill waits until the one before is got over, so
-that `recovery` tells of single kills; without it they fall into each other's repairs.
+is lost, sent twice, out of order, set aside, unknown or inconsistent. With --calm each kill waits until the one before
+is got over, so that `recovery` tells of single kills; without it they fall into each other's repairs. A provider of the
+mode `neither` leaves unknown messages: there exactly the sends that began and got no answer must be shown as unknown.
 """
 
 import argparse
@@ -13,22 +14,25 @@ import random
 import sys
 import threading
 import time
-from dataclasses import asdict, dataclass
-from typing import Literal
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import Settings
 from app.db import Database
+from tests.faults import aftermath
 from tests.faults.customer_api import tier_of
 from tests.faults.driver import Driver
 from tests.faults.echo_flow import echo_flow
-from tests.faults.monkey import Monkey, plan
+from tests.faults.experiments import DatabaseKind, Figures
+from tests.faults.monkey import DATABASE, RANDOM, Monkey, plan
 from tests.faults.oracle import Verdict, delay_seconds, judge, percentile, recovery_seconds, taken
 from tests.faults.provider import MODES
 from tests.faults.site import Site, SitePlan, consistency, open_site
 
+_SHOWN = ("database", "mode", "seed", "messages", "contacts", "workers", "trouble", "wait_for", "calm")
 GRACE_SECONDS = 2.0  # a duplicate that comes late still counts
 
 
@@ -36,7 +40,7 @@ GRACE_SECONDS = 2.0  # a duplicate that comes late still counts
 class KillRun:
     """What is run."""
 
-    database: Literal["sqlite", "postgresql"] = "sqlite"
+    database: DatabaseKind = "sqlite"
     messages: int = 500
     kills: int = 30
     seed: int = 1
@@ -47,6 +51,20 @@ class KillRun:
     wait_for: str = "nothing"
     calm: bool = False
     settle_seconds: float = 240.0
+    kinds: tuple[str, ...] = ()  # what is killed: everything there is, unless it is said here
+
+
+FULL = KillRun(messages=10_000, kills=500, contacts=250)
+SHORT = KillRun(messages=500, kills=60, contacts=50)
+
+
+def chaos(size: KillRun, database: DatabaseKind, seed: int, mode: str) -> Figures:
+    """A kill run of that size as an experiment."""
+    result = kill_run(replace(size, database=database, seed=seed, mode=mode))
+    figures = Figures(result.figures)
+    figures.expect(result.verdict.is_clean, f"Not clean: {result.verdict}.")
+    figures.broken += result.breaches
+    return figures
 
 
 @dataclass(frozen=True)
@@ -68,7 +86,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     defaults = KillRun()
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default=defaults.database)
-    parser.add_argument("--mode", choices=MODES[:2], default=defaults.mode)
+    parser.add_argument("--mode", choices=MODES, default=defaults.mode)
     parser.add_argument("--wait-for", choices=("nothing", "accepted"), default=defaults.wait_for)
     for name in ("messages", "kills", "seed", "contacts", "workers"):
         parser.add_argument(f"--{name}", type=int, default=getattr(defaults, name))
@@ -92,7 +110,7 @@ def kill_run(run: KillRun, *, keeps: bool = False) -> Result:
         workers=run.workers,
         seed=run.seed,
         trouble=run.trouble,
-        callbacks=0.5,
+        callbacks=0.0 if run.mode == "neither" else 0.5,  # they would settle what is unknown
         api_jitter_ms=30,
     )
     with open_site(site_plan, keeps=keeps) as site:
@@ -105,15 +123,16 @@ def kill_run(run: KillRun, *, keeps: bool = False) -> Result:
 
 def _run(run: KillRun, site: Site) -> Result:
     rng = random.Random(run.seed)
-    steps = plan(run.kills, run.seed)
+    deck = run.kinds or (RANDOM if site.server is None else RANDOM + DATABASE)
+    steps = plan(run.kills, run.seed, deck)
     driver = Driver(site.ports["web"], run.messages, run.contacts, run.seed)
     share = -(-run.messages // max(len(steps), 1))
     answered = [0]
-    monkey = Monkey(site.keeper, driver, lambda: answered[0], rng, steps, share, run.kills, run.calm)
+    monkey = Monkey(site.keeper, driver, lambda: answered[0], rng, steps, share, deck, run.kills, run.calm)
     for work in (driver.run, monkey.run):
         threading.Thread(target=work, daemon=True).start()
     ended_at = 0.0
-    deadline = time.monotonic() + 60 + 20 * run.kills
+    deadline = time.monotonic() + 60 + 10 * run.kills
     while time.monotonic() < deadline:
         site.keeper.look()
         answered[0] = len(site.provider_log.read().lines)
@@ -122,7 +141,7 @@ def _run(run: KillRun, site: Site) -> Result:
             if not ended_at:
                 ended_at = time.monotonic()
                 deadline = ended_at + run.settle_seconds
-            if driver.done and answered[0] >= run.messages and _is_quiet(site.settings):
+            if driver.done and _is_quiet(site.settings):
                 break
         time.sleep(0.01)
     converged_seconds = time.monotonic() - ended_at
@@ -133,15 +152,25 @@ def _run(run: KillRun, site: Site) -> Result:
 def _judged(run: KillRun, site: Site, driver: Driver, monkey: Monkey, converged_seconds: float) -> Result:
     sent = taken(site.provider_log.read())
     visits = [visit for visit in site.api_log.read().lines if tier_of(visit["phone"]) == "gold"]
-    wanted = driver.wanted()
-    verdict = judge(driver.accepted, wanted, sent, visits)
+    verdict = judge(driver.accepted, driver.wanted(), sent, visits)
+    left = aftermath.read(site.settings)
     breaches = consistency(site.settings)
+    if run.mode == "neither":
+        breaches += left.unexplained(site.troubles_log.read().lines, monkey.blows, verdict.lost)
+        verdict = replace(verdict, lost=[key for key in verdict.lost if key not in {one.key for one in left.unknown}])
+    else:
+        breaches += [f"What became of {one.key} is unknown." for one in left.unknown]
+    if left.set_aside:
+        breaches.append(f"{left.set_aside} events were set aside, though none of them did any harm.")
     (site.folder / "blows.json").write_text(json.dumps(monkey.blows))
     (site.folder / "accepted.json").write_text(json.dumps([[*key, at] for key, at in driver.accepted.items()]))
     recovery = recovery_seconds(driver.accepted, sent, sorted(at for at, _ in monkey.blows))
+    slow = aftermath.held_up(left, driver.accepted)
+    clear, doubtful = [[at for key, at in recovery.items() if (key in slow) is wish] for wish in (False, True)]
     delay = delay_seconds(driver.accepted, sent)
     figures = {
-        **asdict(run),
+        **{name: getattr(run, name) for name in _SHOWN},
+        "troubles": dict(sorted(Counter(line["trouble"] for line in site.troubles_log.read().lines).items())),
         "accepted": len(driver.accepted),
         "sends": len(sent),
         "kills": sum(monkey.kills.values()),
@@ -150,9 +179,13 @@ def _judged(run: KillRun, site: Site, driver: Driver, monkey: Monkey, converged_
         "refused_webhooks": driver.refusals,
         "repeated_webhooks": driver.repeats,
         **{name: len(what) for name, what in asdict(verdict).items()},
-        "consistency": len(breaches),
-        "recovery_p50": percentile(recovery, 50),
-        "recovery_p99": percentile(recovery, 99),
+        "unknown": len(left.unknown),
+        "set_aside": left.set_aside,
+        "inconsistent": len(breaches),
+        "recovery_p50": percentile(clear, 50),
+        "recovery_p99": percentile(clear, 99),
+        "recovery_after_unanswered_sends_p50": percentile(doubtful, 50),
+        "recovery_after_unanswered_sends_p99": percentile(doubtful, 99),
         "delay_p50": percentile(delay, 50),
         "delay_p99": percentile(delay, 99),
         "converged_seconds": round(converged_seconds, 1),

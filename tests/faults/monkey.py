@@ -2,6 +2,7 @@
 
 import random
 import re
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,10 +12,11 @@ from pathlib import Path
 from tests.faults.driver import Driver
 from tests.faults.keeper import Keeper, Kept, children_of, kill
 
-RANDOM = ("worker parent", "worker child", "web master", "web process", "sweeper", "redis")
+RANDOM = ("worker parent", "worker child", "worker both", "web master", "web process", "sweeper", "redis")
+DATABASE = ("database killed", "database immediate")  # where it is a process
 _IN_WEB = "app/web"
 _REACH_SECONDS = 12.0  # a labelled place that the traffic does not come by is given up
-_PROGRESS_SECONDS = 4.0
+_PROGRESS_SECONDS = 3.0
 _CALM_SECONDS = 90.0
 
 
@@ -28,6 +30,7 @@ class Monkey:
     rng: random.Random
     steps: Sequence[str]
     share: int
+    deck: Sequence[str]  # what may be killed at random
     least_kills: int
     calm: bool = False  # wait until a kill is got over before the next
     kills: Counter[str] = field(default_factory=Counter)
@@ -40,7 +43,7 @@ class Monkey:
         for step in self.steps:
             self._do(step)
         while sum(self.kills.values()) < self.least_kills:  # a place was not reached, or nobody was there to be killed
-            self._do(self.rng.choice(RANDOM))
+            self._do(self.rng.choice(self.deck))
         self.done = True
 
     def _do(self, step: str) -> None:
@@ -76,33 +79,34 @@ class Monkey:
 
     def _kill(self, what: str, kept: Kept | None = None) -> None:
         kept = kept or self._one_of(what)
-        pid = kept.pid
-        if what in ("worker child", "web process"):
-            deadline = time.monotonic() + _PROGRESS_SECONDS
-            while not (children := children_of(kept.pid)) and time.monotonic() < deadline:
-                time.sleep(0.02)
-            pid = self.rng.choice(children) if children else 0
-        if kill(pid):
+        children = self._children(kept) if what in ("worker child", "worker both", "web process") else []
+        if what == "database immediate":  # as `pg_ctl stop -m immediate` does
+            number, pids = signal.SIGQUIT, [kept.pid]
+        else:
+            number, pids = signal.SIGKILL, [kept.pid] if not children else [self.rng.choice(children)]
+        if what == "worker both":
+            pids = [kept.pid, *children]
+        if [pid for pid in pids if kill(pid, number)]:
             self._note(what)
 
+    def _children(self, kept: Kept) -> list[int]:
+        """Its processes, as soon as it has one."""
+        deadline = time.monotonic() + _PROGRESS_SECONDS
+        while not (children := children_of(kept.pid)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return children
+
     def _at(self, name: str, place: str) -> None:
-        """Starts one worker or web anew so that it kills itself at that place, and disarms it afterwards."""
+        """Kills one worker's or web's process, so that the next one kills itself at that place."""
         kept = self._one_of(name)
-        leader = f"{name} {'parent' if name == 'worker' else 'master'}"
-        kept.armed["PATCHBAY_CRASH_AT"] = f"{place}:{self.rng.randint(1, 3)}"
-        old = kept.pid
-        self._kill(leader, kept)
-        self._until(lambda: kept.pid not in (0, old))
-        parent = kept.pid
-        self._until(lambda: bool(children_of(parent)))
-        victims = children_of(parent)
+        kept.crash_file.write_text(f"{place} {self.rng.randint(1, 3)}")
+        self._kill("worker child" if name == "worker" else "web process", kept)
         self.driver.tap.open_until += self.share
-        if self._until(lambda: bool(victims) and not set(victims) <= set(children_of(parent))):
+        if self._until(lambda: not kept.crash_file.exists()):
             self._note(f"{name} at {place}")
         else:
             self.not_reached.append(place)
-        kept.armed.clear()
-        self._kill(leader, kept)
+            kept.crash_file.unlink(missing_ok=True)
 
     def _until(self, is_so: Callable[[], bool]) -> bool:
         deadline = time.monotonic() + _REACH_SECONDS
@@ -132,17 +136,18 @@ def places() -> list[str]:
     return sorted(found)
 
 
-def plan(kills: int, seed: int) -> list[str]:
-    """Steps that come to about that many kills, half of them around labelled places: to arm, the blow, to disarm."""
-    rng, at_places = random.Random(seed), places()
-    rng.shuffle(at_places)
-    chosen = at_places[: max(1, kills // 6)]
-    rest = kills - 3 * len(chosen)
-    decks: list[str] = []
-    while len(decks) < rest:
-        deck = list(RANDOM)
-        rng.shuffle(deck)
-        decks += deck
-    steps = [*decks[:rest], *chosen]
+def plan(kills: int, seed: int, deck: Sequence[str] = RANDOM) -> list[str]:
+    """Steps that come to about that many kills, a third of them around labelled places: to arm, and the blow."""
+    rng = random.Random(seed)
+    at_places = max(1, kills // 6)
+    steps = [*_dealt(rng, places(), at_places), *_dealt(rng, deck, kills - 2 * at_places)]
     rng.shuffle(steps)
     return steps
+
+
+def _dealt(rng: random.Random, deck: Sequence[str], count: int) -> list[str]:
+    """So many of them, each as often as any other."""
+    dealt: list[str] = []
+    while len(dealt) < count:
+        dealt += rng.sample(deck, len(deck))
+    return dealt[:count]

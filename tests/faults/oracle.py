@@ -61,7 +61,7 @@ class Verdict:
 
 def taken(log: Log) -> list[Taken]:
     """The provider's log as messages, in the order in which they arrived."""
-    return [Taken(line["at"], line["to"], _number(line["body"]), line["body"]) for line in log.lines]
+    return [Taken(line["at"], line["to"], number_of(line["body"]), line["body"]) for line in log.lines]
 
 
 def judge(
@@ -90,19 +90,19 @@ def judge(
     )
 
 
-def recovery_seconds(accepted: Mapping[Key, float], sent: Sequence[Taken], kills: Sequence[float]) -> list[float]:
+def recovery_seconds(accepted: Mapping[Key, float], sent: Sequence[Taken], kills: Sequence[float]) -> dict[Key, float]:
     """Per message that a kill may have held up: from its 200, or from the first kill after it, to its answer.
 
     A message counts when a kill came after its 200 and before its answer, or at most two seconds before its 200.
     """
-    seconds = []
+    seconds = {}
     for one in sent:
         at = accepted.get((one.contact, one.number))
         if at is None:
             continue
         first = next((kill for kill in kills if at - 2.0 <= kill <= one.at), None)
         if first is not None:
-            seconds.append(max(0.0, one.at - max(at, first)))
+            seconds[one.contact, one.number] = max(0.0, one.at - max(at, first))
     return seconds
 
 
@@ -117,6 +117,7 @@ def percentile(seconds: Sequence[float], percent: float) -> float | None:
     return round(ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))], 3) if ordered else None
 
 
-def _number(text: str) -> int:
+def number_of(text: str) -> int:
+    """The number of the message that an answer's text answers; -1 of any other text."""
     last = text.rpartition(" ")[2]
     return int(last) if last.isdecimal() else -1

@@ -27,14 +27,19 @@ MODES = ("key", "lookup", "neither")
 LIST_LAG_SECONDS = 5.0  # a message shows in the list only then: who looks too early and believes it sends twice
 CALLBACK_LAG_SECONDS = 0.3
 
-_TROUBLES = ("cut after", "cut before", "500 after", "500 before", "429", "slow")
+LATE_SECONDS = 22.0  # longer than a send may take in all
+
+# Those after which nobody knows whether the message was taken, and the others.
+UNANSWERED = ("cut after", "cut before", "500 after", "500 before", "too late")
+_TROUBLES = (*UNANSWERED, "429", "slow")
 
 
 @dataclass
 class Provider:
     """One account. `trouble` is the share of requests that go wrong, each in one of the ways of `_TROUBLES`."""
 
-    log: int  # file descriptor, opened for appending
+    log: int  # file descriptors, opened for appending
+    troubles: int
     mode: str
     rng: random.Random
     trouble: float = 0.0
@@ -57,6 +62,9 @@ class Provider:
 
     def _posted(self, form: dict[str, str], key: str) -> Said:
         trouble = self.rng.choice(_TROUBLES) if self.rng.random() < self.trouble else ""
+        if trouble:
+            line = {"at": time.time(), "to": form["To"], "body": form["Body"], "trouble": trouble}
+            os.write(self.troubles, (json.dumps(line) + "\n").encode())
         match trouble:
             case "cut before":
                 return Said(cut=True)
@@ -66,6 +74,8 @@ class Provider:
                 return Said(429, b'{"code": 20429, "message": "Too many requests"}', {"Retry-After": "1"})
             case "slow":
                 return self._taken(form, key, self.rng.uniform(0.3, 1.5))
+            case "too late":
+                return self._taken(form, key, LATE_SECONDS)
         said = self._taken(form, key, self.delay_seconds)
         if trouble == "cut after":
             return Said(cut=True, delay_seconds=said.delay_seconds)
@@ -129,6 +139,11 @@ class Provider:
                     line.close()
 
 
+def troubles_of(log: Path) -> Path:
+    """Where the double with that log writes which requests went wrong, and how."""
+    return log.with_name(f"{log.stem}-troubles.jsonl")
+
+
 async def _serve(provider: Provider, port: int) -> None:
     server = await serve(provider.door, port)
     await server.serve_forever()
@@ -146,9 +161,12 @@ def main() -> None:
     parser.add_argument("--callbacks", type=float, default=0.0)
     parser.add_argument("--secret", default="")
     given = parser.parse_args()
-    log = os.open(given.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log, troubles = (
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) for path in (given.log, troubles_of(given.log))
+    )
     provider = Provider(
         log=log,
+        troubles=troubles,
         mode=given.mode,
         rng=random.Random(given.seed),
         trouble=given.trouble,

@@ -22,6 +22,7 @@ from flows.document import Flow
 from tests.faults.installation import SECRET, found, settings_for
 from tests.faults.keeper import COMPILED, Keeper, python, wait_for
 from tests.faults.oracle import Log
+from tests.faults.provider import troubles_of
 from tests.postgres import PostgresServer
 
 START_SECONDS = 60.0
@@ -53,6 +54,7 @@ class Site:
     keeper: Keeper
     provider_log: Log
     api_log: Log
+    troubles_log: Log
     server: PostgresServer | None
 
 
@@ -87,13 +89,16 @@ def _start(plan: SitePlan, folder: Path, keeper: Keeper, server: PostgresServer 
     _add_double(keeper, "customer_api", ports, logs, ["--seed", str(plan.seed), "--delay-ms", str(plan.api_delay_ms),
                 "--jitter-ms", str(plan.api_jitter_ms)])  # fmt: skip
     found(settings, ports, plan.mode, *plan.flows)
+    if server is not None:
+        keeper.add_server(server)
     _add_programs(keeper, settings, plan.workers)
     try:
         wait_for("web answers", lambda: answers(ports["web"]), START_SECONDS, keeper.look)
     except TimeoutError:
         print(keeper.logs(), file=sys.stderr)  # noqa: T201  for whoever looks for the cause
         raise
-    return Site(settings, ports, folder, keeper, Log(logs["provider"]), Log(logs["api"]), server)
+    troubles = Log(troubles_of(logs["provider"]))
+    return Site(settings, ports, folder, keeper, Log(logs["provider"]), Log(logs["api"]), troubles, server)
 
 
 def _add_double(

@@ -53,7 +53,7 @@ def test_recovery_counts_from_the_first_kill_after_the_200() -> None:
         Taken(20.5, ANNA, 2, ""),  # killed at 19, shortly before its 200
         Taken(30.5, OLGA, 1, ""),  # nobody was killed near it
     ]
-    assert recovery_seconds(accepted, answers, [11.0, 12.0, 19.0]) == [2.0, 0.5]
+    assert recovery_seconds(accepted, answers, [11.0, 12.0, 19.0]) == {(ANNA, 1): 2.0, (ANNA, 2): 0.5}
 
 
 def test_percentiles_are_of_the_nearest_rank() -> None:
