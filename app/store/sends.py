@@ -44,8 +44,8 @@ _STATES = {"sent": "sent", "retry": "queued", "later": "sending", "unknown": "un
 
 
 def mark_sending(session: Session, rechecks: Sequence[tuple[Unsent, float]]) -> dict[int, Unsent]:
-    """Marks messages as on their way, each unless somebody else did, its number is paced, its contact has opted out, or
-    it was cancelled.
+    """Marks messages as on their way, each unless somebody else did, its number is paced, its contact has opted out, it
+    was cancelled, or it is the flow's and what an agent did waits: that may take the conversation over.
 
     Returns those that may leave now, as they are stored now. With each stands when it is looked at again, in seconds,
     should this process die now.
@@ -66,6 +66,11 @@ def mark_sending(session: Session, rechecks: Sequence[tuple[Unsent, float]]) -> 
         UPDATE effects SET state = 'sending', attempts = effects.attempts + 1, sending_at = :now,
             next_attempt_at = r.again, crashes = effects.crashes + CASE WHEN effects.state = 'sending' THEN 1 ELSE 0 END
         FROM {rows} WHERE effects.id = r.id AND effects.attempts = r.attempts AND effects.state IN ('queued', 'sending')
+            AND (effects.run_id IS NULL OR NOT EXISTS (
+                SELECT 1 FROM inbound_events e JOIN conversations c ON c.id = e.conversation_id
+                WHERE e.conversation_id = effects.conversation_id AND e.state = 'waiting' AND e.due_at <= :now
+                AND e.kind IN ('agent_took_over', 'agent_replied', 'agent_closed')
+                AND coalesce(c.not_before_at, 0) <= :now))
         RETURNING effects.id, effects.attempts, effects.crashes
         """,
         {"id": "bigint", "attempts": "bigint", "again": "bigint"},

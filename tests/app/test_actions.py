@@ -4,10 +4,13 @@ import time
 from random import Random
 from typing import Any
 
+import pytest
+
 from app.config import Settings
 from tests.app.api import Api
 from tests.app.drawn import asks, desk, drawn, echo, fetches, forwards, interview, sends, starts_with
 from tests.app.house import Runtime, runtime
+from tests.app.processes import until
 
 
 def test_a_reply_while_the_flow_has_it_takes_it_over_and_cancels_what_has_not_left(room: Runtime) -> None:
@@ -25,6 +28,27 @@ def test_a_reply_while_the_flow_has_it_takes_it_over_and_cancels_what_has_not_le
     room.write("and I am Anna")
     room.drive()
     assert room.provider.texts == ["I am Eva"], "people have it now"
+
+
+@pytest.mark.parametrize("acts", ["agent_took_over", "agent_replied", "agent_closed"])
+def test_a_flow_in_the_middle_of_its_messages_says_no_more_when_somebody_acts(room: Runtime, acts: str) -> None:
+    steps = {"in": starts_with("keys", "a"), "a": sends("one", to="b"), "b": sends("two", to="c"), "c": asks("three?")}
+    room.publish(drawn("Talks", steps))
+    room.provider.plans.append("hold")
+    process = room.start()
+    put = room.write("hello")
+    process.runner.wake()
+    until(lambda: room.provider.taken, "the provider has the first message")
+    room.act(put.conversation_id, acts, **({"text": "I am Eva"} if acts == "agent_replied" else {}))
+    room.provider.released.set()
+    room.drive()
+    assert room.provider.texts == ["one", *(["I am Eva"] if acts == "agent_replied" else [])]
+    assert room.outcomes() == ["taken_over"]
+    assert room.column("SELECT state FROM effects WHERE run_id IS NOT NULL ORDER BY id") == [
+        "sent",
+        "cancelled",
+        "cancelled",
+    ]
 
 
 def test_taking_over_shows_people_what_was_kept(room: Runtime) -> None:
