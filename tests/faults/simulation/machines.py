@@ -28,7 +28,9 @@ class Box:
             self._scheduler.wake(self._reader)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        if not self._items and block and timeout != 0:
+        if timeout == 0:  # there is something else to do
+            self._in_vain = 0
+        elif not self._items and block:
             self._reader = self._scheduler.current
             self._wait(timeout or 3_600.0)
             self._reader = None
@@ -46,6 +48,7 @@ class Box:
     def get_nowait(self) -> Any:
         if not self._items:
             raise queue.Empty
+        self._in_vain = 0
         return self._items.popleft()
 
     def qsize(self) -> int:
