@@ -1,7 +1,7 @@
 # `make run` starts Patchbay, `make test` runs all tests, `make check` everything that reads the code without running it.
-# `make benchmark` measures what docs/performance.md shows, `make kills` kills everything 30 times on both databases.
+# `make benchmark` measures what docs/performance.md shows, `make prove` proves what docs/faults.md promises.
 # The environment is made on demand; only git, make and Python 3.11 or newer are needed.
-.PHONY: run test check benchmark kills prove clean
+.PHONY: run test check benchmark prove clean
 .DEFAULT_GOAL := run
 SHELL := /bin/sh
 python := .venv/bin/python
@@ -33,11 +33,7 @@ check: .venv/dev.stamp
 benchmark: .venv/dev.stamp
 	@$(python) -m benchmarks
 
-kills: .venv/dev.stamp
-	@$(python) -m tests.faults.kill_run --database sqlite
-	@$(python) -m tests.faults.kill_run --database postgresql
-
-# Every fault of docs/faults.md, with its figures written there; less than 45 minutes.
+# Less than 45 minutes.
 prove: .venv/dev.stamp
 	@$(python) -m tests.faults prove
 

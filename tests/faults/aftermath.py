@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from app.config import Settings
 from tests.faults.oracle import Key, number_of
 from tests.faults.provider import UNANSWERED
@@ -13,6 +15,18 @@ from tests.faults.tables import number, rows
 _SENDS = "SELECT \"to\", payload, state, attempts, sending_at, settled_at FROM effects WHERE kind = 'send_message'"
 _SHOWN = "SELECT count(*) FROM problems WHERE kind = 'outcome_unknown'"
 _SET_ASIDE = "SELECT count(*) FROM inbound_events WHERE state = 'set_aside'"
+_ATTEMPTS = "SELECT coalesce(max(attempts), 0), coalesce(max(charged), 0) FROM inbound_events"
+_IN_SHORT = (
+    (
+        "SELECT e.state, e.kind, e.attempts, e.charged, e.error, count(*) FROM inbound_events e"
+        " WHERE e.state NOT IN ('done', 'dropped') GROUP BY 1, 2, 3, 4, 5"
+    ),
+    "SELECT state, kind, attempts, error, count(*) FROM effects WHERE state <> 'sent' GROUP BY 1, 2, 3, 4",
+    "SELECT state, owner, run_id IS NULL, not_before_at IS NULL, count(*) FROM conversations GROUP BY 1, 2, 3, 4",
+    "SELECT status, outcome, count(*) FROM runs GROUP BY 1, 2",
+    "SELECT kind, message, count(*) FROM problems GROUP BY 1, 2",
+    "SELECT kind, server_pid, heartbeat_at FROM workers",
+)
 _LONGEST_SEND_SECONDS = 20.0  # one that took longer got no answer
 _SLACK_SECONDS = 0.5
 
@@ -34,11 +48,13 @@ class Send:
 
 @dataclass(frozen=True)
 class Aftermath:
-    """The sends, how many unknown ones people are shown, and how many events were given up."""
+    """The sends, how many unknown ones people are shown, and how events fared."""
 
     sends: Sequence[Send]
     shown: int
     set_aside: int
+    most_attempts: int  # of one event
+    most_charged: int
 
     @property
     def unknown(self) -> Sequence[Send]:
@@ -69,9 +85,8 @@ class Aftermath:
 
 def read(settings: Settings) -> Aftermath:
     """Reads the tables now."""
-    return Aftermath(
-        [_send(*row) for row in rows(settings, _SENDS)], number(settings, _SHOWN), number(settings, _SET_ASIDE)
-    )
+    sends = [_send(*row) for row in rows(settings, _SENDS)]
+    return Aftermath(sends, number(settings, _SHOWN), number(settings, _SET_ASIDE), *rows(settings, _ATTEMPTS)[0])
 
 
 def held_up(aftermath: Aftermath, accepted: Mapping[Key, float]) -> set[Key]:
@@ -81,6 +96,21 @@ def held_up(aftermath: Aftermath, accepted: Mapping[Key, float]) -> set[Key]:
         if one.repeated:
             repeated[one.key[0]].append(one)
     return {key for key, at in accepted.items() if any(one.holds_up(key, at) for one in repeated[key[0]])}
+
+
+def is_quiet(settings: Settings) -> bool:
+    """Whether nothing is due or on its way; only for knowing when to stop, never for the verdict."""
+    events = "SELECT count(*) FROM inbound_events WHERE state = 'waiting' AND kind <> 'timer_fired'"
+    effects = "SELECT count(*) FROM effects WHERE state IN ('queued', 'sending') AND kind = 'send_message'"
+    try:
+        return not number(settings, events) and not number(settings, effects)
+    except SQLAlchemyError:
+        return False
+
+
+def in_short(settings: Settings) -> list[str]:
+    """What stands in the tables, for whoever looks for the cause."""
+    return [f"{row}  <- {query[:60]}" for query in _IN_SHORT for row in rows(settings, query)]
 
 
 def _send(to: str, payload: str, state: str, attempts: int, sending_at: int | None, settled_at: int | None) -> Send:

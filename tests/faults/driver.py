@@ -11,21 +11,30 @@ from tests.faults.installation import ACCOUNT, CONNECTION, OURS, SECRET
 from tests.faults.oracle import Key
 
 _PATIENCE_SECONDS = 5.0
-_PAUSE_SECONDS = 0.15
+_PAUSE_SECONDS = 0.4
 
 
 @dataclass
 class Tap:
-    """How many messages may be sent by now; the monkey opens it step by step."""
+    """How many messages may be sent by now; whoever opens it step by step may be another thread."""
 
     open_until: int = 0
     taken: int = 0
+    _permits: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
 
     async def take(self) -> None:
         """Returns when one more may be sent."""
-        while self.taken >= self.open_until:
-            await asyncio.sleep(0.005)
+        await self._permits.acquire()
         self.taken += 1
+
+    async def watch(self) -> None:
+        """Lets those go on who wait for it; one looks for all of them, or their looking would cost a processor."""
+        given = 0
+        while True:
+            for _ in range(self.open_until - given):
+                self._permits.release()
+            given = max(given, self.open_until)
+            await asyncio.sleep(0.005)
 
 
 @dataclass
@@ -57,7 +66,9 @@ class Driver:
         return [whole + (index < rest) for index in range(self.contacts)]
 
     async def _all(self) -> None:
+        watching = asyncio.create_task(self.tap.watch())
         await asyncio.gather(*(self._contact(index, share) for index, share in enumerate(self._shares())))
+        watching.cancel()
 
     async def _contact(self, index: int, share: int) -> None:
         rng = random.Random(f"{self.seed}/{index}")

@@ -17,11 +17,6 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
-
-from app.config import Settings
-from app.db import Database
 from tests.faults import aftermath
 from tests.faults.customer_api import tier_of
 from tests.faults.driver import Driver
@@ -51,7 +46,7 @@ class KillRun:
     wait_for: str = "nothing"
     calm: bool = False
     settle_seconds: float = 240.0
-    kinds: tuple[str, ...] = ()  # what is killed: everything there is, unless it is said here
+    only_places: bool = False  # nobody is killed at random
 
 
 FULL = KillRun(messages=10_000, kills=500, contacts=250)
@@ -116,19 +111,21 @@ def kill_run(run: KillRun, *, keeps: bool = False) -> Result:
     with open_site(site_plan, keeps=keeps) as site:
         result = _run(run, site)
         if not result.is_clean:
-            seen = (asdict(result.verdict), *result.breaches, *_left(site.settings), site.keeper.logs())
+            seen = (asdict(result.verdict), *result.breaches, *aftermath.in_short(site.settings), site.keeper.logs())
             print(*seen, sep="\n", file=sys.stderr)  # noqa: T201  for whoever looks for the cause
     return result
 
 
 def _run(run: KillRun, site: Site) -> Result:
     rng = random.Random(run.seed)
-    deck = run.kinds or (RANDOM if site.server is None else RANDOM + DATABASE)
-    steps = plan(run.kills, run.seed, deck)
+    deck = RANDOM if site.server is None else RANDOM + DATABASE
+    steps = plan(run.kills, run.seed, deck, run.kills // 2 if run.only_places else run.kills // 6)
     driver = Driver(site.ports["web"], run.messages, run.contacts, run.seed)
     share = -(-run.messages // max(len(steps), 1))
     answered = [0]
-    monkey = Monkey(site.keeper, driver, lambda: answered[0], rng, steps, share, deck, run.kills, run.calm)
+    monkey = Monkey(
+        site.keeper, driver, lambda: answered[0], rng, steps, share, deck, 0 if run.only_places else run.kills, run.calm
+    )
     for work in (driver.run, monkey.run):
         threading.Thread(target=work, daemon=True).start()
     ended_at = 0.0
@@ -141,9 +138,9 @@ def _run(run: KillRun, site: Site) -> Result:
             if not ended_at:
                 ended_at = time.monotonic()
                 deadline = ended_at + run.settle_seconds
-            if driver.done and _is_quiet(site.settings):
+            if driver.done and aftermath.is_quiet(site.settings):
                 break
-        time.sleep(0.01)
+        time.sleep(0.02)
     converged_seconds = time.monotonic() - ended_at
     _stay(site, GRACE_SECONDS)
     return _judged(run, site, driver, monkey, converged_seconds)
@@ -181,6 +178,8 @@ def _judged(run: KillRun, site: Site, driver: Driver, monkey: Monkey, converged_
         **{name: len(what) for name, what in asdict(verdict).items()},
         "unknown": len(left.unknown),
         "set_aside": left.set_aside,
+        "most_attempts": left.most_attempts,
+        "most_charged": left.most_charged,
         "inconsistent": len(breaches),
         "recovery_p50": percentile(clear, 50),
         "recovery_p99": percentile(clear, 99),
@@ -191,43 +190,6 @@ def _judged(run: KillRun, site: Site, driver: Driver, monkey: Monkey, converged_
         "converged_seconds": round(converged_seconds, 1),
     }
     return Result(figures, verdict, breaches)
-
-
-_LEFT = (
-    (
-        "SELECT e.state, e.kind, e.attempts, e.charged, e.error, count(*) FROM inbound_events e"
-        " WHERE e.state NOT IN ('done', 'dropped') GROUP BY 1, 2, 3, 4, 5"
-    ),
-    "SELECT state, kind, attempts, error, count(*) FROM effects WHERE state <> 'sent' GROUP BY 1, 2, 3, 4",
-    "SELECT state, owner, run_id IS NULL, not_before_at IS NULL, count(*) FROM conversations GROUP BY 1, 2, 3, 4",
-    "SELECT status, outcome, count(*) FROM runs GROUP BY 1, 2",
-    "SELECT kind, message, count(*) FROM problems GROUP BY 1, 2",
-    "SELECT kind, server_pid, heartbeat_at FROM workers",
-)
-
-
-def _left(settings: Settings) -> list[str]:
-    """What stands in the tables, in short."""
-    database = Database.connect(settings, pool_size=1)
-    try:
-        with database.reading() as session:
-            return [f"{tuple(row)}  <- {query[:60]}" for query in _LEFT for row in session.execute(text(query))]
-    finally:
-        database.close()
-
-
-def _is_quiet(settings: Settings) -> bool:
-    """Whether nothing is due or on its way; only for knowing when to stop, never for the verdict."""
-    database = Database.connect(settings, pool_size=1)
-    try:
-        with database.reading() as session:
-            events = "SELECT count(*) FROM inbound_events WHERE state = 'waiting' AND kind <> 'timer_fired'"
-            effects = "SELECT count(*) FROM effects WHERE state IN ('queued', 'sending') AND kind = 'send_message'"
-            return not session.scalar(text(events)) and not session.scalar(text(effects))
-    except SQLAlchemyError:
-        return False
-    finally:
-        database.close()
 
 
 def _stay(site: Site, seconds: float) -> None:

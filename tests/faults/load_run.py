@@ -90,6 +90,8 @@ def _judged(run: LoadRun, site: Site, driver: Driver, figures: Figures, before: 
         "out_of_order": len(verdict.out_of_order),
         "unknown": len(left.unknown),
         "set_aside": left.set_aside,
+        "most_attempts": left.most_attempts,
+        "most_charged": left.most_charged,
         "inconsistent": len(breaches),
         "answered_after_last_webhook_seconds": round(within, 1),
         "delay_p50": percentile(delay, 50),

@@ -16,7 +16,7 @@ RANDOM = ("worker parent", "worker child", "worker both", "web master", "web pro
 DATABASE = ("database killed", "database immediate")  # where it is a process
 _IN_WEB = "app/web"
 _REACH_SECONDS = 12.0  # a labelled place that the traffic does not come by is given up
-_PROGRESS_SECONDS = 3.0
+_PROGRESS_SECONDS = 2.0
 _CALM_SECONDS = 90.0
 
 
@@ -136,10 +136,9 @@ def places() -> list[str]:
     return sorted(found)
 
 
-def plan(kills: int, seed: int, deck: Sequence[str] = RANDOM) -> list[str]:
-    """Steps that come to about that many kills, a third of them around labelled places: to arm, and the blow."""
+def plan(kills: int, seed: int, deck: Sequence[str], at_places: int) -> list[str]:
+    """Steps that come to so many kills, so many of them at labelled places, of which each takes another kill before."""
     rng = random.Random(seed)
-    at_places = max(1, kills // 6)
     steps = [*_dealt(rng, places(), at_places), *_dealt(rng, deck, kills - 2 * at_places)]
     rng.shuffle(steps)
     return steps

@@ -15,4 +15,4 @@ def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(database: Data
 
 def test_a_long_enough_run_kills_at_every_labelled_place_and_every_kind_of_process() -> None:
     deck = RANDOM + DATABASE
-    assert set(places()) | set(deck) == set(plan(6 * len(places()), 1, deck))
+    assert set(places()) | set(deck) == set(plan(6 * len(places()), 1, deck, len(places())))
