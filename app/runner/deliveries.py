@@ -132,6 +132,7 @@ class Deliveries:
             return
         are_marked = all(work.marked_at is not None for work in heads)
         database = self._house.database
+        marking_at = self._machine.monotonic()  # before: whoever stands still behind the commit must find it old
         with database.reading() if are_marked else database.transaction() as session:
             chosen = [one for work in heads if (one := self._try_next(session, work)) is not None]
             mark_look_ups(session, [(one.attempt.unsent, one.recheck_seconds) for one in chosen if one.looks_up])
@@ -147,7 +148,7 @@ class Deliveries:
                 continue
             one.work.unsent[0] = current
             one.work.in_flight += 1
-            marked_at, one.work.marked_at = one.work.marked_at or self._machine.monotonic(), None
+            marked_at, one.work.marked_at = one.work.marked_at or marking_at, None
             self._threads.submit(self._deliver, replace(one.attempt, unsent=current), marked_at, one.looks_up)
 
     def close(self) -> None:

@@ -1,16 +1,21 @@
 """What leaves, how often, and what is known of it: the provider's own log is the witness (RELIABILITY §2, "Outbox")."""
 
+import time
+from dataclasses import replace
+
 import pytest
 from sqlalchemy.orm import Session
 
 from app import outbox
 from app.db import now_microseconds
 from app.handled import Unsent
+from app.machine import Machine
 from app.outgoing import NotConnected
+from app.points import set_hook
 from app.store import pacing
 from tests.app.drawn import drawn, echo, sends, starts_with
 from tests.app.house import Runtime
-from tests.app.processes import die_at, until
+from tests.app.processes import Process, die_at, until
 from tests.app.provider import RETRY_AFTER_SECONDS, Plan, Provider
 
 DAY = 86_400.0
@@ -188,6 +193,23 @@ def test_a_stale_mark_is_made_again_before_anything_leaves(room: Runtime, monkey
     room.drive()
     assert len(room.provider.attempts) == 1
     assert room.one("SELECT attempts, state FROM effects") == {"attempts": 3, "state": "sent"}
+
+
+def test_a_process_that_stood_still_after_marking_marks_anew(room: Runtime) -> None:
+    room.publish(echo("lookup"))
+    machine, stood_still = Machine(), [0.0]
+    machine.monotonic = lambda: time.monotonic() + stood_still[0]
+
+    def stand_still(name: str) -> None:
+        if name == "send:marked" and not stood_still[0]:
+            stood_still[0] = 6.0
+
+    set_hook(stand_still)
+    room.write("hello", "lookup")
+    room.processes.append(Process(replace(room.house, machine=machine)).start())
+    room.drive()
+    assert len(room.provider.attempts) == 1
+    assert room.one("SELECT attempts, state FROM effects") == {"attempts": 2, "state": "sent"}
 
 
 def test_a_mark_is_stale_after_five_seconds() -> None:
