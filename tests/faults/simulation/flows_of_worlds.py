@@ -43,8 +43,10 @@ def question() -> Flow:
                  "exits": {"next": "ask"}},
         ask={"type": "ask_question", "config": ask,
              "exits": {"reply": "thanks", "timed_out": "late", "invalid": "late", "failure": "end"}},
-        thanks={"type": "send_message", "config": {"text": {"en": "thanks {{ name }}"}}, "exits": last},
-        late={"type": "send_message", "config": {"text": {"en": "too late"}}, "exits": last},
+        thanks={"type": "send_message", "config": {
+            "text": {"en": "thanks {{ name }}"}, "send_timeout_seconds": _DAY}, "exits": last},
+        late={"type": "send_message", "config": {
+            "text": {"en": "too late"}, "send_timeout_seconds": _DAY}, "exits": last},
     )  # fmt: skip
 
 

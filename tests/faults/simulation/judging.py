@@ -17,7 +17,7 @@ _TIMER_WON = """
     FROM inbound_events t JOIN inbound_events m ON m.conversation_id = t.conversation_id
     JOIN runs r ON r.id = t.run_id JOIN conversations c ON c.id = t.conversation_id
     JOIN numbers n ON n.id = c.number_id
-    WHERE t.kind = 'timer_fired' AND t.state = 'done' AND m.kind = 'message_received' AND m.at < t.at
+    WHERE t.kind = 'timer_fired' AND t.state = 'done' AND m.kind = 'message_received' AND t.turn = 0 AND m.at < t.at
       AND m.handled_at > t.handled_at AND n.name LIKE 'question%' AND m.created_at < t.handled_at
 """
 _REPEATED = "SELECT provider_id || ' was begun ' || attempts || ' times' FROM inbound_events WHERE attempts > 1"
