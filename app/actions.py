@@ -15,8 +15,8 @@ from flows.run import Run
 def take_over(handled: Handled, scene: Scene, run: Run | None) -> None:
     """People have the conversation from now on.
 
-    A run that put it into the queue goes on waiting for the close; any other ends here, and its timers and unsent
-    messages with it, in the same transaction.
+    A run that put it into the queue goes on waiting for the close; any other ends here, and its timers with it, in the
+    same transaction. What a flow has not sent yet is not sent any more, even where its run has ended.
     """
     handled.state = "open"
     handled.activates = True
@@ -25,6 +25,7 @@ def take_over(handled: Handled, scene: Scene, run: Run | None) -> None:
         handled.cancels_runs.append(int(run.id))
         handled.run_id, handled.finishes_kept = None, True
     if handled.owner != "people":
+        handled.cancels_flows = True
         handled.entry = Entry(scene.installation.fallback_queue, 0, "taken over", None, state="active")
     handled.owner = "people"
 

@@ -107,6 +107,7 @@ class Handled:
     timer: Timer | None = None
     cancelled: list[str] = field(default_factory=list)  # keys of effects that must not leave any more
     cancels_runs: list[int] = field(default_factory=list)  # runs none of whose messages may leave any more
+    cancels_flows: bool = False  # nothing that a flow says in the conversation, though it has ended, may leave any more
     cancels_all: bool = False  # no message of the conversation may leave any more
     entry: Entry | None = None
     leaves: str = ""  # the state the live entry ends in
@@ -125,7 +126,7 @@ class Handled:
     @property
     def cancels(self) -> bool:
         """Whether messages that were queued before may not leave any more."""
-        return bool(self.cancelled or self.cancels_runs or self.cancels_all)
+        return bool(self.cancelled or self.cancels_runs or self.cancels_flows or self.cancels_all)
 
     @property
     def messages_changed(self) -> bool:

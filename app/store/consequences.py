@@ -16,7 +16,9 @@ _SHOW_CANCELLED = (
     "UPDATE messages SET rank = 5, error = 'cancelled', changed_at = :now WHERE rank < 3 AND effect_key IN"
     " (SELECT key FROM effects WHERE state = 'cancelled' AND {which})"
 )
-
+_OF_FLOWS = """
+    SELECT key FROM effects WHERE conversation_id IN ({ids}) AND state IN ('queued', 'sending') AND run_id IS NOT NULL
+"""
 
 # An arrival locks its address, then its contact, then its conversation; a commit that writes contacts takes them in the
 # same order, before the conversations, or the two would wait for each other.
@@ -48,6 +50,8 @@ def _goes_elsewhere(one: Handled) -> bool:
 def cancel(session: Session, group: Sequence[Handled], now: int) -> None:
     """Messages that must not leave any more; one that is on its way already cannot be called back."""
     keys = [{"key": key} for one in group for key in one.cancelled]
+    if silenced := [one.conversation_id for one in group if one.cancels_flows]:
+        keys += [{"key": row.key} for row in ids(session, _OF_FLOWS, silenced)]
     if keys:
         for statement in (_CANCEL, _SHOW_CANCELLED):
             chosen = statement.replace("{which}", "key IN (SELECT r.key FROM {rows})")

@@ -30,25 +30,27 @@ def test_a_reply_while_the_flow_has_it_takes_it_over_and_cancels_what_has_not_le
     assert room.provider.texts == ["I am Eva"], "people have it now"
 
 
-@pytest.mark.parametrize("acts", ["agent_took_over", "agent_replied", "agent_closed"])
-def test_a_flow_in_the_middle_of_its_messages_says_no_more_when_somebody_acts(room: Runtime, acts: str) -> None:
-    steps = {"in": starts_with("keys", "a"), "a": sends("one", to="b"), "b": sends("two", to="c"), "c": asks("three?")}
+@pytest.mark.parametrize("last", [asks("three?"), sends("three")], ids=["run goes on", "run has ended"])
+@pytest.mark.parametrize("acts", ["agent_took_over", "agent_replied"])
+def test_a_flow_in_the_middle_of_its_messages_says_no_more_once_it_is_taken_over(
+    room: Runtime, acts: str, last: dict[str, Any]
+) -> None:
+    steps = {"in": starts_with("keys", "a"), "a": sends("one", to="b"), "b": sends("two", to="c"), "c": last}
     room.publish(drawn("Talks", steps))
     room.provider.plans.append("hold")
     process = room.start()
     put = room.write("hello")
     process.runner.wake()
-    until(lambda: room.provider.taken, "the provider has the first message")
-    room.act(put.conversation_id, acts, **({"text": "I am Eva"} if acts == "agent_replied" else {}))
+    until(lambda: room.provider.attempts, "the provider has the first message")
+    said = {"text": "I am Eva"} if acts == "agent_replied" else {}
+    room.act(put.conversation_id, acts, **said)
     room.provider.released.set()
     room.drive()
-    assert room.provider.texts == ["one", *(["I am Eva"] if acts == "agent_replied" else [])]
-    assert room.outcomes() == ["taken_over"]
-    assert room.column("SELECT state FROM effects WHERE run_id IS NOT NULL ORDER BY id") == [
-        "sent",
-        "cancelled",
-        "cancelled",
-    ]
+    assert room.provider.texts == ["one", *said.values()]
+    assert room.outcomes() == ["taken_over" if last["type"] == "ask_question" else "completed"]
+    query = "SELECT state FROM effects WHERE run_id IS NOT NULL ORDER BY id"
+    assert room.column(query) == ["sent", "cancelled", "cancelled"]
+    assert room.entries() == [("people", "active")]
 
 
 def test_taking_over_shows_people_what_was_kept(room: Runtime) -> None:
