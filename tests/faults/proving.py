@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ from tests.faults.machine import machine
 
 _ROOT = Path(__file__).resolve().parents[2]
 LINES, PAGE = _ROOT / "docs" / "faults.jsonl", _ROOT / "docs" / "faults.md"
-_TABLE = re.compile(r"(<!-- figures -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+_PLACE = re.compile(r"(<!-- figures: ([a-z0-9-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+_MACHINE, _OTHERS = "machine", "others"  # the places of the machine, and of experiments without one of their own
 _LONGEST_SECONDS = 900.0
 Line = Mapping[str, Any]
 
 
 def prove(experiments: Sequence[Experiment], seed: int) -> int:
-    """Runs all, each in a process of its own; 1 when a promise was broken, 2 when nothing could be written down."""
+    """Runs all, each in a process of its own; 1 when a promise was broken."""
     head = {"machine": machine(), "date": datetime.now(UTC).date().isoformat()}
     lines = []
     for experiment in experiments:
@@ -29,13 +30,7 @@ def prove(experiments: Sequence[Experiment], seed: int) -> int:
             print(json.dumps(line), flush=True)  # noqa: T201  what the command is for
             lines.append(line)
     LINES.write_text("".join(json.dumps(line) + "\n" for line in [head, *lines]))
-    page = PAGE.read_text()
-    table = _shown(head, lines, {one.name: one for one in experiments})
-    written, places = _TABLE.subn(lambda found: found[1] + table + found[2], page)
-    if not places:
-        print(f"{PAGE} has no place for the figures: give it back its two markers.", file=sys.stderr)  # noqa: T201
-        return 2
-    PAGE.write_text(written)
+    PAGE.write_text(filled(PAGE.read_text(), head, lines, {one.name: one for one in experiments}))
     return 1 if any(line["broken"] for line in lines) else 0
 
 
@@ -56,26 +51,41 @@ def _run(name: str, database: str, seed: int) -> dict[str, Any]:
     return {"experiment": name, "database": database, "seed": seed, "figures": {}, "broken": [why]}
 
 
-def _shown(head: Line, lines: Iterable[Line], experiments: Mapping[str, Experiment]) -> str:
-    rows = [
-        _about(head),
-        "",
-        "| experiment | promise | database, seed | figures | kept | took | others |",
-        "|---|---|---|---|---|---|---|",
+def filled(page: str, head: Line, lines: Sequence[Line], experiments: Mapping[str, Experiment]) -> str:
+    """The page with each experiment's figures at its place, which stands between `<!-- figures: NAME -->` and
+    `<!-- end of figures -->`; those without a place of their own are shown at the place `others`."""
+    places = {found[2] for found in _PLACE.finditer(page)}
+    shown: dict[str, list[str]] = {_MACHINE: [_about(head)]}
+    for name, experiment in experiments.items():
+        of_it = [line for line in lines if line["experiment"] == name]
+        if not of_it:
+            continue
+        block = shown.setdefault(name if name in places else _OTHERS, [])
+        block += ["", *_table(experiment, of_it)] if block else _table(experiment, of_it)
+    return _PLACE.sub(lambda found: found[1] + "".join(f"{one}\n" for one in shown.get(found[2], [])) + found[3], page)
+
+
+def _table(experiment: Experiment, lines: Sequence[Line]) -> list[str]:
+    """One column for each database, one row for each figure that any of them has."""
+    names = list(dict.fromkeys(name for line in lines for name in line["figures"]))
+    columns = [
+        [line["database"], *(_value(line["figures"].get(name, "–")) for name in names), *_ending(line)]
+        for line in lines
     ]
-    for line in lines:
-        figures = " · ".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in line["figures"].items())
-        cells = [
-            f"`{line['experiment']}`",
-            experiments[line["experiment"]].promise,
-            f"{line['database']}, {line['seed']}",
-            figures,
-            "; ".join(line["broken"]) or "yes",
-            f"{line.get('seconds', '?')} s",
-            f"{line.get('others_percent', '?')} %",
-        ]
-        rows.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
-    return "\n".join(rows) + "\n"
+    rows = [["", *names, "promise kept", "seconds", "used by others before"], *columns]
+    cells = [[cell.replace("_", " ").replace("|", "/") for cell in column] for column in rows]
+    table = [f"| {' | '.join(row)} |" for row in zip(*cells, strict=True)]
+    return [
+        f"*{experiment.promise}* `python -m tests.faults {experiment.name}`",
+        "",
+        table[0],
+        f"|{'---|' * len(rows)}",
+        *table[1:],
+    ]
+
+
+def _ending(line: Line) -> list[str]:
+    return ["; ".join(line["broken"]) or "yes", str(line.get("seconds", "?")), f"{line.get('others_percent', '?')} %"]
 
 
 def _about(head: Line) -> str:
@@ -90,4 +100,6 @@ def _about(head: Line) -> str:
 def _value(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_value(one)}" for name, one in value.items())
+    if isinstance(value, list | tuple):
+        return "; ".join(map(_value, value)) or "none"
     return f"{value:,}" if isinstance(value, int) else str(value)

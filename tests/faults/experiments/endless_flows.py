@@ -77,7 +77,7 @@ def _refuse(site: Site, figures: Figures) -> None:
         said = str(problem)
     finally:
         leave_house(house)
-    figures.values["refused_at_publishing"] = said
+    figures.values["refused_at_publishing_naming"] = said.partition(": ")[2].partition(". ")[0]
     figures.expect("→" in said, "An endless flow was published.")
 
 

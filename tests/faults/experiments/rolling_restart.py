@@ -21,9 +21,9 @@ DATABASES: Sequence[DatabaseKind] = ("postgresql", "sqlite")
 
 _PER_SECOND = 10.0
 _PAUSE_SECONDS = 3.0
-_ROUNDS = 3
+_ROUNDS = 2
 _PROGRAMS = ("worker-1", "web", "worker-2", "web-2")
-_MESSAGES = 600
+_MESSAGES = 400
 
 
 @dataclass
@@ -41,7 +41,7 @@ class _Balanced(TimedDriver):
 
 
 def run(database: DatabaseKind, seed: int) -> Figures:
-    """Each of two workers and two web processes three times."""
+    """Each of two workers and two web processes twice."""
     figures = Figures()
     with open_site(SitePlan([echo_flow(notes=False)], database, workers=2, seed=seed, api_jitter_ms=300)) as site:
         (second,) = free_ports(1)
