@@ -13,7 +13,7 @@ from tests.faults.provider import UNANSWERED
 from tests.faults.tables import number, rows
 
 _SENDS = "SELECT \"to\", payload, state, attempts, sending_at, settled_at FROM effects WHERE kind = 'send_message'"
-_SHOWN = "SELECT count(*) FROM problems WHERE kind = 'outcome_unknown'"
+_SHOWN = "SELECT count(*) FROM problems WHERE kind = 'outcome_unknown' AND step = ''"
 _SET_ASIDE = "SELECT count(*) FROM inbound_events WHERE state = 'set_aside'"
 _ATTEMPTS = "SELECT coalesce(max(attempts), 0), coalesce(max(charged), 0) FROM inbound_events"
 _IN_SHORT = (

@@ -91,7 +91,7 @@ def _start(plan: SitePlan, folder: Path, keeper: Keeper, server: PostgresServer 
     found(settings, ports, plan.mode, *plan.flows)
     if server is not None:
         keeper.add_server(server)
-    _add_programs(keeper, settings, plan.workers)
+    _add_programs(keeper, settings, plan)
     try:
         wait_for("web answers", lambda: answers(ports["web"]), START_SECONDS, keeper.look)
     except TimeoutError:
@@ -109,10 +109,11 @@ def _add_double(
     keeper.add(python(f"double-{name}", f"tests.faults.{module}", *where, *arguments))
 
 
-def _add_programs(keeper: Keeper, settings: Settings, workers: int) -> None:
+def _add_programs(keeper: Keeper, settings: Settings, plan: SitePlan) -> None:
     environment = as_environment(settings)
-    for number in range(1, workers + 1):
-        keeper.add(replace(python(f"worker-{number}", "app.cli", "worker"), environment=environment))
+    worker = ("tests.faults.worker_without_look_ups",) if plan.mode == "neither" else ("app.cli", "worker")
+    for number in range(1, plan.workers + 1):
+        keeper.add(replace(python(f"worker-{number}", *worker), environment=environment))
     keeper.add(replace(python("sweeper", "app.cli", "sweep"), environment=environment))
     arguments = [*web_arguments()[:-1], "tests.faults.crashing_wsgi:app"]
     keeper.add(Command("web", arguments, environment, PROJECT_FOLDER))
