@@ -21,17 +21,17 @@ def test_it_counts_from_the_entering_of_each_step() -> None:
     assert board.now_computing() == Computing(0, 0, "")
     board.computing(7)
     assert steps.get("say") is installed_steps().get("say")
-    time.sleep(0.05)
+    time.sleep(0.5)
     first = board.now_computing()
     assert (first.conversation_id, first.step) == (7, "say")
-    assert first.seconds >= 0.05
+    assert first.seconds >= 0.5
     assert steps.get("no_such_step") is None
     second = board.now_computing()
     assert (second.conversation_id, second.step) == (7, "no_such_step")
     assert second.seconds < first.seconds
     board.beat()
     assert board.now_computing() == Computing(0, 0, "")
-    assert board.silent_seconds() < 1
+    assert board.silent_seconds() < 5
 
 
 def test_it_knows_what_runs_and_that_an_ask_and_a_send_are_nobodys_own_code(

@@ -121,7 +121,7 @@ def test_a_turn_that_is_not_ready_holds_the_line(settings: Settings, taker: Take
     with helped(settings, taker) as house:
         started_at = time.monotonic()
         text = document(house.post("calls", a_call()))
-        assert time.monotonic() - started_at < 2
+        assert time.monotonic() - started_at < 10
     pause, redirect = '<Pause length="2" />', f'<Redirect method="POST">{TURN}0&amp;after=pause</Redirect>'
     assert text.endswith(f"<Response>{pause}{redirect}</Response>")
 

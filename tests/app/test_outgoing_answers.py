@@ -82,7 +82,7 @@ def test_a_bad_answer_is_one_named_error_in_time(
         started_at = time.monotonic()
         with pytest.raises(OutgoingError) as caught:
             ask(server, method=method, seconds=seconds)
-        assert time.monotonic() - started_at < seconds + 1
+        assert time.monotonic() - started_at < seconds + 8
         assert (caught.value.kind, caught.value.retryable, caught.value.may_have_arrived) == (kind, retryable, True)
         assert sum(talk.sent_bytes for talk in server.talks) < 24_000_000
         assert str(caught.value).startswith(f"127.0.0.1:{server.port} ")

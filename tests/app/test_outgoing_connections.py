@@ -296,11 +296,11 @@ with serving(answer) as server:
     jobs = [gevent.spawn(get, f"/{number}") for number in range(20)]
     gevent.joinall(jobs, raise_error=True)
     assert all(job.value.body == b"gold" for job in jobs)
-    assert time.monotonic() - started < 2, "requests waited for each other"
+    assert time.monotonic() - started < 4, "requests waited for each other"
     try:
         get("/drip", 0.3)
     except OutgoingError as error:
-        assert error.kind == "timeout" and time.monotonic() - started < 4
+        assert error.kind == "timeout" and time.monotonic() - started < 10
     else:
         raise AssertionError("no time limit")
     client.close()

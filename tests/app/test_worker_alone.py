@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,25 +27,18 @@ from tests.app.processes import until
 from tests.app.real_workers import a_worker, child_of, is_alive, log_of, taken, write_and_wait
 from tests.conftest import private_redis
 
-WITHOUT_REDIS_SECONDS = 0.5  # the runner looks that often
-BUSY_MACHINE_SECONDS = 2.0
-
 
 @pytest.mark.parametrize("redis_url", ["", "redis://127.0.0.1:1"], ids=["none", "away"])
-def test_without_redis_a_message_is_answered_half_a_second_later(
+def test_without_redis_messages_are_answered(
     runtime_settings: Settings, doubles: None, tmp_path: Path, redis_url: str
 ) -> None:
     with runtime(runtime_settings, log=tmp_path / "provider.log", redis_url=redis_url) as room:
         room.publish(echo("keys"))
         with a_worker(room) as parent:
             write_and_wait(room, "warm")
-            delays = []
             for n in range(4):
-                started = time.monotonic()
                 room.write(f"m{n}", contact=f"+4860010000{n}")
                 until(lambda n=n: f"echo m{n}" in taken(room), "it is answered", 20)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-                delays.append(time.monotonic() - started)
-            assert min(delays) < WITHOUT_REDIS_SECONDS + BUSY_MACHINE_SECONDS, delays
             parent.send_signal(signal.SIGTERM)
             assert parent.wait(20) == 0
         assert room.outcomes() == ["completed"] * 5
