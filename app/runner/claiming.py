@@ -67,10 +67,10 @@ class Claiming:
     def _lock_due(self, room: Room) -> list[int]:
         """A claim is stale until it is locked: candidates are read again under the lock."""
         wanted = room.conversations or room.calls
-        bound = self._company.bound(self._works.values())
-        if len(self._works) >= bound:
+        company = self._company.room(self._under_way())
+        if not company:
             return []
-        if bound <= MOST:  # one more may be looked at than may begin: who was killed least goes first
+        if company <= MOST:  # more are looked at than may begin: who was killed least goes first
             wanted = min(wanted, MOST)
         if not wanted or not self._may_look(room):
             return []
@@ -106,7 +106,8 @@ class Claiming:
             fitting = [self._works[held.id] for held in loaded]
             begins = self._choose([work for work in fitting if _may_begin(session, work)])
             if begins:
-                begin(session, [work.held for work in begins], alone=len(self._works) == 1)
+                alone = len(begins) == 1 and not self._under_way()
+                begin(session, [work.held for work in begins], alone)
             for work in begins:
                 try:
                     self._beginning.prepare(session, work)
@@ -133,10 +134,12 @@ class Claiming:
                 setbacks.end_unreadable(session, work.held)
         work.forget_turn()
 
+    def _under_way(self) -> list[Work]:
+        return [work for work in self._works.values() if work.may_kill]
+
     def _choose(self, begins: list[Work]) -> list[Work]:
         """Those that may begin beside each other; the others are given up for now."""
-        others = [work for work in self._works.values() if work not in begins or work.unsent]
-        chosen = self._company.choose(begins, others)
+        chosen = self._company.choose(begins, self._under_way())
         for work in begins:
             if work not in chosen and not work.unsent:
                 self.unlock(work.held.id)

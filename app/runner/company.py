@@ -1,7 +1,9 @@
-"""How many conversations may be in hand beside an event whose earlier attempts were killed.
+"""How many turns may be under way beside one of an event whose earlier attempts were killed.
 
 A kill counts against everything that was under way, innocents too. What was begun before begins in ever smaller
 company: so innocents of a few kills get away together, and only what fails by itself is found, alone, and charged.
+Messages on their way are no company, or one that takes 20 s would hold up everything: they have a count of their own,
+and only one of which an earlier process may have died is kept away from who is charged.
 """
 
 from collections.abc import Collection, Sequence
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 from app.runner.work import Work
 
 REPEATED = 2  # so many attempts may be anybody's kills: only from then on is company limited
-_COMPANY = {2: 16, 3: 4}  # attempts so far -> conversations in hand at most, itself included; one beyond
+_COMPANY = {2: 16, 3: 4}  # attempts so far -> turns under way at most, itself included; one beyond
 MOST = _COMPANY[REPEATED]
 _NO_BOUND = 1_000_000
 
@@ -19,14 +21,14 @@ _NO_BOUND = 1_000_000
 class Company:
     """Which turns may begin beside each other in one process."""
 
-    _wished: int = _NO_BOUND  # what waits outside begins only when so few are in hand
+    _wished: int = _NO_BOUND  # what waits outside begins only when so few turns are under way
 
-    def bound(self, in_hand: Collection[Work]) -> int:
-        """How many conversations may be in hand now."""
-        return min(self._wished, _bound_of(in_hand))
+    def room(self, under_way: Collection[Work]) -> int:
+        """How many turns may be added now."""
+        return max(0, min(self._wished, _bound_of(under_way)) - len(under_way))
 
     def choose(self, begins: Sequence[Work], others: Collection[Work]) -> list[Work]:
-        """Those of `begins` that may begin; `others` are in hand already, or have messages to send.
+        """Those of `begins` that may begin beside the `others`, which are under way.
 
         What was never killed goes first, once; then what was killed least, as long as there is any of that.
         """
@@ -40,12 +42,12 @@ class Company:
         return fresh[: max(0, bound - len(others))]
 
 
-def _bound_of(works: Collection[Work]) -> int:
+def _bound_of(under_way: Collection[Work]) -> int:
     """What the turns under way allow; one that is charged was begun alone, and stays so."""
     bounds = (
         1 if work.held.is_charged else _COMPANY.get(work.held.attempts - 1, 1)
-        for work in works
-        if work.turn is not None and work.held.attempts > REPEATED
+        for work in under_way
+        if work.held.attempts > REPEATED
     )
     return min(bounds, default=_NO_BOUND)
 

@@ -33,6 +33,11 @@ class Work:
         self.unsent, self.line_stands, self.marked_at = [], True, None
 
     @property
+    def may_kill(self) -> bool:
+        """Whether it has a turn under way, or a message of which an earlier process may have died."""
+        return self.turn is not None or bool(self.resumed and self.unsent)
+
+    @property
     def may_reload(self) -> bool:
         """Whether it can be read again now: nothing of it is under way."""
         return self.reload and not self.in_flight and self.turn is None
