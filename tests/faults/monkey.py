@@ -15,7 +15,7 @@ from tests.faults.keeper import Keeper, Kept, children_of, kill
 RANDOM = ("worker parent", "worker child", "worker both", "web master", "web process", "sweeper", "redis")
 DATABASE = ("database killed", "database immediate")  # where it is a process
 _IN_WEB = "app/web"
-_REACH_SECONDS = 12.0  # a labelled place that the traffic does not come by is given up
+_REACH_SECONDS, _SHARES = 5.0, 3  # a labelled place that the traffic does not come by in so many tries is given up
 _PROGRESS_SECONDS = 2.0
 _CALM_SECONDS = 90.0
 
@@ -99,14 +99,15 @@ class Monkey:
     def _at(self, name: str, place: str) -> None:
         """Kills one worker's or web's process, so that the next one kills itself at that place."""
         kept = self._one_of(name)
-        kept.crash_file.write_text(f"{place} {self.rng.randint(1, 3)}")
+        kept.crash_file.write_text(f"{place} {self.rng.randint(1, 2)}")
         self._kill("worker child" if name == "worker" else "web process", kept)
-        self.driver.tap.open_until += self.share
-        if self._until(lambda: not kept.crash_file.exists()):
-            self._note(f"{name} at {place}")
-        else:
-            self.not_reached.append(place)
-            kept.crash_file.unlink(missing_ok=True)
+        for _ in range(_SHARES):
+            self.driver.tap.open_until += self.share
+            if self._until(lambda: not kept.crash_file.exists()):
+                self._note(f"{name} at {place}")
+                return
+        self.not_reached.append(place)
+        kept.crash_file.unlink(missing_ok=True)
 
     def _until(self, is_so: Callable[[], bool]) -> bool:
         deadline = time.monotonic() + _REACH_SECONDS
