@@ -9,6 +9,9 @@ from app.store.rows import Kind, over
 
 # Only the first due event of each conversation counts, so that one contact's pile does not hide the others, and what
 # comes while messages wait to be joined is found.
+# Two processes see the same oldest conversations, so far more are read than wanted; then the locks decide.
+_READ = 400
+
 # The instant is read once, in `present`, so that both halves and the index conditions see the same. A conversation is
 # looked up by a subquery that gives one value: a join might begin with all conversations, when statistics are old.
 _DUE = """
