@@ -1,1 +1,1 @@
-"""The runtime in one thread: the product's own code and SQL, with time, order, crashes and the outside world by seed."""
+"""The runtime in one thread: the product's own code and SQL, with time, order, crashes and the outside by seed."""

@@ -67,7 +67,7 @@ def _asked(n: int, said: list[str], sent: list[str]) -> list[str]:
 
 
 def _with_people(kind: str, said: list[str], sent: list[str], replies: list[str]) -> list[str]:
-    """A person's reply is sent once; of the flow's own answers some were cancelled, none comes twice or out of order."""
+    """A person's reply is sent once; some of the flow's answers were cancelled, none comes twice or out of order."""
     found = [f"the reply {reply!r} was sent {sent.count(reply)} times" for reply in replies if sent.count(reply) != 1]
     if kind == "echo":
         expected = [f"answer to {body}" for body in said]

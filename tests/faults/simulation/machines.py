@@ -11,7 +11,7 @@ from tests.faults.simulation.scheduler import Actor, Process, Scheduler
 
 T = TypeVar("T")
 _MOMENT_SECONDS = 0.1
-_LOOKS_IN_VAIN = 2
+_LOOKS_IN_VAIN = 1
 
 
 class Box:

@@ -15,13 +15,14 @@ from app import asking, handled, outbox, turn_results
 from app.channels import twilio_rest
 from app.channels.contract import OutgoingMessage
 from app.handled import Handled, Unsent
-from app.runner import claiming, company, deliveries, loop
+from app.runner import claiming, loop
 from app.runner.claiming import Claiming, Room
 from app.runner.loop import Runner
 from app.runner.work import Work
-from app.store import commits, events, journal, loading, messages, reports, rows, sends
+from app.store import commits, journal, loading, reports, rows, sends, setbacks
 from app.store.loading import Held
-from tests.faults.simulation import places, processes, world
+from flows.event import MessageAccepted
+from tests.faults.simulation import places, processes
 
 Planting = Callable[[], Any]
 _fences = commits._raise_fences
@@ -54,6 +55,10 @@ def _text(module: Any, name: str, old: str, new: str) -> Planting:
     return lambda: patch.object(module, name, before.replace(old, new))
 
 
+def _always(value: object) -> Callable[..., Any]:
+    return lambda *_: value
+
+
 def _send_before_commit() -> Any:
     """The round's messages leave first, and are stored as sent with the turn."""
 
@@ -67,9 +72,7 @@ def _send_before_commit() -> Any:
                     sender = work.turn.scene.number.value
                     twilio_rest.send(connection, OutgoingMessage(one.key, 0, sender, one.to, message), self._house.http)
                 turn.messages = [replace(one, local=True) for one in turn.messages]
-                turn.follow_ups += [
-                    turn_results.follow_up(turn_results.MessageAccepted(one.key)) for one in turn.messages
-                ]
+                turn.follow_ups += [turn_results.follow_up(MessageAccepted(one.key)) for one in turn.messages]
         return real(self, ready, charged=charged)
 
     real = Runner._try_commit
@@ -87,7 +90,7 @@ def _flag_after_reading() -> Iterator[None]:
         was_empty = not self._works
         begun = _claim(self, room, stopping=stopping)
         if was_empty:
-            self._house.machine.sleep(0.001)  # somebody else's turn
+            self._house.machine.sleep(0.03)  # somebody else's turn
             for lane in ("turns", "calls"):
                 places.the_place().lanes.world.lower_flag(lane)
         return begun
@@ -97,16 +100,14 @@ def _flag_after_reading() -> Iterator[None]:
 
 
 def _no_journal() -> Any:
-    return patch.object(journal, "write", lambda session, entries: None)
+    return patch.object(journal, "write", _always(None))
 
 
 def _forget_to_mark() -> Any:
     """The message leaves without a word in the database that it is on its way."""
-
-    def mark(session: Session, rechecks: Sequence[tuple[Unsent, float]]) -> dict[int, Unsent]:
-        return {one.id: replace(one, state="sending") for one, _ in rechecks}
-
-    return patch.object(deliveries, "mark_sending", mark)
+    marks = ("UPDATE effects SET state = 'sending'", "UPDATE effects SET state = 'queued'")
+    settles = ("AND (effects.state = 'sending' OR", "AND (effects.state IN ('queued', 'sending') OR")
+    return _over_with(sends, marks, settles)()
 
 
 def _charge_innocents() -> Any:
@@ -144,10 +145,9 @@ def _fences_never_lost() -> Any:
     return _over_with(commits, (" AND conversations.fence = r.fence", ""))()
 
 
-def _settle_anybodys() -> Any:
-    return _over_with(sends, ("effects.id = r.id AND effects.attempts = r.attempts\n            AND (effects.state = "
-                              "'sending' OR (effects.state = 'unknown' AND r.state IN ('sent', 'dead')))",
-                              "effects.id = r.id"))()  # fmt: skip
+def _attempts_do_not_count() -> Any:
+    compared = "effects.id = r.id AND effects.attempts = r.attempts"
+    return _over_with(sends, (compared, "effects.id = r.id"))()
 
 
 def _line_is_skipped() -> Any:
@@ -184,7 +184,7 @@ def _kept_is_done() -> Any:
 
 
 def _nobody_follows() -> Any:
-    return patch.object(sends, "follow", lambda session, final, now: set())
+    return patch.object(sends, "follow", _always(set()))
 
 
 def _keys_by_attempt() -> Any:
@@ -211,17 +211,17 @@ MUTATIONS: Final[dict[str, tuple[str, Planting]]] = {
     "forget_the_journal": ("a repeated turn asks everything again", _no_journal),
     "flag_after_reading": ("the wake-up flag is lowered after the read", _flag_after_reading),
     "ids_instead_of_seq": ("events are taken by their ids", _text(
-        loading, "_EVENTS", "ORDER BY at, seq", "ORDER BY id")),
+        loading, "_EVENTS", "e.conversation_id, e.at, e.seq", "e.conversation_id, e.id")),
     "timers_first": ("a time limit wins over an answer that came before it", _text(
-        loading, "_EVENTS", "ORDER BY at, seq", "ORDER BY kind = 'message_received', at, seq")),
+        loading, "_EVENTS", "e.conversation_id, e.at, e.seq", "e.conversation_id, e.kind <> 'timer_fired', e.at")),
     "forget_to_mark": ("a message leaves that is not marked as on its way", _forget_to_mark),
     "look_up_at_once": ("a look-up is believed before the provider's list shows what it has", lambda: patch.multiple(
         outbox, LOOKS_UP_AFTER_SECONDS=0.0)),
     "take_what_others_own": ("a look-up takes an earlier message of the same words for this one", lambda: patch.object(
-        deliveries.setbacks, "owned_ids", lambda session, unsent: frozenset())),
+        setbacks, "owned_ids", _always(frozenset()))),
     "charge_innocents": ("every kill counts against all that was under way", _charge_innocents),
     "repeat_unsafe_requests": ("a POST that may not be repeated is", lambda: patch.object(
-        asking, "_may_repeat", lambda request: True)),
+        asking, "_may_repeat", _always(True))),
     "unlock_early": ("the lock is given back when the turn has begun", _unlock_early),
     "lock_for_all": ("two processes get the same lock", _shared_lock),
     "lost_fence_counts": ("whoever lost the fence still finishes its events", _lost_fence_counts),
@@ -232,9 +232,9 @@ MUTATIONS: Final[dict[str, tuple[str, Planting]]] = {
     "line_is_skipped": ("a message that waits for another attempt is overtaken", _line_is_skipped),
     "nobody_follows": ("a run does not hear that its message was taken", _nobody_follows),
     "keys_by_attempt": ("each attempt of a message has a key of its own", _keys_by_attempt),
-    "settle_anybodys": ("an old attempt settles what a newer one has under way", _settle_anybodys),
-    "no_stale_marks": ("a mark is good however old it is", lambda: patch.object(outbox, "is_stale", lambda age: False)),
-    "deaf_web": ("a webhook wakes nobody", lambda: patch.object(places.SharedLanes, "wake", lambda self, lane: None)),
+    "attempts_do_not_count": ("an old attempt settles what a newer one has under way", _attempts_do_not_count),
+    "no_stale_marks": ("a mark is good however old it is", lambda: patch.object(outbox, "is_stale", _always(False))),
+    "deaf_web": ("a webhook wakes nobody", lambda: patch.object(places.SharedLanes, "wake", _always(None))),
 }  # fmt: skip
 
 CAUGHT_BY: Final[dict[str, int]] = {}

@@ -14,7 +14,7 @@ from typing import Any, Final
 from greenlet import getcurrent, greenlet
 
 _MICROSECONDS: Final = 1_000_000
-_LONGEST_STEPS: Final = 60_000
+_LONGEST_STEPS: Final = 10_000
 _LONGEST_SECONDS: Final = 40 * 3_600.0
 
 

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from sqlalchemy import text
 
 from app import inbox
-from app.lanes import LANES
+from app.house import House
+from app.outgoing import Guarded
 from app.points import point, set_hook
 from tests.faults.simulation.outside import Outside, Taken
 from tests.faults.simulation.places import ACCOUNT, BEGINNING, OURS, Place, the_place
@@ -69,7 +70,7 @@ class World:
             _TROUBLES if self.plan.trouble else 0,
             self._tell,
         )
-        self.house: Any = replace(self.place.house, http=self.outside)
+        self.house: House = replace(self.place.house, http=cast("Guarded", self.outside))  # all that is asked of it
         self.workers: list[Worker] = []
         self.accepted: dict[int, list[str]] = {n: [] for n in range(len(self.plan.contacts))}
         self.agent = Agent()
@@ -86,7 +87,6 @@ class World:
         """Until nothing is left to be done. Raises: NotConverged, what breaks."""
         scheduler = self.scheduler
         self.place.now[0] = self._tick
-        self.place.database.monotonic = scheduler.monotonic
         self.place.lanes.world = self
         scheduler.looks_at, scheduler.on_death = self._next_due, self._died
         set_hook(self._at)
@@ -323,6 +323,3 @@ class World:
 def phone_of(contact: int) -> str:
     """Nobody has it."""
     return f"+4850{contact:07d}"
-
-
-assert set(LANES) == {"turns", "calls"}
