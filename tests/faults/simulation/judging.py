@@ -5,7 +5,8 @@ from collections import Counter
 from sqlalchemy import text
 
 from app.consistency import breaches
-from tests.faults.simulation.world import World, phone_of
+from tests.faults.simulation.people import phone_of
+from tests.faults.simulation.world import World
 
 _STRANGE = """
     SELECT 'effect ' || key || ' is ' || state FROM effects WHERE kind = 'send_message' AND state IN ('unknown', 'dead')
@@ -34,16 +35,16 @@ def judge(world: World) -> list[str]:
             found += session.execute(text(_REPEATED)).scalars()
     for n, (kind, messages) in enumerate(world.plan.contacts):
         sent = [one.body for one in world.outside.taken if one.to == phone_of(n)]
-        if len(world.accepted[n]) != messages:
-            found.append(f"contact {n}: {len(world.accepted[n])} of {messages} messages were accepted")
-        if n == world.agent.contact:
-            found += _with_people(kind, world.accepted[n], sent, world.agent.replies)
+        if len(world.people.accepted[n]) != messages:
+            found.append(f"contact {n}: {len(world.people.accepted[n])} of {messages} messages were accepted")
+        if n == world.people.with_people:
+            found += _with_people(kind, world.people.accepted[n], sent, world.people.replies)
         elif kind == "echo":
-            expected = [f"answer to {body}" for body in world.accepted[n]]
+            expected = [f"answer to {body}" for body in world.people.accepted[n]]
             if sent != expected:
                 found.append(f"contact {n} got {sent} instead of {expected}")
         else:
-            found += _asked(n, world.accepted[n], sent)
+            found += _asked(n, world.people.accepted[n], sent)
     found += _visits(world)
     found += world.lost_wake_ups[:1]
     return found
@@ -81,6 +82,6 @@ def _with_people(kind: str, said: list[str], sent: list[str], replies: list[str]
 def _visits(world: World) -> list[str]:
     """What may be noted once only was, for each message that asked for it."""
     noted = Counter((one["phone"], one["text"]) for one in world.outside.visits if not one["freely"])
-    said = Counter((phone_of(n), body) for n, bodies in world.accepted.items() for body in bodies)
+    said = Counter((phone_of(n), body) for n, bodies in world.people.accepted.items() for body in bodies)
     return [f"a visit of {phone} was noted {count} times" for (phone, body), count in noted.items()
             if count > said[phone, body]]  # fmt: skip

@@ -7,7 +7,8 @@ from concurrent.futures import Executor, Future
 from typing import Any, TypeVar
 
 from app.machine import Machine, Mailbox
-from tests.faults.simulation.scheduler import Actor, Process, Scheduler
+from tests.faults.simulation.actors import Actor, Process
+from tests.faults.simulation.scheduler import Scheduler
 
 T = TypeVar("T")
 _MOMENT_SECONDS = 0.1

@@ -15,9 +15,10 @@ from app.locks import LocksLost
 from app.runner import Runner
 from app.sweeper import Sweeper
 from flows.document import Flow
+from tests.faults.simulation.actors import Actor, Process
 from tests.faults.simulation.machines import SimulatedMachine
 from tests.faults.simulation.places import SECRET
-from tests.faults.simulation.scheduler import Actor, Process, Scheduler
+from tests.faults.simulation.scheduler import Scheduler
 
 SWEEP_SECONDS = 1.0
 _FLOWS: dict[int, Flow] = {}  # published versions never change, and reading them takes a tenth of a seed's time

@@ -11,74 +11,17 @@ from itertools import count
 from random import Random
 from typing import Any, Final
 
-from greenlet import getcurrent, greenlet
+from greenlet import getcurrent
+
+from tests.faults.simulation.actors import Actor, Crashed, Process
 
 _MICROSECONDS: Final = 1_000_000
 _LONGEST_STEPS: Final = 10_000
 _LONGEST_SECONDS: Final = 40 * 3_600.0
 
 
-class Crashed(BaseException):
-    """The simulated process is dead: nothing of it goes on."""
-
-
 class NotConverged(AssertionError):
     """The world did not come to rest."""
-
-
-class Process:
-    """A simulated process: its actors die together, and stand still together."""
-
-    def __init__(self, name: str) -> None:
-        self.name, self.alive, self.frozen_until = name, True, 0
-        self.actors: set[Actor] = set()
-        self.on_crash: Callable[[], None] | None = None
-
-
-class Actor:
-    """One thread of a process, or one thing outside (`process` is None)."""
-
-    def __init__(self, scheduler: "Scheduler", process: Process | None, name: str, body: Callable[[], Any]) -> None:
-        self.process, self.name = process, name
-        self.ended, self.result, self.at = False, None, ""
-        self._body, self._scheduler = body, scheduler
-        self._waiters: list[Actor] = []
-        self.waits = 0  # the number of the wait under way; 0 = it does not wait
-        self.woken = False
-        self.greenlet = greenlet(self._run, scheduler.hub)
-        if process is not None:
-            process.actors.add(self)
-
-    def _run(self) -> None:
-        try:
-            self.result = self._body()
-        except Crashed:
-            pass
-        except Exception as error:  # noqa: BLE001  told to whoever runs the world
-            self._scheduler.died(self, error)
-        finally:
-            self._end()
-
-    def _end(self) -> None:
-        self.ended = True
-        if self.process is not None:
-            self.process.actors.discard(self)
-        for waiter in self._waiters:
-            self._scheduler.wake(waiter)
-
-    def join(self) -> Any:
-        """Waits for its end; None when it crashed."""
-        while not self.ended:
-            self._waiters.append(self._scheduler.current)
-            self._scheduler.wait(None)
-        return self.result
-
-    def bury(self) -> None:
-        """Ends it where it stands."""
-        if self.greenlet:
-            self.greenlet.throw(Crashed())
-        elif not self.ended:  # it has not begun
-            self._end()
 
 
 class Scheduler:
@@ -98,6 +41,12 @@ class Scheduler:
         self._numbers = count(1)
         self._current: Actor | None = None
         self._error: Exception | None = None
+        self._expected = 0
+
+    @property
+    def is_expecting(self) -> bool:
+        """Whether something that was begun outside, or put off, has still to come to its end."""
+        return self._expected > 0
 
     @property
     def current(self) -> Actor:
@@ -130,6 +79,26 @@ class Scheduler:
     def later(self, seconds: float, action: Callable[[], None]) -> None:
         """Something that happens outside all actors."""
         heapq.heappush(self._due, (self.now + int(seconds * _MICROSECONDS), next(self._numbers), action))
+
+    def expect(self, seconds: float, action: Callable[[], None]) -> None:
+        """As `later`; the world is not over before."""
+        self._expected += 1
+
+        def do() -> None:
+            self._expected -= 1
+            action()
+
+        self.later(seconds, do)
+
+    def begin(self, name: str, body: Callable[[], Any]) -> None:
+        """An actor outside all processes; the world is not over before its end."""
+        self._expected += 1
+
+        def do() -> None:
+            body()
+            self._expected -= 1
+
+        self.spawn(None, name, do)
 
     # what an actor does
 

@@ -73,7 +73,9 @@ def run_seed(seed: int, trace: list[str] | None = None, mutation: str = "") -> O
         broken = [f"{type(error).__name__}: {error}"]
     finally:
         random.setstate(state)
-    faults = world.faults + Counter(messages=sum(map(len, world.accepted.values())), sends=len(world.outside.taken))
+    faults = world.faults + Counter(
+        messages=sum(map(len, world.people.accepted.values())), sends=len(world.outside.taken)
+    )
     scheduler = world.scheduler
     spent = time.process_time() - began
     return Outcome(seed, broken, scheduler.fingerprint, scheduler.steps, spent, faults)
