@@ -7,13 +7,14 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from types import FrameType
 
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.board import Board
+from app.board import Board, Computing
 from app.config import Settings
 from app.db import DatabaseUnavailable
 from app.house import House
@@ -23,6 +24,8 @@ from app.points import crash_as_told
 from app.roster import Member
 from app.runner import Runner
 from app.stopping import Stopping
+from app.store import setbacks
+from app.turns import MOST_CHARGES
 from app.warming import warm
 from app.wiring import build_house
 
@@ -43,19 +46,25 @@ Stop = Callable[[int, FrameType | None], None]
 def main(settings: Settings) -> int:
     """Keeps one child working until told to stop; the exit code."""
     stopping = Stopping.by(signal.SIGTERM, signal.SIGINT)
+    killed: Counter[int] = Counter()  # how many children each conversation's endless step has cost
+    culprit: Computing | None = None
     pause = 0.0
     while not stopping.is_set:
         stopping.wait(pause)
         started = time.monotonic()
         board = Board()
-        child = _start(settings, board)
-        _watch(child, board, stopping)
+        kills = 0
+        if culprit is not None:  # what has cost its most is set aside: the next one begins anew
+            kills = killed[culprit.conversation_id] = killed[culprit.conversation_id] % MOST_CHARGES + 1
+        child = _start(settings, board, culprit, kills)
+        culprit = _watch(child, board, stopping)
         # A child that dies at once is not started again at once, or a broken database would keep a core busy.
         pause = 0.0 if time.monotonic() - started > _AT_ONCE_SECONDS else min(pause * 2 or 0.1, _LONGEST_PAUSE_SECONDS)
     return 0
 
 
-def _start(settings: Settings, board: Board) -> int:
+def _start(settings: Settings, board: Board, culprit: Computing | None, kills: int) -> int:
+    """A new child, which first charges what its predecessor was killed for."""
     parent = os.getpid()
     child = os.fork()
     if child:
@@ -63,7 +72,11 @@ def _start(settings: Settings, board: Board) -> int:
     code = 1
     try:
         _die_with(parent)
-        code = _work(settings, board)
+        house = build_house(settings)
+        if culprit is not None:
+            with house.database.transaction() as session:
+                setbacks.blame(session, culprit.conversation_id, f"the step {culprit.step} computes for ever", kills)
+        code = _work(house, board)
     except (SQLAlchemyError, psycopg.Error, DatabaseUnavailable, LocksLost) as error:
         logger.error("The worker ends because of its database and is started again: %s", error)
     except Exception:  # a door: the process ends here, and its reason must be seen
@@ -74,13 +87,16 @@ def _start(settings: Settings, board: Board) -> int:
         os._exit(code)  # threads that wait for the network must not hold up the restart
 
 
-def _watch(child: int, board: Board, stopping: Stopping) -> None:
-    """Until the child is gone. Kills one whose step computes too long, or that is silent, or does not stop."""
-    told_at = 0.0
+def _watch(child: int, board: Board, stopping: Stopping) -> Computing | None:
+    """Until the child is gone. Kills one whose step computes too long, or that is silent, or does not stop.
+
+    Returns the step that computed too long.
+    """
+    told_at, culprit = 0.0, None
     while True:
         ended, _ = os.waitpid(child, os.WNOHANG)
         if ended:
-            return
+            return culprit
         if stopping.is_set and not told_at:
             told_at = time.monotonic()
             os.kill(child, signal.SIGTERM)
@@ -88,6 +104,7 @@ def _watch(child: int, board: Board, stopping: Stopping) -> None:
         if now.seconds > _MOST_COMPUTING_SECONDS:
             sentence = "The step “%s” in conversation %s computes for %.0f s; its process is killed."
             logger.error(sentence, now.step, now.conversation_id, now.seconds)
+            culprit = now
             os.kill(child, signal.SIGKILL)
         elif board.silent_seconds() > _MOST_SILENT_SECONDS or (told_at and time.monotonic() - told_at > _GRACE_SECONDS):
             logger.error("The worker's child does not answer; it is killed.")
@@ -95,11 +112,10 @@ def _watch(child: int, board: Board, stopping: Stopping) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
-def _work(settings: Settings, board: Board) -> int:
+def _work(house: House, board: Board) -> int:
     """The child: the runner in a thread, RQ in the main thread."""
     crash_as_told()
-    house = build_house(settings)
-    locks = open_locks(settings)
+    locks = open_locks(house.settings)
     member = Member("worker", locks.server_pid())
     runner = Runner(house, locks, board)
     register_wake(runner.wake)

@@ -31,6 +31,25 @@ def charge(session: Session, held: Held, why: str) -> None:
     )
 
 
+def blame(session: Session, conversation_id: int, why: str, kills: int) -> None:
+    """Charges the event under way in a conversation whose step has cost so many processes, as their parent has seen.
+
+    Nobody else was to blame, so it need not be tried alone to be found out; and it is kept away for a while, so that
+    the others are answered before it is tried again.
+    """
+    statement = """
+        UPDATE inbound_events SET charged = CASE WHEN charged < :kills THEN :kills ELSE charged END, error = :why
+        WHERE id = (SELECT id FROM inbound_events WHERE conversation_id = :id AND state = 'waiting' AND attempts > 0
+                    ORDER BY seq LIMIT 1)
+    """
+    session.execute(text(statement), {"kills": kills, "why": clean_text(why)[:_LONGEST_WORDS], "id": conversation_id})
+    pause = int(min(_BACK_OFF_SECONDS * 2**kills, _LONGEST_BACK_OFF_SECONDS) * 1_000_000)
+    session.execute(
+        sql(session, "UPDATE conversations SET not_before_at = {now} + :pause WHERE id = :id"),
+        {"pause": pause, "id": conversation_id},
+    )
+
+
 def end_unreadable(session: Session, held: Held) -> None:
     """Ends the conversation's run, though its state cannot be read."""
     session.execute(

@@ -54,12 +54,14 @@ def test_a_looping_step_is_killed_and_beside_it_others_are_answered(outside: Run
     steps = {"in": starts_with("confirming", "loop"), "loop": placed("loop_forever", {}, next="end")}
     outside.publish(drawn("Loops", steps))
     bad = outside.write("round and round", "confirming", contact="+48600999999")
-    outside.execute("UPDATE inbound_events SET attempts = 1, charged = 1 WHERE id = :id", id=bad.event_id)
     with a_worker(outside):
         write_and_wait(outside, "one", "two", "three")
         query = "SELECT state FROM inbound_events WHERE id = :id"
         until(lambda: outside.column(query, id=bad.event_id) == ["set_aside"], "the looping event is set aside", 40)
         write_and_wait(outside, "four")
     assert f"The step “loop_forever” in conversation {bad.conversation_id} computes for" in log_of(outside).read_text()
+    assert outside.column("SELECT attempts FROM inbound_events WHERE id = :id", id=bad.event_id) == [4], (
+        "three, and the last"
+    )
     assert outside.entries() == [("people", "waiting")]
     assert len(taken(outside)) == 4

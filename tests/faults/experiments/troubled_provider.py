@@ -32,8 +32,8 @@ PROMISE = (
 DATABASES: Sequence[DatabaseKind] = ("postgresql", "sqlite")
 
 _PER_SECOND, _TROUBLED_PER_SECOND = 8.0, 4.0
-_SECONDS = 13.0  # of each mood
-_MOODS = ("good", "slow", "limiting", "dead")
+_SECONDS = 11.0  # of each mood
+_MOODS = {"good": "good", "slow": "slow", "limiting": "limiting", "dead": "dead", "well_again": "good"}
 _PROVIDER_MS = 50.0
 _OTHER, _OTHER_NUMBER, _OTHER_VALUE = "troubled", "troubled-line", "+15005550011"
 _MORE_THAN_BEFORE, _NOISE_MS = 1.2, 100
@@ -49,7 +49,7 @@ class _Troubled(TimedDriver):
 
 
 def run(database: DatabaseKind, seed: int) -> Figures:
-    """Each mood for 13 s, with messages to both; the 95th percentile of the healthy one is compared with before."""
+    """Each mood for 11 s, with messages to both; the healthy one's 95th percentile is held against before and after."""
     figures = Figures()
     flow = document.from_data(echo(NUMBER))
     with open_site(SitePlan([flow], database, seed=seed, provider_delay_ms=_PROVIDER_MS)) as site:
@@ -58,7 +58,7 @@ def run(database: DatabaseKind, seed: int) -> Figures:
         troubled = _Troubled(site.ports["web"], int(_TROUBLED_PER_SECOND * _SECONDS * len(_MOODS)), 40, seed + 1)
         other = Traffic(site, troubled).start()
         p95 = {}
-        for mood in _MOODS:
+        for name, mood in _MOODS.items():
             _ask(moods, mood)
             since, open_until = time.time(), troubled.tap.open_until
 
@@ -66,12 +66,11 @@ def run(database: DatabaseKind, seed: int) -> Figures:
                 troubled.tap.open_until = before + int((time.time() - since) * _TROUBLED_PER_SECOND)
 
             healthy.let_in(_SECONDS, _PER_SECOND, let_in)
-            p95[mood] = healthy.delay_ms(since, time.time(), 95)
+            p95[name] = healthy.delay_ms(since, time.time(), 95)
         troubled.tap.open_until = troubled.messages
         healthy.finish(figures)
-        _ask(moods, "good")
-        figures.values |= {f"healthy_p95_ms_while_{mood}": ms for mood, ms in p95.items()}
-        most = p95["good"] * _MORE_THAN_BEFORE + _NOISE_MS
+        figures.values |= {f"healthy_p95_ms_while_{name}": ms for name, ms in p95.items()}
+        most = max(p95["good"], p95["well_again"]) * _MORE_THAN_BEFORE + _NOISE_MS
         figures.expect(max(p95.values()) <= most, f"The healthy provider's p95 exceeded {most:.0f} ms.")
         _drain(other, log, figures)
         return end_consistent(figures, site)
