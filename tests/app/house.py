@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,6 +64,7 @@ class Runtime:
     numbers: dict[str, Number] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
     passed_seconds: float = 0.0
+    _passing: threading.Lock = field(default_factory=threading.Lock)
     _written: int = 0
 
     # what others do
@@ -132,9 +134,15 @@ class Runtime:
             return inbox.put_report(session, self.numbers[number].connection_id, report)
 
     def move_clock(self, seconds: float) -> None:
-        """Lets time pass."""
-        self.passed_seconds += seconds
-        self.set_clock(seconds)
+        """Lets time pass, for the database and for every process at the same moment."""
+        with self._passing:
+            self.passed_seconds += seconds
+            self.set_clock(seconds)
+
+    def monotonic(self) -> float:
+        """The processes' own clock."""
+        with self._passing:
+            return time.monotonic() + self.passed_seconds
 
     def set_clock(self, seconds: float) -> None:
         """Sets the database's clock forward or back; the processes' own clocks know better."""
@@ -241,7 +249,7 @@ def runtime(settings: Settings, log: Path | None = None, **changes: Any) -> Iter
         http=Guarded(settings.allowed_private_hosts),
     )
     made = Runtime(house, provider)
-    house.machine.monotonic = lambda: time.monotonic() + made.passed_seconds
+    house.machine.monotonic = made.monotonic
     furnish(made, {"log": str(log)} if log else {"provider": name})
     try:
         yield made

@@ -23,8 +23,10 @@ def heard(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
         event.remove(engine, "before_cursor_execute", hear)
 
 
-def plan(engine: Engine, statement: str, values: Any) -> str:
-    """How the database would execute a statement."""
+def plan(engine: Engine, statement: str, values: Any, *, as_if_large: bool = False) -> str:
+    """How the database would execute a statement; PostgreSQL, if asked, as if its tables were larger than they are."""
     explain = "EXPLAIN QUERY PLAN " if engine.dialect.name == "sqlite" else "EXPLAIN "
     with engine.connect() as connection:
+        if as_if_large and engine.dialect.name == "postgresql":  # it reads a few rows whole, whatever indexes they have
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(explain + statement, values))

@@ -93,12 +93,9 @@ def test_the_chat_page_shows_it(site: Site, named: str) -> None:
     body = {"key": "8b0a5b1e-0000-4000-8000-000000000001", "text": "the map, please"}
     site.web.post("/chat/web-chat/messages", json=body, headers=headers)
 
-    def shown() -> list[Any]:
-        messages = site.web.get("/chat/web-chat/messages", headers=headers).get_json()["messages"]
-        return [item for message in messages if message["from"] == "flow" for item in message["media"]]
-
-    until(shown, "the answer is there")
-    (item,) = shown()
+    until(lambda: site.seeded.rows("SELECT 1 FROM messages WHERE direction = 'out'"), "the answer is there")
+    messages = site.web.get("/chat/web-chat/messages", headers=headers).get_json()["messages"]
+    (item,) = [item for message in messages if message["from"] == "flow" for item in message["media"]]
     assert (item["name"], item["media_type"]) == ("map.png", "image/png")
     if named == "url":
         assert item["url"] == ELSEWHERE
