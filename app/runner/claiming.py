@@ -25,6 +25,7 @@ from app.turns import MOST_CHARGES
 logger = logging.getLogger("patchbay.runner")
 
 _PASSING_SECONDS = 0.25
+_FIRST_CLAIM = 8  # doubles with each claim: after a crash the first answers leave soon, and another kill hits few
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Claiming:
         """Nothing is claimed yet."""
         self._house, self._beginning, self._locks, self._works, self._clock = house, beginning, locks, works, clock
         self._company = Company()
+        self._most = _FIRST_CLAIM
         self._passed_at = 0.0  # when a claim last had to pass by a backlog (monotonic clock)
 
     def claim(self, room: Room, *, stopping: bool) -> list[Work]:
@@ -66,7 +68,7 @@ class Claiming:
 
     def _lock_due(self, room: Room) -> list[int]:
         """A claim is stale until it is locked: candidates are read again under the lock."""
-        wanted = room.conversations or room.calls
+        wanted = min(room.conversations or room.calls, self._most)
         company = self._company.room(self._under_way())
         if not company:
             return []
@@ -83,6 +85,8 @@ class Claiming:
                 break
             if self._locks.try_lock(conversation_id):
                 locked.append(conversation_id)
+        if len(locked) == self._most:
+            self._most *= 2
         return locked
 
     def _may_look(self, room: Room) -> bool:

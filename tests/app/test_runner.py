@@ -1,14 +1,17 @@
 """The runner's promises: who is begun, charged, left out by the fence, and in which order (RUNNER.md, "Lessons")."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from app import turn_results
 from app.config import Settings
 from app.directory import Directory
 from app.handled import Outgoing
+from app.runner import claiming
 from app.scene import set_scene
 from app.store.commits import commit
 from app.store.loading import Held, begin, load
@@ -131,10 +134,31 @@ def test_what_was_killed_more_often_begins_in_smaller_company(
         return real(turn)
 
     monkeypatch.setattr(TurnUnderWay, "start", start)
+    monkeypatch.setattr(claiming, "_FIRST_CLAIM", 64)
     process = room.start()
     room.drive()
     assert max(seen[put.event_id] for put in puts[:20]) == company
     assert len(room.provider.texts) == 22
+
+
+def test_a_process_claims_few_conversations_at_first_and_then_ever_more(
+    room: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.publish(echo("keys"))
+    for n in range(24):
+        room.write("hello", contact=contact(n))
+    groups: list[int] = []
+    real = load
+
+    def load_and_note(session: Session, ids: Sequence[int], most: int) -> list[Held]:
+        groups.append(len(ids))
+        return real(session, ids, most)
+
+    monkeypatch.setattr(claiming, "load", load_and_note)
+    room.start()
+    room.drive()
+    assert groups[:2] == [8, 16], "after a crash the first answers leave soon"
+    assert len(room.provider.texts) == 24
 
 
 # the fence
