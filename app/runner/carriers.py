@@ -12,7 +12,8 @@ from app.directory import Directory
 from app.house import House
 from app.machine import Mailbox
 from app.store import carriers, setbacks
-from app.store.sends import Settled, mark_sending, settle
+from app.store.marks import mark_sending
+from app.store.sends import Settled, settle
 
 logger = logging.getLogger("patchbay.runner")
 

@@ -22,7 +22,8 @@ from app.runner.clock_watch import ClockWatch
 from app.runner.places import Places
 from app.runner.work import Delivered, Result, Work, Works
 from app.store import setbacks
-from app.store.sends import Settled, mark_look_ups, mark_sending, settle
+from app.store.marks import mark_look_ups, mark_sending
+from app.store.sends import Settled, settle
 from app.store.stored_files import with_addresses
 
 logger = logging.getLogger("patchbay.runner")

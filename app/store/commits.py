@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.db import now_microseconds
 from app.handled import Handled, Unsent
 from app.points import point
-from app.store import consequences, entries, messages, reports, sends, timers
+from app.store import consequences, entries, marks, messages, reports, sends, timers
 from app.store.rows import ids, over
 
 _QUARTER = 15 * 60 * 1_000_000  # microseconds in a quarter of an hour
@@ -45,7 +45,7 @@ def commit(session: Session, group: Sequence[Handled]) -> tuple[set[int], list[U
     consequences.write(session, kept, now)
     reports.write(session, kept, now)
     marked = [one for one in unsent if one.state == "sending"]
-    leaving = sends.hold_back(session, marked)
+    leaving = marks.hold_back(session, marked)
     point("commit:written")
     return survivors, [one for one in unsent if one not in marked or one in leaving]
 

@@ -19,7 +19,7 @@ from app.runner import claiming, loop
 from app.runner.claiming import Claiming, Room
 from app.runner.loop import Runner
 from app.runner.work import Work
-from app.store import commits, journal, loading, reports, rows, sends, setbacks
+from app.store import commits, journal, loading, marks, reports, rows, sends, setbacks
 from app.store.loading import Held
 from flows.event import MessageAccepted
 from tests.faults.simulation import places, processes
@@ -28,7 +28,7 @@ Planting = Callable[[], Any]
 _fences = commits._raise_fences
 _commit = commits.commit
 _settle = sends.settle
-_mark = sends.mark_sending
+_mark = marks.mark_sending
 _load, _begin = loading.load, loading.begin
 _claim, _round = Claiming.claim, Runner.round
 
@@ -103,11 +103,13 @@ def _no_journal() -> Any:
     return patch.object(journal, "write", _always(None))
 
 
-def _forget_to_mark() -> Any:
+@contextmanager
+def _forget_to_mark() -> Iterator[None]:
     """The message leaves without a word in the database that it is on its way."""
-    marks = ("UPDATE effects SET state = 'sending'", "UPDATE effects SET state = 'queued'")
+    unmarked = ("UPDATE effects SET state = 'sending'", "UPDATE effects SET state = 'queued'")
     settles = ("AND (effects.state = 'sending' OR", "AND (effects.state IN ('queued', 'sending') OR")
-    return _over_with(sends, marks, settles)()
+    with _over_with(marks, unmarked)(), _over_with(sends, settles)():
+        yield
 
 
 def _charge_innocents() -> Any:
