@@ -1,6 +1,6 @@
 """Faults planted in the runtime, one at a time: a simulation that finds none of them would prove nothing.
 
-Each replaces a part of the product while it is planted; `CAUGHT_BY` is the first seed that finds it.
+Each replaces a part of the product while it is planted; `CAUGHT_BY` is a seed that finds it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -257,7 +257,7 @@ CAUGHT_BY: Final[dict[str, int]] = {
     "no_stale_marks": 505,
     "deaf_web": 0,
 }
-"""The first seed of each. A change of the runtime changes worlds: then `python -m tests.faults.simulation --mutations`
+"""A seed of each. A change of the runtime changes worlds: then `python -m tests.faults.simulation --mutations`
 prints the seeds anew."""
 
 
