@@ -71,15 +71,17 @@ class Database:
         self._mutex = threading.Lock() if self.is_sqlite else nullcontext()
 
     @classmethod
-    def connect(cls, settings: Settings, pool_size: int = 10) -> "Database":
+    def connect(cls, settings: Settings, pool_size: int = 16) -> "Database":
         """The engine for these settings; connects on first use."""
         url = settings.effective_database_url
         if url.startswith("sqlite"):
             engine = create_engine(url, module=pysqlite3, connect_args={"timeout": 5.0, "check_same_thread": False})
             event.listen(engine, "connect", _prepare_sqlite)
         else:
+            # No overflow: each such connection is a new process of the server that plans every statement anew. The one
+            # given back last is taken first, so that a few are warm.
             engine = create_engine(
-                url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=False, pool_timeout=10
+                url, pool_size=pool_size, max_overflow=0, pool_use_lifo=True, pool_pre_ping=False, pool_timeout=10
             )
         return cls(engine)
 
