@@ -4,14 +4,19 @@ import fcntl
 import os
 import select
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Final, Protocol
 
 import psycopg
+from psycopg import sql
 from sqlalchemy.engine import make_url
 
 from app.config import Settings
 
+_FOR_EACH: Final = sql.SQL(
+    "SELECT {}(%s, key) FROM unnest(%s::int[]) WITH ORDINALITY AS keys (key, place) ORDER BY place"
+)
 _CLASS: Final = 7301  # our class of advisory locks, so that others' locks in the same database never meet ours
 
 
@@ -26,8 +31,12 @@ class Locks(Protocol):
         """Takes the lock if nobody has it, this process included. Raises LocksLost."""
         ...
 
-    def unlock(self, conversation_id: int) -> None:
-        """Gives the lock back. Raises LocksLost."""
+    def try_locks(self, conversation_ids: Sequence[int]) -> list[int]:
+        """The same for many at once; those that were taken. Raises LocksLost."""
+        ...
+
+    def unlock(self, *conversation_ids: int) -> None:
+        """Gives the locks back. Raises LocksLost."""
         ...
 
     def require(self) -> None:
@@ -64,20 +73,24 @@ class AdvisoryLocks:
         )
 
     def try_lock(self, conversation_id: int) -> bool:
-        """One id a call: a lock inside a WHERE clause also locks rows that LIMIT then drops (RELIABILITY §2)."""
-        with self._guard:
-            if conversation_id in self._held:  # a session would re-enter its own lock
-                return False
-            if self._ask("SELECT pg_try_advisory_lock(%s, %s)", conversation_id):
-                self._held.add(conversation_id)
-                return True
-            return False
+        """Takes the lock."""
+        return bool(self.try_locks([conversation_id]))
 
-    def unlock(self, conversation_id: int) -> None:
-        """Gives the lock back."""
+    def try_locks(self, conversation_ids: Sequence[int]) -> list[int]:
+        """One statement, and never one that chooses: beside a LIMIT also the rows that it drops are locked."""
         with self._guard:
-            self._held.discard(conversation_id)
-            self._ask("SELECT pg_advisory_unlock(%s, %s)", conversation_id)
+            free = [one for one in conversation_ids if one not in self._held]  # a session would re-enter its own lock
+            taken = [
+                id_ for id_, is_taken in zip(free, self._ask("pg_try_advisory_lock", free), strict=True) if is_taken
+            ]
+            self._held.update(taken)
+            return taken
+
+    def unlock(self, *conversation_ids: int) -> None:
+        """Gives the locks back."""
+        with self._guard:
+            self._held.difference_update(conversation_ids)
+            self._ask("pg_advisory_unlock", conversation_ids)
 
     def require(self) -> None:
         """Asks the server only when it has said something unasked, which is mostly the end of the connection."""
@@ -98,13 +111,17 @@ class AdvisoryLocks:
         """Closes the connection; the server frees the locks."""
         self._connection.close()
 
-    def _ask(self, statement: str, conversation_id: int) -> bool:
+    def _ask(self, function: str, conversation_ids: Sequence[int]) -> list[bool]:
+        """The function's answer for each id."""
+        if not conversation_ids:
+            return []
         # The two-key form takes 32-bit keys; conversations beyond that share a lock, which is slower and still right.
+        keys = [one % 2**31 for one in conversation_ids]
+        statement = _FOR_EACH.format(sql.Identifier(function))
         try:
-            row = self._connection.execute(statement, (_CLASS, conversation_id % 2**31)).fetchone()
+            return [bool(row[0]) for row in self._connection.execute(statement, (_CLASS, keys))]
         except psycopg.Error as error:
             raise _lost(error) from error
-        return bool(row and row[0])
 
 
 def _lost(error: psycopg.Error) -> LocksLost:
@@ -145,10 +162,14 @@ class FileLocks:
             self._mine.add(conversation_id)
             return True
 
-    def unlock(self, conversation_id: int) -> None:
-        """Frees the byte."""
+    def try_locks(self, conversation_ids: Sequence[int]) -> list[int]:
+        """Each for itself."""
+        return [one for one in conversation_ids if self.try_lock(one)]
+
+    def unlock(self, *conversation_ids: int) -> None:
+        """Frees the bytes."""
         with self._guard:
-            if conversation_id in self._mine:
+            for conversation_id in self._mine.intersection(conversation_ids):
                 self._mine.discard(conversation_id)
                 self._held.discard(conversation_id)
                 fcntl.lockf(self._file, fcntl.LOCK_UN, 1, conversation_id)
@@ -162,8 +183,7 @@ class FileLocks:
 
     def close(self) -> None:
         """Frees all bytes of this object; the file stays open."""
-        for conversation_id in tuple(self._mine):
-            self.unlock(conversation_id)
+        self.unlock(*self._mine)
 
 
 _held_sets: dict[Path, set[int]] = {}

@@ -48,7 +48,8 @@ class Walk:
         """The walk that stopped at an Ask."""
         walk = cls(flows, replace(run, open_turn=None), opened.event, limits, steps)
         walk.effects = list(opened.effects)
-        walk.trace = [copy.deepcopy(dict(entry)) for entry in opened.trace]  # the turn handed out before keeps its own
+        *finished, open_entry = opened.trace
+        walk.trace = [*map(dict, finished), copy.deepcopy(dict(open_entry))]  # the turn handed out before keeps its own
         walk.asks, walk.answered_bytes = opened.n + 1, opened.answered_bytes
         return walk
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -61,10 +62,11 @@ class Claiming:
             return []
         return self._take([one.held.id for one in again], locked)
 
-    def unlock(self, conversation_id: int) -> None:
-        """Gives a conversation up; everything of it is committed."""
-        del self._works[conversation_id]
-        self._locks.unlock(conversation_id)
+    def unlock(self, *conversation_ids: int) -> None:
+        """Gives conversations up; everything of theirs is committed."""
+        for conversation_id in conversation_ids:
+            del self._works[conversation_id]
+        self._locks.unlock(*conversation_ids)
 
     def _lock_due(self, room: Room) -> list[int]:
         """A claim is stale until it is locked: candidates are read again under the lock."""
@@ -79,12 +81,9 @@ class Claiming:
         passed = claims.Passed(list(self._works), room.full, room.crowded, all_but_calls=not room.conversations)
         with self._house.database.reading() as session:
             candidates = claims.due(session, passed)
-        locked: list[int] = []
-        for conversation_id in candidates:
-            if len(locked) >= wanted:
-                break
-            if self._locks.try_lock(conversation_id):
-                locked.append(conversation_id)
+        rest, locked = iter(candidates), list[int]()
+        while missing := list(islice(rest, wanted - len(locked))):
+            locked += self._locks.try_locks(missing)
         if len(locked) == self._most:
             self._most *= 2
         return locked
@@ -144,9 +143,7 @@ class Claiming:
     def _choose(self, begins: list[Work]) -> list[Work]:
         """Those that may begin beside each other; the others are given up for now."""
         chosen = self._company.choose(begins, self._under_way())
-        for work in begins:
-            if work not in chosen and not work.unsent:
-                self.unlock(work.held.id)
+        self.unlock(*(work.held.id for work in begins if work not in chosen and not work.unsent))
         return chosen
 
 

@@ -208,6 +208,9 @@ class Runner:
         work.reload = False
 
     def _unlock(self) -> None:
-        for conversation_id, work in list(self._works.items()):
-            if not (work.turn or work.in_flight or work.finished or work.reload or work.unsent):
-                self._claiming.unlock(conversation_id)
+        done = [
+            conversation_id
+            for conversation_id, work in self._works.items()
+            if not (work.turn or work.in_flight or work.finished or work.reload or work.unsent)
+        ]
+        self._claiming.unlock(*done)

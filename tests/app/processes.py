@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from app.board import Board
 from app.house import House
@@ -39,16 +39,19 @@ class SeenLocks:
 
     def try_lock(self, conversation_id: int) -> bool:
         """As the locks do."""
-        if not self._locks.try_lock(conversation_id):
-            return False
-        self.held.add(conversation_id)
-        self.taken.append(conversation_id)
-        return True
+        return bool(self.try_locks([conversation_id]))
 
-    def unlock(self, conversation_id: int) -> None:
+    def try_locks(self, conversation_ids: Sequence[int]) -> list[int]:
         """As the locks do."""
-        self._locks.unlock(conversation_id)
-        self.held.discard(conversation_id)
+        taken = self._locks.try_locks(conversation_ids)
+        self.held.update(taken)
+        self.taken += taken
+        return taken
+
+    def unlock(self, *conversation_ids: int) -> None:
+        """As the locks do."""
+        self._locks.unlock(*conversation_ids)
+        self.held.difference_update(conversation_ids)
 
     def require(self) -> None:
         """As the locks do."""

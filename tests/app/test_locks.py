@@ -116,6 +116,18 @@ def test_a_forked_child_holds_none_of_its_parents_locks(sqlite_url: str, data_fo
     os.close(reader)
 
 
+def test_of_many_locks_at_once_those_are_taken_that_nobody_has(runtime_settings: Settings) -> None:
+    mine = open_locks(runtime_settings)
+    with another_process(runtime_settings, 2, 4) as (_, got):
+        assert got == [True, True]
+        assert mine.try_locks([5, 4, 3, 2, 1]) == [5, 3, 1]
+        assert mine.try_locks([1, 6]) == [6], "a session would re-enter its own lock"
+        mine.unlock(5, 3)
+        with another_process(runtime_settings, 1, 3, 5, 6) as (_, later):
+            assert later == [False, True, True, False], "each was locked once, so giving it back once frees it"
+    mine.close()
+
+
 def test_conversations_beyond_32_bits_have_locks_too(runtime_settings: Settings) -> None:
     mine = open_locks(runtime_settings)
     assert mine.try_lock(2**40 + 1)

@@ -1,6 +1,7 @@
 """The simulated processes of the house: workers with locks of their own, the sweeper, and web."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -38,9 +39,13 @@ class SimulatedLocks:
         self._owners[conversation_id] = self
         return True
 
-    def unlock(self, conversation_id: int) -> None:
+    def try_locks(self, conversation_ids: Sequence[int]) -> list[int]:
+        return [one for one in conversation_ids if self.try_lock(one)]
+
+    def unlock(self, *conversation_ids: int) -> None:
         self.require()
-        self._owners.pop(conversation_id, None)
+        for conversation_id in conversation_ids:
+            self._owners.pop(conversation_id, None)
 
     def require(self) -> None:
         if self._lost:
