@@ -142,6 +142,10 @@ def to_json(value: Value, _depth: int = 0) -> str:
     return "{" + ",".join(f"{to_json(key)}:{to_json(part, _depth + 1)}" for key, part in value.items()) + "}"
 
 
+_WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
+_MAYBE_WHOLE = re.compile(r"[0-9](?:\.0(?:[,\]}]|$)|e\+)")  # 12.0 at the end of a value, or 1e+22
+
+
 def canonical_json(data: Json) -> str:
     """The one way that documents, runs and turns are written: sorted keys, no spaces, whole floats as whole numbers.
 
@@ -149,8 +153,8 @@ def canonical_json(data: Json) -> str:
         ValueError: a number in it is not finite.
     """
     text = _dumped(data)
-    # Python writes every whole float with one of these, and few texts hold either: so most data is not walked twice.
-    return _dumped(_with_whole_numbers(data)) if ".0" in text or "e+" in text else text
+    # Python writes every whole float so, and few texts hold it: most data is not walked twice.
+    return _dumped(_with_whole_numbers(data)) if _MAYBE_WHOLE.search(text) else text
 
 
 def datetime_text(instant: datetime) -> str:
@@ -207,7 +211,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _dumped(data: Json) -> str:
-    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
+    return _WRITER.encode(data)
 
 
 def _with_whole_numbers(data: Json) -> Json:
