@@ -1,0 +1,1 @@
+"""The runtime against a small model: messages, timers, statuses, people, publishings and crashes in any order."""
