@@ -80,14 +80,16 @@ RULES: Final = (
     Rule(
         "entry_of_closed",
         "It is closed, but still stands in a queue.",
-        "SELECT c.id FROM conversations c WHERE c.state = 'closed' AND EXISTS (SELECT 1 FROM queue_entries q"
-        " WHERE q.conversation_id = c.id AND q.state IN ('waiting', 'active', 'shown'))",
+        # A run that ends hands on what it did not take: until that is handled, people are still shown it.
+        """SELECT c.id FROM conversations c JOIN queue_entries q ON q.conversation_id = c.id
+           WHERE c.state = 'closed' AND (q.state IN ('waiting', 'active')
+               OR q.state = 'shown' AND NOT EXISTS ({event} AND e.shown_at IS NOT NULL))""",
     ),
     Rule(
         "shown_in_vain",
         "People are shown that a message of it waits, but none does, or they have it already.",
         """SELECT c.id FROM conversations c JOIN queue_entries q ON q.conversation_id = c.id AND q.state = 'shown'
-           WHERE c.owner <> 'flow' OR NOT EXISTS ({event} AND e.shown_at IS NOT NULL)""",
+           WHERE c.owner = 'people' OR NOT EXISTS ({event} AND e.shown_at IS NOT NULL)""",
     ),
     Rule(
         "sending_for_long",

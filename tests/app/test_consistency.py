@@ -19,6 +19,10 @@ ORDERLY: list[tuple[str, dict[str, Any]]] = [
         "a flow has it and people are shown a message",
         {"run": "waiting", "event": "kept", "shown": True, "entry": "shown"},
     ),
+    (
+        "its run has ended, and the message that people are shown comes next",
+        {"state": "closed", "owner": "none", "event": "waiting", "shown": True, "entry": "shown"},
+    ),
     ("it is closed", {"state": "closed", "owner": "none", "event": "done"}),
     ("a call whose carrier comes back", {"kind": "call", "run": "waiting"}),
 ]
