@@ -11,9 +11,9 @@ from app.config import SettingError, Settings
 from app.db import Database
 from app.house import House
 from app.lanes import Lanes
-from app.migrating import WrongSchema, require_current_schema
 from app.models import Installation
 from app.outgoing import Guarded
+from app.schema import WrongSchema, require_current_schema
 from app.sealing import KeyUnusable, SecretKey
 from flows.errors import RegistryError
 from flows.registry import Registry

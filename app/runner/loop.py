@@ -78,6 +78,7 @@ class Runner:
         asked_at = self._machine.monotonic()
         with self._house.database.reading() as session:
             self._clock.saw(now_microseconds(session), asked_at)
+        self.wake()  # whoever died before us has left work behind, and nobody tells us of it
         while not (self._stopping and not self._works):
             self.round(self._gathered())
         self._asks.close()

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.db import DatabaseUnavailable
 from app.house import House
-from app.migrating import WrongSchema, require_current_schema
+from app.schema import WrongSchema, require_current_schema
 from app.sealing import KeyUnusable
 from app.wiring import load_key
 

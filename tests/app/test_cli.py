@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from app import cli
+from app.cli import processes
 from app.config import Settings
-from app.migrating import known_schemas
+from app.schema import known_schemas
 from flows.limits import Limits
 from tests.app.seeded import seeded
 from tests.app.test_launch import free_port
@@ -23,7 +24,7 @@ EXAMPLE = Path("examples/flows/vip_calls.json")
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command of a process of its own may send the log where it wants; here it would be every test's."""
-    monkeypatch.setattr(cli, "write_json_lines", lambda _: None)
+    monkeypatch.setattr(processes, "write_json_lines", lambda _: None)
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_every_command_but_run_and_migrate_refuses_other_tables(
 ) -> None:
     with seeded(environment) as house:
         with monkeypatch.context() as newer:
-            newer.setattr("app.migrating.known_schemas", lambda: ["9999", *known_schemas()])
+            newer.setattr("app.schema.known_schemas", lambda: ["9999", *known_schemas()])
             code, out, err = said(capsys, *arguments)
             assert (code, out, len(err)) == (1, [], 1)
             assert "older Patchbay (0001, needed is 9999)" in err[0]

@@ -3,12 +3,14 @@
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 import app.models  # noqa: F401  makes all tables known
 from app.config import Settings
 from app.db import Base, Database
-from app.migrating import WrongSchema, known_schemas, migrate, require_current_schema
+from app.migrating import migrate
+from app.schema import MIGRATIONS_FOLDER, WrongSchema, known_schemas, require_current_schema
 
 
 def test_the_migrations_make_the_tables_of_the_models(settings: Settings) -> None:
@@ -39,11 +41,16 @@ def test_another_schema_is_refused_in_one_sentence(settings: Settings, stored: s
 
 
 def test_an_older_schema_is_refused_by_all_but_migrate(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.migrating.known_schemas", lambda: ["9999", *known_schemas()])
+    monkeypatch.setattr("app.schema.known_schemas", lambda: ["9999", *known_schemas()])
     database = Database.connect(settings)
     with pytest.raises(WrongSchema, match=r"older Patchbay \(0001, needed is 9999\)"):
         require_current_schema(database)
     database.close()
+
+
+def test_the_files_are_named_by_the_migrations_numbers() -> None:
+    scripts = ScriptDirectory(str(MIGRATIONS_FOLDER))
+    assert known_schemas() == [script.revision for script in scripts.walk_revisions()]
 
 
 def test_a_newer_schema_is_not_touched(settings: Settings) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from app.config import Settings
 from app.directory import open_connection
-from app.migrating import WrongSchema
 from app.models import Connection
+from app.schema import WrongSchema
 from app.sealing import KeyUnusable
 from app.seeding import prepare
 from app.wiring import build_house

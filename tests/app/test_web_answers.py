@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from app.config import Settings
 from app.db import Database
 from app.log_lines import write_json_lines
-from app.migrating import known_schemas
+from app.schema import known_schemas
 from app.web import create_app
 from tests.app.seeded import Seeded, seeded
 

@@ -1,0 +1,39 @@
+"""Commands with which a person tries flows: call, and flows check and play."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+from app.config import Settings
+from app.flow_files import check_file
+from app.flow_playing import Scene, play_file
+from app.telephone import CALLER, Receiver, call
+
+
+def _call(settings: Settings, given: argparse.Namespace) -> int:
+    return call(settings, given.number, given.caller or CALLER, given.url, Receiver(script=given.script))
+
+
+def _check(settings: Settings, given: argparse.Namespace) -> int:
+    found = check_file(settings, given.file)
+    print(*found.lines, sep="\n", flush=True)
+    return 1 if found.blocks else 0
+
+
+def _play(settings: Settings, given: argparse.Namespace) -> int:
+    scene = Scene(given.phone, given.name, given.language, given.answers, given.trace)
+    for line in play_file(settings, given.file, scene, _typed()):
+        print(line, flush=True)
+    return 0
+
+
+def _typed() -> Iterator[str]:
+    """The lines a person types, or those of a file."""
+    while True:
+        try:
+            yield input("» " if sys.stdin.isatty() else "")
+        except (EOFError, KeyboardInterrupt):
+            return
+
+
+COMMANDS = {"call": _call, "check": _check, "play": _play}
