@@ -21,7 +21,7 @@ from flows.event import Attachment, Happening, MessageReceived
 from flows.limits import Limits
 from flows.values import canonical_json, clean_text, encode
 
-__all__ = ["Put", "UnknownNumber", "put", "put_action", "put_report"]
+__all__ = ["Put", "UnknownNumber", "put", "put_action", "put_at_once", "put_report"]
 
 _LIMITS = Limits()
 _LONGEST_NAME = 200
@@ -33,30 +33,24 @@ def put(session: Session, connection_id: int, arrival: Arrival, limits: Limits =
     On PostgreSQL that is one statement; docs/decisions/inbox.md tells when it is not.
     Raises: UnknownNumber, DatabaseUnavailable when all must be rolled back and may then be tried again.
     """
-    happened = _shortened(session, arrival.happened, limits)
-    kind, written = _written(happened)
-    of_message = happened if isinstance(happened, MessageReceived) else MessageReceived("")
-    new = NewArrival(
-        connection_id=connection_id,
-        provider_id=clean_text(arrival.provider_id),
-        number=clean_text(arrival.number),
-        call_id=clean_text(arrival.call_id),
-        kind=kind,
-        happened=written,
-        text=of_message.text,
-        media=canonical_json(_readable([wire.to_data(item) for item in of_message.media])),
-        client_key=clean_text(arrival.client_key),
-        address_kind=arrival.address_kind,
-        address=clean_text(arrival.address),
-        contact_name=clean_text(arrival.contact_name)[:_LONGEST_NAME],
-        contact_language=clean_text(arrival.contact_language),
-        contact_attributes=canonical_json(encode(arrival.contact_attributes)),
-        contact_id=arrival.contact_id,
-        phone=clean_text(arrival.phone),
-    )
+    new = _new_arrival(connection_id, arrival, _shortened(session, arrival.happened, limits))
     if session.get_bind().dialect.name == "sqlite":
         return arrival_in_steps.store(session, new)
     return arrival_at_once.store(session, new)
+
+
+def put_at_once(session: Session, connection_id: int, arrival: Arrival, limits: Limits = _LIMITS) -> Put | None:
+    """The same by one statement, for a session each of whose statements is a transaction of its own.
+
+    None when more than that is to be done, and nothing is kept but that the contact was seen: then `put`.
+    Raises: as `put`.
+    """
+    happened = arrival.happened
+    if isinstance(happened, MessageReceived):
+        if len(happened.text) > limits.inbound_text or happened.media:
+            return None
+        happened = replace(happened, text=clean_text(happened.text))
+    return arrival_at_once.attempt(session, _new_arrival(connection_id, arrival, happened))
 
 
 def put_report(session: Session, connection_id: int, report: Report) -> Put | None:
@@ -77,6 +71,30 @@ def put_action(session: Session, conversation_id: int, kind: str, key: str, happ
     Raises: LookupError when there is no such conversation.
     """
     return append(session, NewEvent(conversation_id, f"action/{key}", kind, canonical_json(_readable(happened))))
+
+
+def _new_arrival(connection_id: int, arrival: Arrival, happened: Happening) -> NewArrival:
+    """The arrival as its rows want it; `happened` is what is kept of it."""
+    kind, written = _written(happened)
+    of_message = happened if isinstance(happened, MessageReceived) else MessageReceived("")
+    return NewArrival(
+        connection_id=connection_id,
+        provider_id=clean_text(arrival.provider_id),
+        number=clean_text(arrival.number),
+        call_id=clean_text(arrival.call_id),
+        kind=kind,
+        happened=written,
+        text=of_message.text,
+        media=canonical_json(_readable([wire.to_data(item) for item in of_message.media])),
+        client_key=clean_text(arrival.client_key),
+        address_kind=arrival.address_kind,
+        address=clean_text(arrival.address),
+        contact_name=clean_text(arrival.contact_name)[:_LONGEST_NAME],
+        contact_language=clean_text(arrival.contact_language),
+        contact_attributes=canonical_json(encode(arrival.contact_attributes)),
+        contact_id=arrival.contact_id,
+        phone=clean_text(arrival.phone),
+    )
 
 
 def _written(happened: Happening | dict[str, Any]) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from sqlalchemy.orm import Session
 
 from app.db import DatabaseUnavailable, sql
-from app.store.events import INSERT_EVENT, RETURNING_PLACE, TAKE_SEQ_AND_REOPEN, Put, outcome
+from app.store.events import INSERT_EVENT, RETURNING_PLACE, TAKE_SEQ_AND_REOPEN, Put, execute_at_once, outcome
 from app.store.new_arrival import (
     INSERT_CONVERSATION,
     INSERT_MESSAGE,
@@ -30,18 +30,22 @@ def store(session: Session, new: NewArrival) -> Put:
 
     Raises: UnknownNumber, DatabaseUnavailable when all must be rolled back and may then be tried again.
     """
-    put = _attempt(session, new, alone=False)
+    put = attempt(session, new)
     if put is None:
         session.execute(sql(session, _LOCK), vars(new))
-        put = _attempt(session, new, alone=True)
+        put = attempt(session, new, alone=True)
     if put is None:
         raise DatabaseUnavailable("The contact's address changed while it was locked: try again.")
     return put
 
 
-def _attempt(session: Session, new: NewArrival, *, alone: bool) -> Put | None:
+def attempt(session: Session, new: NewArrival, *, alone: bool = False) -> Put | None:
+    """The same by the one statement only; None when it did nothing. `alone`: under the address's lock.
+
+    Raises: as `store`.
+    """
     statement = _statement(calls=bool(new.call_id), notes_phone=bool(new.phone))
-    row = session.execute(sql(session, statement), {**vars(new), "alone": alone}).one()
+    row = execute_at_once(session, statement, {**vars(new), "alone": alone}).one()
     if row.number_id is None:
         raise UnknownNumber(new.number)
     return outcome(row)
@@ -92,11 +96,10 @@ _STATEMENT = """
     opened AS ({open} WHERE NOT EXISTS (SELECT 1 FROM latest) AND {may_open}
                ON CONFLICT (connection_id, call_id) DO NOTHING {returning_first}),
     place AS (SELECT * FROM taken UNION ALL SELECT * FROM opened),
-    event AS ({insert_event} ON CONFLICT (connection_id, provider_id) DO NOTHING
-              RETURNING id, conversation_id, created_at)
+    event AS ({insert_event} RETURNING id, conversation_id, created_at)
     {message}
     SELECT number.id AS number_id, before.id AS before_id, before.conversation_id AS before_conversation_id,
-           event.id AS event_id, (SELECT id FROM place) AS place_id
+           event.id AS event_id, event.conversation_id
     FROM (SELECT 1) AS always LEFT JOIN number ON true LEFT JOIN before ON true LEFT JOIN event ON true
 """
 _NOTED = """noted AS (

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row
+from sqlalchemy import Result, Row
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.db import DatabaseUnavailable, sql
@@ -48,7 +49,7 @@ class Put:
 def append(session: Session, new: NewEvent) -> Put:
     """The new event's row, or the one with its provider id that is there already; then no `seq` is taken.
 
-    Raises: LookupError when there is no such conversation, DatabaseUnavailable as `outcome`.
+    Raises: LookupError when there is no such conversation, DatabaseUnavailable as `execute_at_once`.
     """
     if session.get_bind().dialect.name == "sqlite":
         return _append_in_steps(session, new)
@@ -61,18 +62,23 @@ def append(session: Session, new: NewEvent) -> Put:
     return put
 
 
-def outcome(row: Row[Any]) -> Put | None:
-    """What became of a statement that stores an event at once: None when it was overtaken and so did nothing.
+def execute_at_once(session: Session, statement: str, values: dict[str, Any]) -> Result[Any]:
+    """What a statement that stores an event at once returns.
 
     Raises: DatabaseUnavailable when all must be rolled back and may then be tried again.
     """
+    try:
+        return session.execute(sql(session, statement), values)
+    except IntegrityError as error:
+        sentence = "The same provider id came for two conversations at the same moment: try again."
+        raise DatabaseUnavailable(sentence) from error
+
+
+def outcome(row: Row[Any]) -> Put | None:
+    """What became of such a statement: None when it was overtaken and so did nothing."""
     if row.before_id is not None:
         return Put(row.before_id, row.before_conversation_id, duplicate=True)
-    if row.event_id is not None:
-        return Put(row.event_id, row.place_id)
-    if row.place_id is not None:  # it took a place that it has no event for
-        raise DatabaseUnavailable("The same provider id came for two conversations at the same moment: try again.")
-    return None
+    return None if row.event_id is None else Put(row.event_id, row.conversation_id)
 
 
 # The statement sees what was committed when it began. Whoever waited for the row and finds another `next_seq` than it
@@ -85,9 +91,9 @@ _AT_ONCE = (
         WHERE e.provider_id = :provider_id),
     place AS ({take} FROM seen WHERE conversations.id = seen.id AND conversations.next_seq = seen.seen_seq
               AND NOT EXISTS (SELECT 1 FROM before) {returning}),
-    event AS ({insert} ON CONFLICT (connection_id, provider_id) DO NOTHING RETURNING id)
+    event AS ({insert} RETURNING id, conversation_id)
     SELECT before.id AS before_id, before.conversation_id AS before_conversation_id,
-           event.id AS event_id, (SELECT id FROM place) AS place_id
+           event.id AS event_id, event.conversation_id
     FROM seen LEFT JOIN before ON true LEFT JOIN event ON true
 """.replace("{take}", TAKE_SEQ)
     .replace("{returning}", RETURNING_PLACE)
@@ -105,7 +111,7 @@ _INSERT = INSERT_EVENT.replace("{place}", PLACE_OF_VALUES) + " RETURNING id"
 
 
 def _append_at_once(session: Session, new: NewEvent) -> Put | None:
-    row = session.execute(sql(session, _AT_ONCE), vars(new)).first()
+    row = execute_at_once(session, _AT_ONCE, vars(new)).first()
     if row is None:
         raise LookupError(f"There is no conversation {new.conversation_id}.")
     return outcome(row)

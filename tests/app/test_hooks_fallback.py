@@ -22,12 +22,17 @@ def without_database(*_: object, **__: object) -> Any:
     raise OperationalError("SELECT 1", {}, Exception("the database is away"))
 
 
+def lose_database(house: TwilioHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on nothing is read and nothing written."""
+    for way in ("reading", "transaction", "at_once"):
+        monkeypatch.setattr(type(house.house.database), way, without_database)
+
+
 @pytest.fixture
 def away(house: TwilioHouse, monkeypatch: pytest.MonkeyPatch) -> TwilioHouse:
     """A house that has taken a call and then lost its database."""
     begin(house)
-    monkeypatch.setattr(type(house.house.database), "reading", without_database)
-    monkeypatch.setattr(type(house.house.database), "transaction", without_database)
+    lose_database(house, monkeypatch)
     monkeypatch.setattr("app.web.hooks._TRIES_SECONDS", {"calls": 0.1, "turns": 0.1})
     monkeypatch.setattr("app.web.hook_memory.FRESH_SECONDS", 0.0)
     return house
@@ -53,7 +58,8 @@ def test_a_bug_of_ours_is_no_dead_line(house: TwilioHouse, monkeypatch: pytest.M
         raise ZeroDivisionError("a bug of ours")
 
     begin(house)
-    monkeypatch.setattr("app.inbox.put", broken)
+    for name in ("put", "put_at_once"):
+        monkeypatch.setattr(f"app.inbox.{name}", broken)
     assert is_fallback(document(house.post("calls", a_call("CA2"))))
 
 
@@ -74,8 +80,7 @@ def test_a_quiet_process_keeps_what_callers_hear_ready(house: TwilioHouse, monke
         assert time.monotonic() < deadline
         time.sleep(0.01)
     memory.stop()
-    monkeypatch.setattr(type(house.house.database), "reading", without_database)
-    monkeypatch.setattr(type(house.house.database), "transaction", without_database)
+    lose_database(house, monkeypatch)
     monkeypatch.setattr("app.web.hooks._TRIES_SECONDS", {"calls": 0.0, "turns": 0.0})
     assert is_fallback(document(house.post("calls", a_call(To=OURS))))
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from app import inbox
 from app.channels.arrival import Arrival, Report
 from app.db import DatabaseUnavailable
 from app.inbox import Put
-from flows.event import CallStarted, MessageReceived
+from flows.event import Attachment, CallStarted, MessageReceived
 from tests.app.house import ANNA, Runtime
 from tests.app.processes import until
 from tests.app.statements import heard, plan
@@ -42,7 +42,7 @@ def call(provider_id: str) -> tuple[str, Arrival]:
 def put(room: Runtime, session: Session, arrived: tuple[str, Arrival]) -> Put:
     number, arrival = arrived
     place = room.numbers[number]
-    return inbox.put(session, place.connection_id, Arrival(**{**vars(arrival), "number": place.value}))
+    return inbox.put(session, place.connection_id, replace(arrival, number=place.value))
 
 
 COUNTS = [
@@ -74,6 +74,43 @@ def test_a_message_that_reopens_a_conversation_is_one_statement(room: Runtime) -
         assert put(room, session, message("SM2")).conversation_id == first.conversation_id
     assert len(statements) == 1
     assert room.column("SELECT state FROM conversations") == ["open"]
+
+
+def put_at_once(room: Runtime, session: Session, arrived: tuple[str, Arrival]) -> Put | None:
+    number, arrival = arrived
+    place = room.numbers[number]
+    return inbox.put_at_once(session, place.connection_id, replace(arrival, number=place.value))
+
+
+@pytest.mark.parametrize("arrived", [message("SM2"), message("SM2", OTHER), call("CA1")])
+def test_one_statement_is_a_transaction_of_its_own(room: Runtime, arrived: tuple[str, Arrival]) -> None:
+    room.write("hello", provider_id="SM1")
+    with room.house.database.at_once() as session:
+        with heard(session.connection().engine) as statements:
+            put = put_at_once(room, session, arrived)
+        assert len(statements) == 1
+        assert put is not None
+        assert room.column("SELECT provider_id FROM inbound_events WHERE seq = 1 OR id > 1 ORDER BY id") == [
+            "SM1",
+            arrived[1].provider_id,
+        ], "others see it already"
+        assert put_at_once(room, session, arrived) == replace(put, duplicate=True)
+
+
+LONG = ("keys", Arrival("SM2", MessageReceived("long " * 5_000), OTHER))
+PICTURE = ("keys", Arrival("SM2", MessageReceived("", (Attachment("image/png", url="https://x.example/1"),)), OTHER))
+
+
+@pytest.mark.parametrize("arrived", [LONG, PICTURE, message("SM2", number="lookup")], ids=["long", "media", "opens"])
+def test_what_needs_more_than_one_statement_is_left_to_a_transaction(
+    room: Runtime, arrived: tuple[str, Arrival]
+) -> None:
+    room.write("hello", provider_id="SM1")
+    counts = "SELECT (SELECT count(*) FROM conversations) AS opened, (SELECT count(*) FROM inbound_events) AS kept"
+    before = room.rows(counts)
+    with room.house.database.at_once() as session:
+        assert put_at_once(room, session, arrived) is None
+    assert room.rows(counts) == before
 
 
 def test_no_table_that_grows_is_read_whole(room: Runtime) -> None:
@@ -175,12 +212,13 @@ def _ending(room: Runtime, *, commits: bool) -> Iterator[Session]:
         pass
 
 
-def test_one_provider_id_of_two_contacts_at_once_is_rolled_back_and_then_a_duplicate(room: Runtime) -> None:
+@pytest.mark.parametrize("way", ["transaction", "at_once"])
+def test_one_provider_id_of_two_contacts_at_once_is_rolled_back_and_then_a_duplicate(room: Runtime, way: str) -> None:
     refused: list[DatabaseUnavailable] = []
 
     def act() -> None:
         try:
-            with room.house.database.transaction() as session:
+            with getattr(room.house.database, way)() as session:
                 put(room, session, message("SM1", OTHER))
         except DatabaseUnavailable as error:
             refused.append(error)
