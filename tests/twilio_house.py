@@ -29,6 +29,7 @@ from app.sealing import SecretKey
 from app.web import create_app, hooks
 from app.web.hook_memory import HookMemory
 from app.web.rates import Rates
+from app.web.wakes import Wakes
 from flows.registry import Registry
 from flows.values import canonical_json
 
@@ -145,8 +146,8 @@ def twilio_house(
                 chat = Number(name="whatsapp", connection_id=row.id, value=f"whatsapp:{OURS}", created_at=at)
                 session.add(chat)
     app = create_app(house)
-    calling = Calling(house, take_one, patience)
-    app.extensions["patchbay.hooks"] = hooks.HookState(house, HookMemory(house), calling, Rates(500, 2_000))
+    calling, rates, wakes = Calling(house, take_one, patience), Rates(500, 2_000), Wakes(house.lanes)
+    app.extensions["patchbay.hooks"] = hooks.HookState(house, HookMemory(house), calling, rates, wakes)
     yield TwilioHouse(house, app)
     database.close()
 

@@ -25,6 +25,7 @@ from app.web.hook_memory import APOLOGY, HookMemory, Known
 from app.web.hook_requests import read_webhook
 from app.web.rates import Rates
 from app.web.refusals import Refusal, refused
+from app.web.wakes import Wakes
 from flows.effect import HangUp
 from flows.event import CallerHungUp, MessageReceived
 from flows.values import clean_text
@@ -48,6 +49,7 @@ class HookState:
     memory: HookMemory
     calling: Calling
     rates: Rates
+    wakes: Wakes
 
 
 def hook_state() -> HookState:
@@ -58,7 +60,8 @@ def hook_state() -> HookState:
             house: House = extensions["patchbay"]
             memory = HookMemory(house)
             calling = Calling(house, extensions.get("patchbay.take_one"))
-            extensions[_STATE] = HookState(house, memory, calling, Rates(per_second=500, burst=2_000))
+            rates = Rates(per_second=500, burst=2_000)
+            extensions[_STATE] = HookState(house, memory, calling, rates, Wakes(house.lanes))
         state: HookState = extensions[_STATE]
     return state
 
@@ -139,7 +142,9 @@ def _keep(state: HookState, known: Known, entries: Sequence[Arrival | Report], l
                 raise
             time.sleep(_RETRY_SECONDS)
     point("inbox:committed")
-    if entries:
+    if entries and lane == "turns":
+        state.wakes.wake()
+    elif entries:
         state.house.lanes.wake(lane)
     return puts
 

@@ -26,6 +26,7 @@ from app.seeding import prepare
 from app.web import create_app, hooks
 from app.web.hook_memory import HookMemory
 from app.web.rates import Rates
+from app.web.wakes import Wakes
 from app.wiring import build_house, leave_house
 from flows.values import canonical_json, encode
 from tests.faults.simulation.flows_of_worlds import API, echo, question
@@ -178,8 +179,8 @@ def _over(settings: Settings, house: House, template: Any) -> Place:
     database, lanes = WatchedDatabase(engine, connection), SharedLanes()
     house = replace(house, settings=settings, database=database, lanes=lanes)
     app = create_app(house)
-    state = hooks.HookState(house, HookMemory(house), Calling(house, None), Rates(1_000_000, 1_000_000))
-    app.extensions["patchbay.hooks"] = state
+    memory, calling, rates = HookMemory(house), Calling(house, None), Rates(1_000_000, 1_000_000)
+    app.extensions["patchbay.hooks"] = hooks.HookState(house, memory, calling, rates, Wakes(lanes, apart_seconds=0))
     return Place(house, database, lanes, app, connection, template, clock, breaches)
 
 
