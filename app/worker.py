@@ -1,6 +1,7 @@
 """The worker: a parent without anybody else's code, and a child that runs RQ beside the runner."""
 
 import ctypes
+import gc
 import logging
 import os
 import signal
@@ -66,6 +67,7 @@ def main(settings: Settings) -> int:
 def _start(settings: Settings, board: Board, culprit: Computing | None, kills: int) -> int:
     """A new child, which first charges what its predecessor was killed for."""
     parent = os.getpid()
+    gc.freeze()  # what was read before is never garbage: the child need not look through it again and again
     child = os.fork()
     if child:
         return child
