@@ -1,7 +1,8 @@
 """The experiments: each module here is one fault with the promise that is kept in spite of it, and prints its figures.
 
 A module has NAME (with hyphens, as it is called from the command line), PROMISE (one sentence), DATABASES (those on
-which the fault means anything, the first by default) and `run(database, seed) -> Figures`. Nothing else lists it.
+which the fault means anything, the first by default) and `run(database, seed) -> Figures`; ALONE = True where its
+figures are times, so that nothing may run beside it. Nothing else lists it.
 """
 
 import importlib
@@ -34,6 +35,7 @@ class Experiment:
     promise: str
     databases: Sequence[DatabaseKind]
     run: Callable[[DatabaseKind, int], Figures]
+    alone: bool = False
 
 
 def experiments() -> dict[str, Experiment]:
@@ -41,7 +43,8 @@ def experiments() -> dict[str, Experiment]:
     found: dict[str, Experiment] = {}
     for place in sorted(pkgutil.iter_modules(__path__), key=lambda place: place.name):
         module = importlib.import_module(f"{__name__}.{place.name}")
-        experiment = Experiment(module.NAME, module.PROMISE, module.DATABASES, module.run)
+        alone = getattr(module, "ALONE", False)
+        experiment = Experiment(module.NAME, module.PROMISE, module.DATABASES, module.run, alone)
         if experiment.name in found:
             raise ValueError(f"Two experiments are called {experiment.name}: rename {place.name}.py's.")
         found[experiment.name] = experiment

@@ -15,6 +15,7 @@ from tests.faults.webhooks import ask_all
 NAME = "calls-without-workers"
 PROMISE = "With every worker dead the web process takes the turns of calls itself: every caller hears the flow."
 DATABASES: Sequence[DatabaseKind] = ("postgresql", "sqlite")
+ALONE = True
 
 _CALLS = 50
 

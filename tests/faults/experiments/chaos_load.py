@@ -8,6 +8,7 @@ from tests.faults.load_run import LoadRun, load_run
 NAME = "chaos-load"
 PROMISE = "Under load and kills nothing is lost or repeated, no innocent is set aside, and the backlog is gone in 10 s."
 DATABASES: Sequence[DatabaseKind] = ("postgresql",)
+ALONE = True
 
 
 def run(database: DatabaseKind, seed: int) -> Figures:

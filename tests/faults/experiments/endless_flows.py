@@ -25,6 +25,7 @@ PROMISE = (
     "A flow that goes round for ever is not published; if one runs all the same, it is stopped and the circle named."
 )
 DATABASES: Sequence[DatabaseKind] = ("postgresql", "sqlite")
+ALONE = True
 
 _EACH = 10
 _MOST_SECONDS = 2.0

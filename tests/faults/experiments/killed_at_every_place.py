@@ -9,6 +9,7 @@ from tests.faults.monkey import places
 NAME = "killed-at-every-place"
 PROMISE = "A turn that died anywhere is run again and committed once; within 3 s, or 60 s after an unanswered send."
 DATABASES: Sequence[DatabaseKind] = ("postgresql", "sqlite")
+ALONE = True
 
 _RECOVERED_SECONDS, _RECOVERED_AFTER_SEND_SECONDS = 3.0, 60.0
 
