@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 import psycopg
 import pysqlite3
-from sqlalchemy import URL, BigInteger, Dialect, Engine, Integer, TextClause, create_engine, event, text
+from sqlalchemy import URL, BigInteger, Connection, Dialect, Engine, Integer, TextClause, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -22,6 +22,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _VICTIM = ("40P01", "40001", "55P03")  # deadlock, serialization failure, lock not available
 T = TypeVar("T")
+Executor = Session | Connection
+"""What executes statements: a transaction's session, or a connection each of whose statements is a transaction."""
 _AT_ONCE = 8  # connections, each for a fraction of a millisecond of ours and a commit of the database's
 _BUSY_ATTEMPTS = 4  # each waits for the busy time-out of 5 s
 
@@ -106,10 +108,12 @@ class Database:
             yield session
 
     @contextmanager
-    def at_once(self) -> Iterator[Session]:
+    def at_once(self) -> Iterator[Connection]:
         """PostgreSQL only: each statement is a transaction of its own, which saves beginning and committing one."""
-        with Session(self._at_once) as session:
-            yield session
+        if self._at_once is None:
+            raise TypeError("SQLite has no transactions of one statement: use transaction().")
+        with self._at_once.connect() as connection:
+            yield connection
 
     def retried(self, action: Callable[[Session], T]) -> T:
         """One write transaction, done once more when the database chose it as the victim of a deadlock.
@@ -182,10 +186,11 @@ def now_microseconds(session: Session) -> int:
     return int(session.execute(sql(session, "SELECT {now}")).scalar_one())
 
 
-def sql(session: Session, statement: str) -> TextClause:
+def sql(session: Executor, statement: str) -> TextClause:
     """A statement with what differs between the databases: {now} is the present instant in microseconds, read by the
     statement itself; {for update} locks the rows a SELECT reads, where the whole database is not locked already."""
-    return _spelled(session.get_bind().dialect.name, statement)
+    bind = session.get_bind() if isinstance(session, Session) else session
+    return _spelled(bind.dialect.name, statement)
 
 
 @lru_cache(maxsize=1024)  # a statement made anew each time costs as much as running it; there are some hundred

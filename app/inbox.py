@@ -11,10 +11,10 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from app.channels.arrival import Arrival, Report
-from app.db import sql
+from app.db import Executor, sql
 from app.files import store_file
 from app.store import arrival_at_once, arrival_in_steps
-from app.store.events import NewEvent, Put, append
+from app.store.events import NewEvent, Put, append, append_at_once
 from app.store.new_arrival import NewArrival, UnknownNumber
 from flows import wire
 from flows.event import Attachment, Happening, MessageReceived
@@ -39,30 +39,27 @@ def put(session: Session, connection_id: int, arrival: Arrival, limits: Limits =
     return arrival_at_once.store(session, new)
 
 
-def put_at_once(session: Session, connection_id: int, arrival: Arrival, limits: Limits = _LIMITS) -> Put | None:
-    """The same by one statement, for a session each of whose statements is a transaction of its own.
+def put_at_once(session: Executor, connection_id: int, entry: Arrival | Report, limits: Limits = _LIMITS) -> Put | None:
+    """The same, or a report, by one statement that is a transaction of its own (`Database.at_once`).
 
-    None when more than that is to be done, and nothing is kept but that the contact was seen: then `put`.
-    Raises: as `put`.
+    None when more than that is to be done, and nothing is kept but that the contact was seen: then `put`, `put_report`.
+    Raises: as these.
     """
-    happened = arrival.happened
+    if isinstance(entry, Report):
+        event = _event_of(session, connection_id, entry)
+        return append_at_once(session, event) if event else None
+    happened = entry.happened
     if isinstance(happened, MessageReceived):
         if len(happened.text) > limits.inbound_text or happened.media:
             return None
         happened = replace(happened, text=clean_text(happened.text))
-    return arrival_at_once.attempt(session, _new_arrival(connection_id, arrival, happened))
+    return arrival_at_once.attempt(session, _new_arrival(connection_id, entry, happened))
 
 
 def put_report(session: Session, connection_id: int, report: Report) -> Put | None:
     """Stores a report with the conversation it is about; None when nothing of ours is meant."""
-    about = _reported(session, connection_id, report)
-    if about is None:
-        return None
-    happened = report.happened
-    if isinstance(happened, dict) and about.id:
-        happened = {**happened, "effect_id": about.id, "effect_key": about.key}
-    _, written = _written(happened)
-    return append(session, NewEvent(about.conversation_id, clean_text(report.provider_id), report.kind, written))
+    event = _event_of(session, connection_id, report)
+    return append(session, event) if event else None
 
 
 def put_action(session: Session, conversation_id: int, kind: str, key: str, happened: dict[str, Any]) -> Put:
@@ -112,7 +109,19 @@ def _readable(data: Any) -> Any:
     return [_readable(one) for one in data] if isinstance(data, list) else data
 
 
-def _reported(session: Session, connection_id: int, report: Report) -> Row[Any] | None:
+def _event_of(session: Executor, connection_id: int, report: Report) -> NewEvent | None:
+    """A report as an event of the conversation it is about."""
+    about = _reported(session, connection_id, report)
+    if about is None:
+        return None
+    happened = report.happened
+    if isinstance(happened, dict) and about.id:
+        happened = {**happened, "effect_id": about.id, "effect_key": about.key}
+    _, written = _written(happened)
+    return NewEvent(about.conversation_id, clean_text(report.provider_id), report.kind, written)
+
+
+def _reported(session: Executor, connection_id: int, report: Report) -> Row[Any] | None:
     """The conversation a report is about, and for a message its effect's id and key."""
     if report.call_id:
         query = (

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from sqlalchemy.orm import Session
 
-from app.db import DatabaseUnavailable, sql
+from app.db import DatabaseUnavailable, Executor, sql
 from app.store.events import INSERT_EVENT, RETURNING_PLACE, TAKE_SEQ_AND_REOPEN, Put, execute_at_once, outcome
 from app.store.new_arrival import (
     INSERT_CONVERSATION,
@@ -39,7 +39,7 @@ def store(session: Session, new: NewArrival) -> Put:
     return put
 
 
-def attempt(session: Session, new: NewArrival, *, alone: bool = False) -> Put | None:
+def attempt(session: Executor, new: NewArrival, *, alone: bool = False) -> Put | None:
     """The same by the one statement only; None when it did nothing. `alone`: under the address's lock.
 
     Raises: as `store`.

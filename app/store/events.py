@@ -7,7 +7,7 @@ from sqlalchemy import Result, Row
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.db import DatabaseUnavailable, sql
+from app.db import DatabaseUnavailable, Executor, sql
 
 # `seq` is taken by an update of the conversation's row, so the order of commits is the order of `seq` (plain ids are
 # not). `at` never falls below the conversation's last one, though somebody may set the clock back; `due_at` is the
@@ -53,16 +53,24 @@ def append(session: Session, new: NewEvent) -> Put:
     """
     if session.get_bind().dialect.name == "sqlite":
         return _append_in_steps(session, new)
-    put = _append_at_once(session, new)
+    put = append_at_once(session, new)
     if put is None:
         session.execute(sql(session, _LOCK), vars(new))
-        put = _append_at_once(session, new)
+        put = append_at_once(session, new)
     if put is None:
         raise DatabaseUnavailable(f"The conversation {new.conversation_id} changed while it was locked.")
     return put
 
 
-def execute_at_once(session: Session, statement: str, values: dict[str, Any]) -> Result[Any]:
+def append_at_once(session: Executor, new: NewEvent) -> Put | None:
+    """The same by one statement on PostgreSQL; None when it was overtaken and so did nothing. Raises: as `append`."""
+    row = execute_at_once(session, _AT_ONCE, vars(new)).first()
+    if row is None:
+        raise LookupError(f"There is no conversation {new.conversation_id}.")
+    return outcome(row)
+
+
+def execute_at_once(session: Executor, statement: str, values: dict[str, Any]) -> Result[Any]:
     """What a statement that stores an event at once returns.
 
     Raises: DatabaseUnavailable when all must be rolled back and may then be tried again.
@@ -108,13 +116,6 @@ _LOOK = """
 """
 _TAKE = TAKE_SEQ + " WHERE id = :conversation_id" + RETURNING_PLACE
 _INSERT = INSERT_EVENT.replace("{place}", PLACE_OF_VALUES) + " RETURNING id"
-
-
-def _append_at_once(session: Session, new: NewEvent) -> Put | None:
-    row = execute_at_once(session, _AT_ONCE, vars(new)).first()
-    if row is None:
-        raise LookupError(f"There is no conversation {new.conversation_id}.")
-    return outcome(row)
 
 
 def _append_in_steps(session: Session, new: NewEvent) -> Put:

@@ -151,7 +151,7 @@ def _keep(state: HookState, known: Known, entries: Sequence[Arrival | Report], l
 
 def _put_all(house: House, connection_id: int, entries: Sequence[Arrival | Report]) -> list[inbox.Put | None]:
     """In one transaction, which is one statement whenever one is enough."""
-    if len(entries) == 1 and isinstance(entries[0], Arrival) and not house.database.is_sqlite:
+    if len(entries) == 1 and not house.database.is_sqlite:
         with house.database.at_once() as session:
             put = inbox.put_at_once(session, connection_id, entries[0], house.limits)
         if put is not None:

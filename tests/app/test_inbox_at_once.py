@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import inbox
 from app.channels.arrival import Arrival, Report
-from app.db import DatabaseUnavailable
+from app.db import DatabaseUnavailable, Executor
 from app.inbox import Put
 from flows.event import Attachment, CallStarted, MessageReceived
 from tests.app.house import ANNA, Runtime
@@ -76,7 +76,7 @@ def test_a_message_that_reopens_a_conversation_is_one_statement(room: Runtime) -
     assert room.column("SELECT state FROM conversations") == ["open"]
 
 
-def put_at_once(room: Runtime, session: Session, arrived: tuple[str, Arrival]) -> Put | None:
+def put_at_once(room: Runtime, session: Executor, arrived: tuple[str, Arrival]) -> Put | None:
     number, arrival = arrived
     place = room.numbers[number]
     return inbox.put_at_once(session, place.connection_id, replace(arrival, number=place.value))
@@ -86,7 +86,7 @@ def put_at_once(room: Runtime, session: Session, arrived: tuple[str, Arrival]) -
 def test_one_statement_is_a_transaction_of_its_own(room: Runtime, arrived: tuple[str, Arrival]) -> None:
     room.write("hello", provider_id="SM1")
     with room.house.database.at_once() as session:
-        with heard(session.connection().engine) as statements:
+        with heard(session.engine) as statements:
             put = put_at_once(room, session, arrived)
         assert len(statements) == 1
         assert put is not None
@@ -212,14 +212,20 @@ def _ending(room: Runtime, *, commits: bool) -> Iterator[Session]:
         pass
 
 
-@pytest.mark.parametrize("way", ["transaction", "at_once"])
-def test_one_provider_id_of_two_contacts_at_once_is_rolled_back_and_then_a_duplicate(room: Runtime, way: str) -> None:
+@pytest.mark.parametrize("at_once", [False, True], ids=["transaction", "at once"])
+def test_one_provider_id_of_two_contacts_at_once_is_rolled_back_and_then_a_duplicate(
+    room: Runtime, *, at_once: bool
+) -> None:
     refused: list[DatabaseUnavailable] = []
 
     def act() -> None:
         try:
-            with getattr(room.house.database, way)() as session:
-                put(room, session, message("SM1", OTHER))
+            if at_once:
+                with room.house.database.at_once() as connection:
+                    put_at_once(room, connection, message("SM1", OTHER))
+            else:
+                with room.house.database.transaction() as session:
+                    put(room, session, message("SM1", OTHER))
         except DatabaseUnavailable as error:
             refused.append(error)
 
@@ -236,9 +242,23 @@ def test_one_provider_id_of_two_contacts_at_once_is_rolled_back_and_then_a_dupli
     assert again == Put(first.event_id, first.conversation_id, duplicate=True)
 
 
+ENDED = Report("CA1:status", "caller_hung_up", {"kind": "caller_hung_up"}, call_id="CA1")
+
+
+def test_a_report_needs_no_transaction_either(room: Runtime) -> None:
+    with room.house.database.transaction() as session:
+        put(room, session, call("CA1"))
+    connection_id = room.numbers["calls"].connection_id
+    with room.house.database.at_once() as connection:
+        first, again = [inbox.put_at_once(connection, connection_id, ENDED) for _ in range(2)]
+        assert first is not None
+        assert again == replace(first, duplicate=True)
+        assert inbox.put_at_once(connection, connection_id, replace(ENDED, call_id="CA404")) is None
+    assert room.column("SELECT kind FROM inbound_events ORDER BY seq") == ["call_started", "caller_hung_up"]
+
+
 def _report(room: Runtime, session: Session) -> Put | None:
-    report = Report("CA1:status", "caller_hung_up", {"kind": "caller_hung_up"}, call_id="CA1")
-    return inbox.put_report(session, room.numbers["calls"].connection_id, report)
+    return inbox.put_report(session, room.numbers["calls"].connection_id, ENDED)
 
 
 def _action(room: Runtime, session: Session) -> Put:
