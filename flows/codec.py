@@ -87,7 +87,12 @@ def _reader(kind: type, parts: list[Part], needed: set[str]) -> Callable[[Any], 
 
 def kind_of(thing: type) -> str:
     """The `kind` of a class: its name in snake_case."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", thing.__name__).lower()
+    return _in_snake_case(thing.__name__)
+
+
+@cache
+def _in_snake_case(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def _of_union(members: tuple[Any, ...]) -> Codec:

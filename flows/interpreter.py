@@ -1,7 +1,6 @@
 """The interpreter: one event in, one turn out, and nothing else touched (DESIGN §3 is its contract)."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from flows import tracing
@@ -17,6 +16,7 @@ from flows.ask import (
     WaysToContactAnswer,
     size_bytes,
 )
+from flows.changed import changed
 from flows.context import Context
 from flows.document import Flow
 from flows.effect import HangUp, LeaveQueue
@@ -142,7 +142,7 @@ def _to_the_end(walk: Walk) -> Turn:
     while walk.next is not None:
         going, walk.next = walk.next, None
         if isinstance(going, FlowEnded):
-            event = replace(walk.event, happened=going)
+            event = changed(walk.event, happened=going)
             Visit(walk, event, {}, tracing.new_entry(walk.stands_on, kind_of(FlowEnded))).call(_resume)
         else:
             walk.move_to(going)
@@ -162,14 +162,14 @@ def _hear(run: Run, event: Event) -> Run:
     """The run with what the happening tells to every expression after it."""
     happened = event.happened
     if isinstance(happened, MessageReceived):
-        return replace(run, message=message_values(happened, event.at))
+        return changed(run, message=message_values(happened, event.at))
     if isinstance(happened, CallStarted):
         call: dict[str, Value] = {"from": happened.caller, "to": happened.called}
-        return replace(run, call={**call, "digits": "", "speech": "", "ended": False})
+        return changed(run, call={**call, "digits": "", "speech": "", "ended": False})
     if isinstance(happened, KeysPressed):
-        return replace(run, call={**run.call, "digits": happened.digits, "speech": happened.speech})
+        return changed(run, call={**run.call, "digits": happened.digits, "speech": happened.speech})
     if isinstance(happened, QueueLeft) and happened.outcome != "assigned":  # an agent who takes it has it still
-        return replace(run, in_queue=False)
+        return changed(run, in_queue=False)
     return run
 
 

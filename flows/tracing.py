@@ -86,30 +86,35 @@ def note_failure(entry: Entry, failure: Failure) -> None:
 def shown(data: object, private: Private = (), depth: int = 0) -> Any:
     """Anything as bounded JSON data without private texts: long texts and lists are cut and say so, values are written
     as `encode` does."""
-    if data is None or isinstance(data, bool | int):
+    if isinstance(data, str):  # most of a trace: asked first
+        return _shown_text(data, private)
+    if data is None or isinstance(data, int):
         return data
     if isinstance(data, float):
         return data if isfinite(data) else str(data)
-    if isinstance(data, str):
-        seen = without(data, private)
-        text = clean_text(seen[:LONGEST_TEXT])
-        return text if len(seen) <= LONGEST_TEXT else f"{text}… ({len(seen)} characters)"
     if depth >= DEEPEST:
         return "…"
-    if isinstance(data, Mapping):
+    if isinstance(data, (dict, Mapping)):
         some = {str(key)[:LONGEST_TEXT]: shown(data[key], private, depth + 1) for key in list(data)[:MOST_PARTS]}
         return some if len(data) <= MOST_PARTS else {**some, "…": f"{len(data) - MOST_PARTS} more"}
-    if isinstance(data, list | tuple):
+    if isinstance(data, (list, tuple)):
         few = [shown(part, private, depth + 1) for part in data[:MOST_PARTS]]
         return few if len(data) <= MOST_PARTS else [*few, f"… {len(data) - MOST_PARTS} more"]
     if is_dataclass(data):
         return shown(vars(data), private, depth)
-    if isinstance(data, Decimal | date):
+    if isinstance(data, (Decimal, date)):
         try:
             return shown(encode(data), private, depth)
         except FlowError:
             return f"({type(data).__name__})"
     return f"({type(data).__name__})"
+
+
+def _shown_text(text: str, private: Private) -> str:
+    seen = without(text, private)
+    if len(seen) > LONGEST_TEXT:
+        return f"{clean_text(seen[:LONGEST_TEXT])}… ({len(seen)} characters)"
+    return clean_text(seen)
 
 
 def _values(flow: Flow, values: Mapping[str, Value], private: Private) -> dict[str, Any]:

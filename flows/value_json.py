@@ -215,10 +215,12 @@ def _dumped(data: Json) -> str:
 
 
 def _with_whole_numbers(data: Json) -> Json:
+    if isinstance(data, str):
+        return data
     if isinstance(data, float) and data.is_integer():
         return int(data)
     if isinstance(data, dict):
         return {key: _with_whole_numbers(part) for key, part in data.items()}
-    if isinstance(data, list | tuple):
+    if isinstance(data, (list, tuple)):
         return [_with_whole_numbers(part) for part in data]
     return data

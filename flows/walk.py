@@ -2,10 +2,10 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any, Protocol
 
+from flows.changed import changed
 from flows.document import Flow, PlacedStep
 from flows.effect import Effect, HangUp, LeaveQueue, LimitCall, Reject
 from flows.errors import FlowError
@@ -17,8 +17,6 @@ from flows.tracing import Entry
 from flows.values import Value
 
 PATH_KEPT = 50  # ids kept to name a circle by; a longer one is named by its last steps
-
-_FIELDS = {part.name for part in fields(Run)}
 
 
 class Steps(Protocol):
@@ -46,7 +44,7 @@ class Walk:
     @classmethod
     def reopened(cls, flows: Mapping[str, Flow], run: Run, opened: OpenTurn, limits: Limits, steps: Steps) -> "Walk":
         """The walk that stopped at an Ask."""
-        walk = cls(flows, replace(run, open_turn=None), opened.event, limits, steps)
+        walk = cls(flows, changed(run, open_turn=None), opened.event, limits, steps)
         walk.effects = list(opened.effects)
         *finished, open_entry = opened.trace
         walk.trace = [*map(dict, finished), copy.deepcopy(dict(open_entry))]  # the turn handed out before keeps its own
@@ -57,9 +55,9 @@ class Walk:
         """The turn so far; one without an Ask is over, and counted."""
         effects, trace = tuple(self.effects), tuple(self.trace)
         if self.run.open_turn is None:
-            return Turn(replace(self.run, turn=self.run.turn + 1), effects, trace)
-        opened = replace(self.run.open_turn, effects=effects, trace=trace)
-        return Turn(replace(self.run, open_turn=opened), effects, trace, opened.request)
+            return Turn(changed(self.run, turn=self.run.turn + 1), effects, trace)
+        opened = changed(self.run.open_turn, effects=effects, trace=trace)
+        return Turn(changed(self.run, open_turn=opened), effects, trace, opened.request)
 
     @property
     def flow(self) -> Flow:
@@ -82,18 +80,14 @@ class Walk:
         return self.run.stack[-1].version, self.step, self.flow.steps.get(self.step)
 
     def change(self, **changes: Any) -> None:
-        """Put new values into the run: `dataclasses.replace`, but ten times as fast, which every step is glad of."""
-        if not changes.keys() <= _FIELDS:
-            raise TypeError(f"A run has no {', '.join(sorted(changes.keys() - _FIELDS))}.")
-        run = object.__new__(Run)
-        vars(run).update(vars(self.run), **changes)
-        self.run = run
+        """Put new values into the run."""
+        self.run = changed(self.run, **changes)
 
     def move_to(self, step: str) -> None:
         """Stand on a step, and count the visit."""
         run = self.run
         self.change(
-            stack=(*run.stack[:-1], replace(run.stack[-1], step=step)),
+            stack=(*run.stack[:-1], changed(run.stack[-1], step=step)),
             visits=run.visits + 1,
             visits_since_wait=run.visits_since_wait + 1,
             path=(*run.path[1 - PATH_KEPT :], step),
