@@ -189,7 +189,7 @@ def now_microseconds(session: Session) -> int:
 def sql(session: Executor, statement: str) -> TextClause:
     """A statement with what differs between the databases: {now} is the present instant in microseconds, read by the
     statement itself; {for update} locks the rows a SELECT reads, where the whole database is not locked already."""
-    bind = session.get_bind() if isinstance(session, Session) else session
+    bind = session if isinstance(session, Connection) else session.get_bind()
     return _spelled(bind.dialect.name, statement)
 
 
