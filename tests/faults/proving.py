@@ -1,4 +1,4 @@
-"""Proving: every experiment once on each of its databases, written to docs/faults.jsonl and into docs/faults.md."""
+"""Proving: every experiment once on each of its databases, written to docs/faults.jsonl, its page and the README."""
 
 import json
 import re
@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.faults import summary
 from tests.faults.experiments import Experiment
 from tests.faults.machine import machine
 
 _ROOT = Path(__file__).resolve().parents[2]
-LINES, PAGE = _ROOT / "docs" / "faults.jsonl", _ROOT / "docs" / "faults.md"
+LINES, PAGE, README = _ROOT / "docs" / "faults.jsonl", _ROOT / "docs" / "faults.md", _ROOT / "README.md"
 _PLACE = re.compile(r"(<!-- figures: ([a-z0-9-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 _MACHINE, _OTHERS = "machine", "others"  # the places of the machine, and of experiments without one of their own
 _LONGEST_SECONDS = 1_800.0
@@ -36,6 +37,7 @@ def prove(experiments: Sequence[Experiment], seed: int) -> int:
     lines.sort(key=lambda line: (names.index(line["experiment"]), line["database"]))
     LINES.write_text("".join(json.dumps(line) + "\n" for line in [head, *lines]))
     PAGE.write_text(filled(PAGE.read_text(), head, lines, {one.name: one for one in experiments}))
+    README.write_text(summary.filled(README.read_text(), lines))
     return 1 if any(line["broken"] for line in lines) else 0
 
 
