@@ -1,43 +1,17 @@
 """The ledger: what was done to the house, what it shows after each step, and whether both agree with the model."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.faults.properties.model import SECOND, Contact, Conversation, Said
+from tests.faults.properties.look import Look, Row, Told
+from tests.faults.properties.model import SECOND, Contact, Conversation
+from tests.faults.properties.run import Said
 
 REOPENS_SECONDS: Final = 30 * 86_400
 OWN_RANKS: Final = {"queued": 1, "sending": 2, "unknown": 3, "sent": 4, "dead": 5, "cancelled": 5}
 _MOST_FAILURES: Final = 8
-
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Look:
-    """The house's tables, and the provider's log: the keys that it took and those of all attempts, in order."""
-
-    now: int
-    conversations: Sequence[Row]
-    events: Sequence[Row]
-    messages: Sequence[Row]
-    effects: Sequence[Row]
-    taken: Sequence[tuple[str, str]]  # key, text
-    attempts: Sequence[str]
-    refused: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a provider tells of a message."""
-
-    said: Said
-    rank: int
-
-    @property
-    def delivered(self) -> bool:
-        return self.rank in {6, 7}
 
 
 @dataclass
@@ -49,6 +23,7 @@ class Ledger:
     wrote: list[tuple[int, str]] = field(default_factory=list)  # conversation, text
     live: dict[str, list[tuple[int, str | None]]] = field(default_factory=dict)  # number -> since when, label
     by_key: dict[str, tuple[Conversation, Said]] = field(default_factory=dict)
+    tally: Counter[str] = field(default_factory=Counter)  # events that were handled, by their kinds
     _conversations: dict[int, Conversation] = field(default_factory=dict)
     _rows: dict[int, Row] = field(default_factory=dict)
     _events: dict[int, Row] = field(default_factory=dict)
@@ -89,6 +64,7 @@ class Ledger:
         self._messages = len(look.messages)
         for event in handled:
             self._compare_handled(event, new.pop(event["conversation_id"], []))
+            self.tally[f"{event['kind']} {event['state']}".removesuffix(" done")] += 1
         assert not new, f"messages that nobody expects: {new}"
         self._compare_effects(look)
         for event in handled:
@@ -123,6 +99,12 @@ class Ledger:
             for row in self._events.values()
             if row["state"] == "waiting" and row["kind"] != "timer_fired" and row["conversation_id"] not in held
         ]
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing will happen by itself any more."""
+        open_messages = any(said.state in {"queued", "sending"} for _, said in self.by_key.values())
+        return not open_messages and all(row["state"] not in {"waiting", "kept"} for row in self._events.values())
 
     def _handled(self, look: Look) -> list[Row]:
         """The events that were handled since the last look: of each conversation at most one, its first."""

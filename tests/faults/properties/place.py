@@ -20,13 +20,13 @@ from app.sweeper import Sweeper
 from tests.app.house import Runtime, runtime
 from tests.app.processes import Killed
 from tests.app.provider import PROVIDERS, Provider, install_doubles
-from tests.faults.properties.ledger import Look
+from tests.faults.properties.look import Look
 from tests.faults.properties.process import Process
 from tests.faults.simulation.processes import SimulatedLocks
 
 _STAYS: Final = {"installation", "connections", "numbers", "queues", "clock"}
 _MOST_ROUNDS: Final = 200
-_TAKES_TIME: Final = "sending_for_long"  # while nobody works
+_TAKES_TIME: Final = "sending_for_long"  # time passes here while nobody works
 _CONVERSATIONS: Final = "SELECT id, state, owner, closed_at FROM conversations ORDER BY id"
 _EVENTS: Final = """
     SELECT id, conversation_id, provider_id, kind, at, seq, state, now, handled_at, created_at FROM inbound_events

@@ -1,6 +1,7 @@
 """The rules: what contacts, people, the provider, authors and the machine may do, in any order."""
 
 import sys
+from collections import Counter
 from typing import ClassVar, Final
 
 from hypothesis import strategies as st
@@ -12,8 +13,9 @@ from app.models import Version
 from flows import document
 from tests.app.provider import Plan
 from tests.faults.properties.flows import FLOWS, document_of
-from tests.faults.properties.ledger import Ledger, Told
-from tests.faults.properties.model import START, STOP, Contact, Conversation
+from tests.faults.properties.ledger import Ledger
+from tests.faults.properties.look import Look, Told
+from tests.faults.properties.model import START, STOP, Contact
 from tests.faults.properties.place import Place
 
 NUMBERS: Final = ("both", "both", "lookup")  # of each contact
@@ -33,6 +35,7 @@ class Rules(RuleBasedStateMachine):
     """One example. `place` is set by whoever runs it."""
 
     place: ClassVar[Place]
+    tally: ClassVar[Counter[str]]  # of all examples
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,11 +79,12 @@ class Rules(RuleBasedStateMachine):
 
     # people
 
-    @rule(contact=CONTACTS, does=st.sampled_from(("agent_replied", "agent_took_over", "agent_closed")))
-    def act(self, contact: int, does: str) -> None:
-        conversation = self._latest(contact)
-        if conversation is None:
+    @rule(which=st.integers(0, 30), does=st.sampled_from(("agent_replied", "agent_took_over", "agent_closed")))
+    def act(self, which: int, does: str) -> None:
+        conversations = [one for contact in self.contacts for one in contact.conversations[-1:]]
+        if not conversations:
             return
+        conversation = conversations[which % len(conversations)]
         self.words += 1
         told = {"text": f"reply {self.words}"} if does == "agent_replied" else {}
         put = self.room.act(conversation.id, does, **told)
@@ -107,11 +111,14 @@ class Rules(RuleBasedStateMachine):
 
     @rule()
     def answer_late(self) -> None:
+        """The provider takes the next message, but its answer is long in coming."""
         self.place.process.box.holds_back = True
+        self.place.work()
 
     @rule()
     def let_answers_in(self) -> None:
         self.place.process.box.let_in()
+        self.place.work()
 
     # authors
 
@@ -151,21 +158,28 @@ class Rules(RuleBasedStateMachine):
     @rule()
     def work(self) -> None:
         self.place.work()
-        look = self.place.look(at_rest=True)
+        look = self.place.look()
         late = self.ledger.overdue(look.now, self.place.process.held)
         assert not late, f"{late} should have been handled"
 
     @precondition(lambda self: self.deaths < _MOST_DEATHS)
-    @rule(passing=st.integers(1, 16))
-    def die(self, passing: int) -> None:
+    @rule(contact=CONTACTS, passing=st.integers(1, 16))
+    def write_and_die(self, contact: int, passing: int) -> None:
         self.deaths += 1
+        self._write(contact, f"words {self.words}")
         self.place.die(passing)
 
     @precondition(lambda self: self.deaths < _MOST_DEATHS)
-    @rule(place=st.sampled_from(PLACES))
-    def freeze(self, place: str) -> None:
+    @rule(contact=CONTACTS, place=st.sampled_from(PLACES))
+    def write_and_freeze(self, contact: int, place: str) -> None:
         self.deaths += 1
+        self._write(contact, f"words {self.words}")
         self.place.freeze(place)
+
+    @rule()
+    def replace(self) -> None:
+        """Whatever it had in hand is lost with the process."""
+        self.place.replace()
 
     # what must hold
 
@@ -180,10 +194,14 @@ class Rules(RuleBasedStateMachine):
             return
         self.place.provider.plans.clear()
         for seconds in _RESTS_SECONDS:
+            self.place.process.box.let_in()
             self.work()
+            if self.ledger.is_at_rest:
+                break
             self._pass(seconds)
-        self.work()
-        self.ledger.rest(self.place.look(at_rest=True))
+        look = self.place.look(at_rest=True)
+        self.ledger.rest(look)
+        self._count(look)
 
     def _write(self, contact: int, text: str) -> None:
         self.words += 1
@@ -193,15 +211,19 @@ class Rules(RuleBasedStateMachine):
         self.ledger.came(self.contacts[contact], put.event_id, put.conversation_id, text, at)
         self._webhooks.append((contact, provider_id, text, put.event_id))
 
+    def _count(self, look: Look) -> None:
+        self.tally.update(self.ledger.tally)
+        self.tally["examples"] += 1
+        self.tally["conversations"] += len(look.conversations)
+        self.tally["deaths"] += self.deaths
+        self.tally["attempts"] += len(look.attempts)
+        self.tally.update(f"messages {row['state']}" for row in look.effects)
+
     def _pass(self, seconds: int) -> None:
         """No answer takes longer than 20 s."""
         if seconds >= _LATEST_ANSWER_SECONDS:
             self.place.process.box.let_in()
         self.room.move_clock(seconds)
-
-    def _latest(self, contact: int) -> Conversation | None:
-        conversations = self.contacts[contact].conversations
-        return conversations[-1] if conversations else None
 
     def _publish(self, number: str, *, elsewhere: bool = False) -> None:
         """A version with words of its own; `elsewhere` leaves the number to nobody."""
