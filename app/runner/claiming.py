@@ -16,7 +16,7 @@ from app.locks import Locks
 from app.points import point
 from app.runner.beginning import Beginning
 from app.runner.clock_watch import ClockWatch
-from app.runner.company import MOST, Company
+from app.runner.company import ALONE, MOST, SETTLED_SECONDS, Company
 from app.runner.work import Work, Works
 from app.store import claims, setbacks
 from app.store.commits import commit
@@ -46,6 +46,7 @@ class Claiming:
         """Nothing is claimed yet."""
         self._house, self._beginning, self._locks, self._works, self._clock = house, beginning, locks, works, clock
         self._company = Company()
+        self._began_at = house.machine.monotonic()
         self._most = _FIRST_CLAIM
         self._passed_at = 0.0  # when a claim last had to pass by a backlog (monotonic clock)
 
@@ -78,7 +79,13 @@ class Claiming:
             wanted = min(wanted, MOST)
         if not wanted or not self._may_look(room):
             return []
-        passed = claims.Passed(list(self._works), room.full, room.crowded, all_but_calls=not room.conversations)
+        passed = claims.Passed(
+            list(self._works),
+            room.full,
+            room.crowded,
+            all_but_calls=not room.conversations,
+            attempts=claims.ANY_NUMBER if self._is_settled() else ALONE,
+        )
         with self._house.database.reading() as session:
             candidates = claims.due(session, passed)
         rest, locked = iter(candidates), list[int]()
@@ -87,6 +94,9 @@ class Claiming:
         if len(locked) == self._most:
             self._most *= 2
         return locked
+
+    def _is_settled(self) -> bool:
+        return self._house.machine.monotonic() - self._began_at >= SETTLED_SECONDS
 
     def _may_look(self, room: Room) -> bool:
         """Passing by the backlog of what is slow reads all of it, so that is not done in every round."""
@@ -142,7 +152,7 @@ class Claiming:
 
     def _choose(self, begins: list[Work]) -> list[Work]:
         """Those that may begin beside each other; the others are given up for now."""
-        chosen = self._company.choose(begins, self._under_way())
+        chosen = self._company.choose(begins, self._under_way(), settled=self._is_settled())
         self.unlock(*(work.held.id for work in begins if work not in chosen and not work.unsent))
         return chosen
 

@@ -2,6 +2,8 @@
 
 A kill counts against everything that was under way, innocents too. What was begun before begins in ever smaller
 company: so innocents of a few kills get away together, and only what fails by itself is found, alone, and charged.
+Who must be alone waits until the process has lived for a while: in a storm of kills it would else always begin first,
+and be charged for what others do.
 Messages on their way are no company, or one that takes 20 s would hold up everything: they have a count of their own,
 and only one of which an earlier process may have died is kept away from who is charged.
 """
@@ -14,6 +16,8 @@ from app.runner.work import Work
 REPEATED = 2  # so many attempts may be anybody's kills: only from then on is company limited
 _COMPANY = {2: 16, 3: 4}  # attempts so far -> turns under way at most, itself included; one beyond
 MOST = _COMPANY[REPEATED]
+ALONE = max(_COMPANY) + 1  # attempts from which on nobody else is beside it
+SETTLED_SECONDS = 2.0  # a process younger than that begins none of them
 _NO_BOUND = 1_000_000
 
 
@@ -27,11 +31,12 @@ class Company:
         """How many turns may be added now."""
         return max(0, min(self._wished, _bound_of(under_way)) - len(under_way))
 
-    def choose(self, begins: Sequence[Work], others: Collection[Work]) -> list[Work]:
+    def choose(self, begins: Sequence[Work], others: Collection[Work], *, settled: bool) -> list[Work]:
         """Those of `begins` that may begin beside the `others`, which are under way.
 
         What was never killed goes first, once; then what was killed least, as long as there is any of that.
         """
+        begins = [work for work in begins if settled or _attempts(work) < ALONE]
         repeated = sorted((work for work in begins if _attempts(work) >= REPEATED), key=_attempts)
         fresh = [work for work in begins if work not in repeated]
         bound = _bound_of(others)

@@ -11,6 +11,7 @@ from app.store.rows import Kind, over
 # comes while messages wait to be joined is found.
 # Two processes see the same oldest conversations, so far more are read than wanted; then the locks decide.
 _READ = 400
+ANY_NUMBER = 1_000_000
 
 # The instant is read once, in `present`, so that both halves and the index conditions see the same. A conversation is
 # looked up by a subquery that gives one value: a join might begin with all conversations, when statistics are old.
@@ -20,7 +21,7 @@ _DUE = """
         SELECT * FROM (
             SELECT e.conversation_id, e.due_at FROM inbound_events e
             WHERE e.state = 'waiting' AND e.due_at <= (SELECT now FROM present)
-              AND e.conversation_id NOT IN ({held})
+              AND e.conversation_id NOT IN ({held}) AND e.attempts < :below
               AND (SELECT CASE WHEN coalesce(c.not_before_at, 0) > (SELECT now FROM present) THEN 0
                                WHEN c.kind = 'call' THEN 1
                                WHEN :calls_only = 1 OR c.number_id IN ({crowded}) THEN 0 ELSE 1 END
@@ -55,6 +56,7 @@ class Passed:
     full: Collection[int] = ()  # connections: their providers take no more messages just now
     crowded: Collection[int] = ()  # numbers: enough of their conversations wait for a slow API
     all_but_calls: bool = False
+    attempts: int = ANY_NUMBER  # events that were begun so often already
 
 
 def due(session: Session, passed: Passed = Passed()) -> Sequence[int]:
@@ -70,5 +72,6 @@ def any_due(session: Session) -> bool:
 def _found(session: Session, passed: Passed, most: int) -> Sequence[int]:
     columns: dict[str, Kind] = {"held": "bigint", "full": "bigint", "crowded": "bigint"}
     rows = [{**dict.fromkeys(columns), column: id_} for column in columns for id_ in getattr(passed, column)]
-    found = over(session, _DUE, columns, rows, most=most, calls_only=int(passed.all_but_calls))
+    more = {"most": most, "calls_only": int(passed.all_but_calls), "below": passed.attempts}
+    found = over(session, _DUE, columns, rows, **more)
     return [int(one) for one in found.scalars()]

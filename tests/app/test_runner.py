@@ -141,6 +141,22 @@ def test_what_was_killed_more_often_begins_in_smaller_company(
     assert len(room.provider.texts) == 22
 
 
+def test_who_must_be_alone_waits_until_the_process_has_lived_for_a_while(
+    room: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.publish(echo("keys"))
+    puts = [room.write("hello", contact=contact(n)) for n in range(12)]
+    for put in puts[:10]:  # more than a young process claims at first
+        room.execute("UPDATE inbound_events SET attempts = 4 WHERE id = :id", id=put.event_id)
+    monkeypatch.setattr(claiming, "SETTLED_SECONDS", 1_000.0)
+    room.start()
+    until(lambda: len(room.provider.texts) == 2, "those behind them are answered")
+    assert room.one("SELECT max(attempts) AS most FROM inbound_events")["most"] == 4
+    monkeypatch.setattr(claiming, "SETTLED_SECONDS", 0.0)
+    room.drive()
+    assert len(room.provider.texts) == 12
+
+
 def test_a_process_claims_few_conversations_at_first_and_then_ever_more(
     room: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
