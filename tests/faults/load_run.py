@@ -1,7 +1,7 @@
-"""Messages at a steady rate while the worker is killed every second or two: what is accepted, and answered when.
+"""Messages at a steady rate while every second or two a worker is killed: what is accepted, and answered when.
 
-The seconds count from the moment at which the worker has its child again, else one whose parent was killed would never
-get as far as working.
+As many workers as the machine in mind has processors, two; any of them is hit. The seconds count from the moment at which
+the last victim has its child again, else one whose parent was killed would never get as far as working.
 """
 
 import random
@@ -32,6 +32,7 @@ class LoadRun:
     messages: int = 6_000
     per_second: float = 250.0
     contacts: int = 300
+    workers: int = 2
     least_pause_seconds: float = 1.0
     longest_pause_seconds: float = 2.0
     answered_within_seconds: float = 10.0
@@ -39,7 +40,7 @@ class LoadRun:
 
 def load_run(run: LoadRun) -> Figures:
     """Runs once. Call it from the main thread."""
-    plan = SitePlan([echo_flow(notes=False)], run.database, seed=run.seed, api_jitter_ms=30)
+    plan = SitePlan([echo_flow(notes=False)], run.database, workers=run.workers, seed=run.seed, api_jitter_ms=30)
     with open_site(plan) as site:
         return _run(run, site)
 
@@ -49,7 +50,8 @@ def _run(run: LoadRun, site: Site) -> Figures:
     driver = Driver(site.ports["web"], run.messages, run.contacts, run.seed, repeated=0.0)
     threading.Thread(target=driver.run, daemon=True).start()
     kills: Counter[str] = Counter()
-    worker = site.keeper.kept["worker-1"]
+    workers = [kept for name, kept in site.keeper.kept.items() if name.startswith("worker-")]
+    victim = workers[0]
     started = time.monotonic()
     next_kill = started + run.least_pause_seconds
     while not driver.done:
@@ -58,9 +60,10 @@ def _run(run: LoadRun, site: Site) -> Figures:
         site.keeper.look()
         if next_kill and present >= next_kill:
             blow = rng.choice(_BLOWS)
-            kills[blow] += _strike(worker, blow)
+            victim = rng.choice(workers)
+            kills[blow] += _strike(victim, blow)
             next_kill = 0.0
-        if not next_kill and children_of(worker.pid):
+        if not next_kill and children_of(victim.pid):
             next_kill = time.monotonic() + rng.uniform(run.least_pause_seconds, run.longest_pause_seconds)
         time.sleep(0.02)
     figures = Figures()
@@ -114,15 +117,9 @@ def _judge(run: LoadRun, site: Site, driver: Driver, figures: Figures, kills: Co
     figures.expect(not left.unknown, "There are sends whose outcome is unknown.")
     figures.expect(not left.set_aside, "Innocent events were set aside.")
     figures.expect(not breaches, f"Inconsistent: {'; '.join(breaches[:5])}")
-    _judge_time(run, figures, run.messages / (last - first), answered[-1] - last)
-
-
-def _judge_time(run: LoadRun, figures: Figures, reached_per_second: float, late_seconds: float) -> None:
-    """A machine that takes in less than wished has no spare time in which to catch up: that is told, not blamed."""
-    kept = late_seconds <= run.answered_within_seconds
-    if kept or reached_per_second >= _REACHED * run.per_second:
-        figures.values["ten_seconds"] = "kept" if kept else "broken"
-        promised = f"{run.answered_within_seconds:g} s are promised"
-        figures.expect(kept, f"The last answer came {late_seconds:.1f} s after the last webhook, {promised}.")
-    else:
-        figures.values["ten_seconds"] = "not tried, as the machine does not take in as many"
+    reached, late = run.messages / (last - first), answered[-1] - last
+    figures.expect(reached >= _REACHED * run.per_second, f"Only {reached:.0f} a second were taken in.")
+    promised = f"{run.answered_within_seconds:g} s are promised"
+    figures.expect(
+        late <= run.answered_within_seconds, f"The last answer came {late:.1f} s after the last webhook, {promised}."
+    )

@@ -8,7 +8,7 @@ _ROWS: Final = {
     "chaos-key": "everything is killed; the provider ignores a repeated key",
     "chaos-lookup": "everything is killed; the provider has only a list of what it sent",
     "chaos-neither": "everything is killed; the provider has neither",
-    "chaos-load": "250 messages a second; the worker is killed every one or two seconds",
+    "chaos-load": "250 messages a second; one of two workers is killed every one or two seconds",
     "simulation": "simulated worlds, each with crashes, delays and orders of its own",
 }
 _HEAD: Final = ("what happens", "on", "messages", "kills", "lost", "sent twice", "out of order", "outcome unknown")

@@ -1,4 +1,4 @@
-"""Two hundred and fifty messages a second while the worker is killed every one or two seconds."""
+"""Two hundred and fifty messages a second while one of two workers is killed every one or two seconds."""
 
 from collections.abc import Sequence
 

@@ -90,7 +90,7 @@ def _flag_after_reading() -> Iterator[None]:
         was_empty = not self._works
         begun = _claim(self, room, stopping=stopping)
         if was_empty:
-            self._house.machine.sleep(0.03)  # somebody else's turn
+            self._house.machine.sleep(0.3)  # somebody else's turn
             for lane in ("turns", "calls"):
                 places.the_place().lanes.world.lower_flag(lane)
         return begun
@@ -237,7 +237,7 @@ CAUGHT_BY: Final[dict[str, int]] = {
     "skip_the_fence": 41,
     "send_before_commit": 1,
     "forget_the_journal": 19,
-    "flag_after_reading": 357,
+    "flag_after_reading": 168,
     "ids_instead_of_seq": 89,
     "timers_first": 38,
     "forget_to_mark": 46,
