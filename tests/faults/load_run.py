@@ -1,7 +1,7 @@
 """Messages at a steady rate while every second or two a worker is killed: what is accepted, and answered when.
 
-As many workers as the machine in mind has processors, two; any of them is hit. The seconds count from the moment at which
-the last victim has its child again, else one whose parent was killed would never get as far as working.
+As many workers as the machine in mind has processors, two; any of them is hit. The seconds count from the moment at
+which the last victim has its child again, else one whose parent was killed would never get as far as working.
 """
 
 import random
