@@ -19,8 +19,9 @@ def limited_numbers(session: Session, number_ids: Iterable[int], now: int) -> se
 def takes_turn(session: Session, one: Unsent, now: int) -> bool:
     """Paces a number: each send moves its next instant on by one interval, and a burst may run ahead of it.
 
-    A message that may not leave now gets a place of its own and stays queued until then, so that a backlog does not
-    wake at once at every slot. Whoever reads also locks, so two processes never hand out the same place.
+    A message that may not leave now gets a place of its own and stays where it is until then, so that a backlog does not
+    wake at once at every slot; one whose attempt crashed waits for it as `sending`. Whoever reads also locks, so two
+    processes never hand out the same place.
     """
     number = session.execute(
         sql(
@@ -35,14 +36,18 @@ def takes_turn(session: Session, one: Unsent, now: int) -> bool:
     interval = int(1_000_000 / number.rate_per_second) if number.rate_per_second > 0 else 0
     paced = number.paced_until_at or 0
     may_at = max(number.blocked_until_at or 0, paced - (number.burst - 1) * interval)
-    has_place = one.attempts == 0 and one.next_attempt_at > one.created_at
+    # Places lie whole intervals apart; when a failed or crashed attempt is repeated is no such instant, so a message
+    # that is tried again takes one place, and keeps it.
+    behind = paced - one.next_attempt_at
+    is_place = interval > 0 and behind > 0 and behind % interval == 0
+    has_place = is_place or (one.attempts == 0 and one.next_attempt_at > one.created_at)
     if has_place and (number.blocked_until_at or 0) <= now:
         return True
     statement = "UPDATE numbers SET paced_until_at = :until WHERE id = :id"
     until = max(paced, now, number.blocked_until_at or 0) + interval
     session.execute(text(statement), {"until": until, "id": one.number_id})
     if may_at > now:
-        statement = "UPDATE effects SET next_attempt_at = :again WHERE id = :id AND state = 'queued'"
+        statement = "UPDATE effects SET next_attempt_at = :again WHERE id = :id AND state IN ('queued', 'sending')"
         session.execute(text(statement), {"again": may_at, "id": one.id})
         return False
     return True

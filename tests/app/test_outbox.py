@@ -297,6 +297,35 @@ def test_a_number_is_paced_by_its_rate_and_burst(room: Runtime) -> None:
     assert sent == [2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("burst", [1, 2])
+def test_a_message_tried_again_gets_its_turn_on_a_paced_number(room: Runtime, burst: int) -> None:
+    room.publish(echo("keys"))
+    room.execute(f"UPDATE numbers SET rate_per_second = 0.1, burst = {burst} WHERE name = 'keys'")  # noqa: S608 - a number
+    room.provider.plans.append("later")
+    room.write("hello")
+    room.drive()
+    for _ in range(22):  # whoever looks each second sees every place pass
+        room.move_clock(1)
+        room.drive()
+    assert room.provider.texts == ["echo hello"]
+
+
+def test_a_crashed_attempt_on_a_blocked_number_is_not_due_until_its_turn(room: Runtime) -> None:
+    room.publish(echo("keys"))
+    die_at("commit:after")
+    process = room.start()
+    room.write("hello")
+    process.runner.wake()
+    process.wait_until_dead()
+    room.execute("UPDATE numbers SET blocked_until_at = (SELECT max(created_at) + 60000000 FROM effects)")
+    room.move_clock(3)
+    room.drive()  # it is looked at once, and never ends while something is due
+    assert room.provider.attempts == []
+    room.move_clock(60)
+    room.drive()
+    assert room.provider.texts == ["echo hello"]
+
+
 def test_a_paced_number_wakes_each_message_at_its_own_slot_in_the_order_of_queueing(
     room: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
