@@ -19,8 +19,8 @@ def limited_numbers(session: Session, number_ids: Iterable[int], now: int) -> se
 def takes_turn(session: Session, one: Unsent, now: int) -> bool:
     """Paces a number: each send moves its next instant on by one interval, and a burst may run ahead of it.
 
-    A message that may not leave now gets a place of its own and stays where it is until then, so that a backlog does not
-    wake at once at every slot; one whose attempt crashed waits for it as `sending`. Whoever reads also locks, so two
+    A message that may not leave now gets a place of its own and stays until then what it is, queued or `sending` since
+    an attempt that crashed, so that a backlog does not wake at once at every slot. Whoever reads also locks, so two
     processes never hand out the same place.
     """
     number = session.execute(

@@ -12,6 +12,7 @@ from tests.faults.properties.run import Said
 REOPENS_SECONDS: Final = 30 * 86_400
 OWN_RANKS: Final = {"queued": 1, "sending": 2, "unknown": 3, "sent": 4, "dead": 5, "cancelled": 5}
 _MOST_FAILURES: Final = 8
+_NEXT_ATTEMPT_SECONDS: Final = 30_000
 
 
 @dataclass
@@ -106,10 +107,16 @@ class Ledger:
         open_messages = any(said.state in {"queued", "sending"} for _, said in self.by_key.values())
         return not open_messages and all(row["state"] not in {"waiting", "kept"} for row in self._events.values())
 
+    def next_end(self, now: int) -> int:
+        """In how many seconds the next wait ends; else a time after which messages are tried again."""
+        ends = [one.due for one in self._conversations.values() if one.due is not None]
+        return max(min(ends) - now, 0) // SECOND + 1 if ends else _NEXT_ATTEMPT_SECONDS
+
     def _handled(self, look: Look) -> list[Row]:
         """The events that were handled since the last look: of each conversation at most one, its first."""
         handled: list[Row] = []
         for row in look.events:
+            assert not row["error"], f"{row['provider_id']} failed: {row['error']}"
             before = self._events.get(row["id"])
             if before is not None and before["state"] == "waiting" and row["state"] in {"done", "kept", "set_aside"}:
                 begun = {**row, "now": before["now"]}  # of a kept one it is forgotten

@@ -1,5 +1,6 @@
 """What the house and its provider show at one moment, as rows."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,12 @@ class Look:
     taken: Sequence[tuple[str, str]]  # key, text
     attempts: Sequence[str]
     refused: Sequence[str]
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What there is, by kinds."""
+        kinds = Counter(f"messages {row['state']}" for row in self.effects)
+        return kinds + Counter(conversations=len(self.conversations), attempts=len(self.attempts))
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ _MOST_ROUNDS: Final = 200
 _TAKES_TIME: Final = "sending_for_long"  # time passes here while nobody works
 _CONVERSATIONS: Final = "SELECT id, state, owner, closed_at FROM conversations ORDER BY id"
 _EVENTS: Final = """
-    SELECT id, conversation_id, provider_id, kind, at, seq, state, now, handled_at, created_at FROM inbound_events
-    ORDER BY id
+    SELECT id, conversation_id, provider_id, kind, at, seq, state, now, handled_at, created_at, error
+    FROM inbound_events ORDER BY id
 """
 _MESSAGES: Final = "SELECT conversation_id, direction, author, text, rank, effect_key FROM messages ORDER BY id"
 _EFFECTS: Final = "SELECT key, state, failures, settled_at FROM effects ORDER BY id"

@@ -14,7 +14,7 @@ from flows import document
 from tests.app.provider import Plan
 from tests.faults.properties.flows import FLOWS, document_of
 from tests.faults.properties.ledger import Ledger
-from tests.faults.properties.look import Look, Told
+from tests.faults.properties.look import Told
 from tests.faults.properties.model import START, STOP, Contact
 from tests.faults.properties.place import Place
 
@@ -22,7 +22,7 @@ NUMBERS: Final = ("both", "both", "lookup")  # of each contact
 _MOST_DEATHS: Final = 3  # so that no event is ever set aside for them
 _LATEST_ANSWER_SECONDS: Final = 20
 _MONTH_SECONDS: Final = 31 * 86_400
-_RESTS_SECONDS: Final = (1, 40, 140, 700, 700, 4_000, 30_000, 70_000, _MONTH_SECONDS, 4_000, 70_000, 100)
+_MOST_WAITS: Final = 80  # that come to their ends after an example
 _ELSEWHERE: Final = {"both": "neither", "lookup": "keys"}
 
 CONTACTS = st.sampled_from(range(len(NUMBERS)))
@@ -79,16 +79,18 @@ class Rules(RuleBasedStateMachine):
 
     # people
 
-    @rule(which=st.integers(0, 30), does=st.sampled_from(("agent_replied", "agent_took_over", "agent_closed")))
-    def act(self, which: int, does: str) -> None:
-        conversations = [one for contact in self.contacts for one in contact.conversations[-1:]]
-        if not conversations:
-            return
-        conversation = conversations[which % len(conversations)]
+    @rule(which=st.integers(0, 30))
+    def reply(self, which: int) -> None:
         self.words += 1
-        told = {"text": f"reply {self.words}"} if does == "agent_replied" else {}
-        put = self.room.act(conversation.id, does, **told)
-        self.ledger.inputs[put.event_id] = told.get("text", "")
+        self._act(which, "agent_replied", text=f"reply {self.words}")
+
+    @rule(which=st.integers(0, 30))
+    def take_over(self, which: int) -> None:
+        self._act(which, "agent_took_over")
+
+    @rule(which=st.integers(0, 30))
+    def close(self, which: int) -> None:
+        self._act(which, "agent_closed")
 
     # the provider
 
@@ -186,6 +188,7 @@ class Rules(RuleBasedStateMachine):
     @invariant()
     def compare(self) -> None:
         """After every rule, and after every round."""
+        self.ledger.tally["looks"] += 1
         self.ledger.compare(self.place.look())
 
     def teardown(self) -> None:
@@ -193,15 +196,15 @@ class Rules(RuleBasedStateMachine):
         if sys.exc_info()[0] is not None:  # it is broken already
             return
         self.place.provider.plans.clear()
-        for seconds in _RESTS_SECONDS:
+        for _ in range(_MOST_WAITS):
             self.place.process.box.let_in()
             self.work()
             if self.ledger.is_at_rest:
                 break
-            self._pass(seconds)
+            self._pass(self.ledger.next_end(self.place.look().now))
         look = self.place.look(at_rest=True)
         self.ledger.rest(look)
-        self._count(look)
+        self.tally.update(self.ledger.tally + look.counts + Counter(examples=1, deaths=self.deaths))
 
     def _write(self, contact: int, text: str) -> None:
         self.words += 1
@@ -211,19 +214,18 @@ class Rules(RuleBasedStateMachine):
         self.ledger.came(self.contacts[contact], put.event_id, put.conversation_id, text, at)
         self._webhooks.append((contact, provider_id, text, put.event_id))
 
-    def _count(self, look: Look) -> None:
-        self.tally.update(self.ledger.tally)
-        self.tally["examples"] += 1
-        self.tally["conversations"] += len(look.conversations)
-        self.tally["deaths"] += self.deaths
-        self.tally["attempts"] += len(look.attempts)
-        self.tally.update(f"messages {row['state']}" for row in look.effects)
-
     def _pass(self, seconds: int) -> None:
         """No answer takes longer than 20 s."""
         if seconds >= _LATEST_ANSWER_SECONDS:
             self.place.process.box.let_in()
         self.room.move_clock(seconds)
+
+    def _act(self, which: int, does: str, **told: str) -> None:
+        """In the latest conversation of one of those who have written."""
+        conversations = [one for contact in self.contacts for one in contact.conversations[-1:]]
+        if conversations:
+            put = self.room.act(conversations[which % len(conversations)].id, does, **told)
+            self.ledger.inputs[put.event_id] = told.get("text", "")
 
     def _publish(self, number: str, *, elsewhere: bool = False) -> None:
         """A version with words of its own; `elsewhere` leaves the number to nobody."""
