@@ -87,7 +87,10 @@ class Runner:
         self._attachments.close()
 
     def round(self, results: Sequence[Result]) -> None:
-        """One round: settle, advance, commit, mark and send, unlock, claim; in this order (RUNNER.md, "The shape")."""
+        """One round: settle, advance, commit, mark and send, unlock, claim; in this order (RUNNER.md, "The shape").
+
+        What the claim brought leaves at once.
+        """
         self._board.beat()
         self._deliveries.settle([one for one in results if isinstance(one, Delivered)])
         answered = [one for one in results if isinstance(one, Answered)]
@@ -104,6 +107,10 @@ class Runner:
         self._attachments.look()
         for work in self._claiming.claim(self._room(), stopping=self._stopping):
             self._go_on(work, None)
+        self._asks.write_journal()  # what was just taken need not wait for the next round
+        self._locks.require()
+        self._deliveries.send()
+        self._asks.let_go()
 
     def _room(self) -> Room:
         """What may be claimed now."""

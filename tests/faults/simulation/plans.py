@@ -1,6 +1,6 @@
 """What a seed draws before its world begins: who takes part, how much goes wrong, and of what kind."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 
@@ -29,13 +29,16 @@ class Plan:
         return not (self.crashes or self.freezes or self.trouble or self.loses_wake_ups) and self.redis_is_up
 
 
+_MOST_ENDS = 4  # of processes: a fifth of the same event would set it aside, as it should
+
+
 def draw(seed: int) -> Plan:
     """The plan of a seed. Every seventh is calm."""
     random = Random(f"plan {seed}")
     calm = seed % 7 == 0
     kinds: list[Literal["echo", "question"]] = ["echo", "question"]
     contacts = tuple((random.choice(kinds), random.randint(1, 3)) for _ in range(random.choice((1, 1, 2, 2, 3))))
-    return Plan(
+    plan = Plan(
         mode="key" if random.random() < 0.5 else "lookup",
         workers=random.choice((1, 2, 2, 2, 3)),
         contacts=contacts,
@@ -50,3 +53,4 @@ def draw(seed: int) -> Plan:
         loses_wake_ups=0.0 if calm else random.choice((0.0, 0.0, 0.3)),
         agent=random.random() < 0.25,
     )
+    return replace(plan, freezes=min(plan.freezes, _MOST_ENDS - plan.crashes))
