@@ -20,7 +20,7 @@ PROMISE = (
 )
 DATABASES: Sequence[DatabaseKind] = ("postgresql", "sqlite")
 
-_SEEDS = 10
+_SEEDS = 5
 _EXAMPLES = 40  # of each seed
 
 

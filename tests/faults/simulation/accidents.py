@@ -14,6 +14,9 @@ _LONGEST_FREEZE: Final = 60.0
 _YOUNG_SECONDS: Final = 4.0  # between the last check of its mark and the call a send must not be held up longer
 
 
+_OFTEN: Final = 4  # a stop between the mark of a message and its sending is what marks grow old by
+
+
 class Accidents:
     """The hook of `app.points` in one world."""
 
@@ -38,10 +41,11 @@ class Accidents:
         if self._database.open_transactions:
             return
         roll = self._random.random()
-        if roll < self._plan.delays:
+        delays = self._plan.delays * (_OFTEN if name == "send:marked" else 1)
+        if roll < delays:
             longest = _YOUNG_SECONDS if name == "send:before" else 20.0
             self._freeze_or_wait(process, name, longest)
-        elif roll < self._plan.delays + self._plan.switches:
+        elif roll < delays + self._plan.switches:
             scheduler.step_aside()
         actor.at = ""
 
