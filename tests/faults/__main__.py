@@ -27,13 +27,16 @@ def main() -> int:
     parser.add_argument("--database", choices=("postgresql", "sqlite"), help="by default the experiment's first")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--list", action="store_true", help="names every experiment with its promise")
+    parser.add_argument(
+        "--only", choices=list(known), metavar="NAME", help="prove this one, and keep the others' lines"
+    )
     given = parser.parse_args()
     if given.list:
         for one in known.values():
             print(f"{one.name} ({', '.join(one.databases)}): {one.promise}")  # noqa: T201  what the option is for
         return 0
     if given.name == "prove":
-        return prove(list(known.values()), given.seed)
+        return prove(list(known.values()), given.seed, given.only)
     if given.name is None:
         parser.error("name an experiment: --list shows them")
     return _run(parser, known[given.name], given.database, given.seed)

@@ -23,28 +23,29 @@ _AT_ONCE = 2  # of those that need not be alone; most of their time is spent wai
 Line = Mapping[str, Any]
 
 
-def prove(experiments: Sequence[Experiment], seed: int) -> int:
-    """Runs all, each in a process of its own, those first that must be alone; 1 when a promise was broken."""
-    head = {"machine": machine(), "date": datetime.now(UTC).date().isoformat()}
-    jobs = [(experiment, database) for experiment in experiments for database in experiment.databases]
-    lasted = _seconds_before()
+def prove(experiments: Sequence[Experiment], seed: int, only: str | None = None) -> int:
+    """Runs all, each in a process of its own, those first that must be alone; 1 when a promise was broken.
+
+    With `only` one experiment runs, and the others' lines stay as they are.
+    """
+    head: Line = {"machine": machine(), "date": datetime.now(UTC).date().isoformat()}
+    wanted = [experiment for experiment in experiments if only in (None, experiment.name)]
+    jobs = [(experiment, database) for experiment in wanted for database in experiment.databases]
+    before = [json.loads(line) for line in LINES.read_text().splitlines()] if LINES.exists() else []
+    lasted = {(line["experiment"], line["database"]): line.get("seconds", 0.0) for line in before[1:]}
     jobs.sort(key=lambda job: (not job[0].alone, -lasted.get((job[0].name, job[1]), _LONGEST_SECONDS)))
     alone = [job for job in jobs if job[0].alone]
     lines = [_told(experiment, database, seed) for experiment, database in alone]
     with ThreadPoolExecutor(_AT_ONCE) as lanes:
         lines += lanes.map(lambda job: _told(job[0], job[1], seed), jobs[len(alone) :])
+    if only is not None and before:
+        head, lines = before[0], lines + [line for line in before[1:] if line["experiment"] != only]
     names = [experiment.name for experiment in experiments]
     lines.sort(key=lambda line: (names.index(line["experiment"]), line["database"]))
     LINES.write_text("".join(json.dumps(line) + "\n" for line in [head, *lines]))
     PAGE.write_text(filled(PAGE.read_text(), head, lines, {one.name: one for one in experiments}))
     README.write_text(summary.filled(README.read_text(), lines))
     return 1 if any(line["broken"] for line in lines) else 0
-
-
-def _seconds_before() -> dict[tuple[str, str], float]:
-    """How long each took when it was proved before: whoever takes longest begins first."""
-    lines = map(json.loads, LINES.read_text().splitlines()) if LINES.exists() else []
-    return {(line["experiment"], line["database"]): line.get("seconds", 0.0) for line in lines if "experiment" in line}
 
 
 def _told(experiment: Experiment, database: str, seed: int) -> Line:

@@ -17,7 +17,7 @@ _RECOVERED_SECONDS, _RECOVERED_AFTER_SEND_SECONDS = 3.0, 60.0
 def run(database: DatabaseKind, seed: int) -> Figures:
     """Twenty messages around each death."""
     deaths = 3 * len(places())
-    size = KillRun(messages=20 * deaths, kills=2 * deaths, trouble=0.0, calm=True, only_places=True)
+    size = KillRun(messages=24 * deaths, kills=2 * deaths, trouble=0.0, calm=True, only_places=True)
     figures = chaos(size, database, seed, "key")
     for name, promised in (
         ("recovery_p99", _RECOVERED_SECONDS),
