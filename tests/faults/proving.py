@@ -41,6 +41,7 @@ def prove(experiments: Sequence[Experiment], seed: int, only: str | None = None)
     if only is not None and before:
         head, lines = before[0], lines + [line for line in before[1:] if line["experiment"] != only]
     names = [experiment.name for experiment in experiments]
+    lines = [line for line in lines if line["experiment"] in names]
     lines.sort(key=lambda line: (names.index(line["experiment"]), line["database"]))
     LINES.write_text("".join(json.dumps(line) + "\n" for line in [head, *lines]))
     PAGE.write_text(filled(PAGE.read_text(), head, lines, {one.name: one for one in experiments}))
