@@ -1,8 +1,8 @@
 """The experiments: each module here is one fault with the promise that is kept in spite of it, and prints its figures.
 
 A module has NAME (with hyphens, as it is called from the command line), PROMISE (one sentence), DATABASES (those on
-which the fault means anything, the first by default) and `run(database, seed) -> Figures`; ALONE = True where its
-figures are times, so that nothing may run beside it. Nothing else lists it.
+which the fault means anything, the first by default) and `run(database, seed) -> Figures`; ALONE = True where
+nothing may run beside it: its figures are times, or it fills the machine. Nothing else lists it.
 """
 
 import importlib

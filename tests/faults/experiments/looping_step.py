@@ -24,7 +24,6 @@ from tests.faults.webhooks import ask_all
 NAME = "looping-step"
 PROMISE = "A step that computes for ever fails its own run only: its worker is free within 10 s, others lose nothing."
 DATABASES: Sequence[DatabaseKind] = ("postgresql", "sqlite")
-ALONE = True
 
 _GOOD = 30
 _PER_SECOND = 5.0

@@ -20,7 +20,7 @@ PROMISE = (
 )
 DATABASES: Sequence[DatabaseKind] = ("postgresql", "sqlite")
 
-_SEEDS = 5
+_SEEDS = 3
 _EXAMPLES = 40  # of each seed
 
 

@@ -19,7 +19,6 @@ from tests.faults.traffic import Traffic, end_consistent
 NAME = "sweeper-kills"
 PROMISE = "Timers fire once and in time, whether the sweeper dies every two seconds or there are three."
 DATABASES: Sequence[DatabaseKind] = ("postgresql", "sqlite")
-ALONE = True
 
 _TIMERS, _PER_SECOND, _LIMIT = 150, 10.0, 10
 _KILL_EVERY_SECONDS = 2.0
