@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app import outbox
 from app.points import set_hook
 from flows.event import CallPolled
 from tests.app.drawn import Document, drawn, echo, placed, sends, starts_with
@@ -194,7 +195,8 @@ def test_a_contact_who_opted_out_there_gets_nothing_there(room: Runtime) -> None
     assert "opted_out" in room.problems()
 
 
-def test_an_opt_out_takes_back_what_waits_for_another_attempt(room: Runtime) -> None:
+def test_an_opt_out_takes_back_what_waits_for_another_attempt(room: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "_PAUSES_SECONDS", (30.0,))  # else it may leave before anybody has read the STOP
     room.publish(texting("chat", "lookup", send_timeout_seconds=60))
     room.provider.plans.append("unreachable")
     put = room.write("hello", "chat", VISITOR)
