@@ -1,19 +1,16 @@
 """Examples by seed: as many as wanted, or until one breaks a promise."""
 
-import logging
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-import structlog
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.faults.properties.mutations import MUTATIONS
 from tests.faults.properties.place import Place
 from tests.faults.properties.rules import Rules
+from tests.faults.simulation.seeds import silence
 
 STEPS: Final = 30  # rules in an example at most
 
@@ -37,7 +34,7 @@ def run_examples(place: Place, count: int, first: int, *, prints: bool = True) -
         tally: ClassVar[Counter[str]] = Counter()
 
     Bound.place = place
-    with _silence():
+    with silence():
         run_state_machine_as_test(
             seed(first)(Bound),
             settings=settings(
@@ -65,16 +62,3 @@ def outcome_of(place: Place, count: int, first: int, mutation: str = "") -> Outc
             return Outcome(run_examples(place, count, first, prints=False), "")
     except Exception as error:  # noqa: BLE001  whatever it is, these examples have found it
         return Outcome(Counter(), f"{type(error).__name__}: {error}".partition("\n")[0])
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """What the product logs about troubles that are made on purpose helps nobody."""
-    before, disabled = structlog.get_config(), logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    try:
-        yield
-    finally:
-        structlog.configure(**before)
-        logging.disable(disabled)

@@ -60,7 +60,7 @@ def run_seed(seed: int, trace: list[str] | None = None, mutation: str = "") -> O
     random.seed(seed)  # the product spreads its pauses by it
     world = World(seed, trace=trace)
     try:
-        with _silence():
+        with silence():
             if mutation:
                 with planted(mutation):
                     world.run()
@@ -108,7 +108,7 @@ def _run_slice(seeds: Sequence[int]) -> list[Outcome]:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """What the product logs about faults that are made on purpose helps nobody."""
     before, disabled = structlog.get_config(), logging.root.manager.disable
     logging.disable(logging.CRITICAL)
@@ -120,4 +120,4 @@ def _silence() -> Iterator[None]:
         logging.disable(disabled)
 
 
-__all__ = ["MUTATIONS", "Outcome", "Tally", "first_catch", "run_seed", "run_seeds"]
+__all__ = ["MUTATIONS", "Outcome", "Tally", "first_catch", "run_seed", "run_seeds", "silence"]
