@@ -57,7 +57,7 @@ def _reader() -> argparse.ArgumentParser:
     add("token", "records", "make an API token and print it once").add_argument("name", metavar="NAME")
     calling = add("call", "trying", "telephone a number of a simulated connection, in this terminal")
     calling.add_argument("number", metavar="NUMBER", help="the number's name, such as support-line")
-    calling.add_argument("--from", dest="caller", metavar="NUMBER", default="", help="who calls; by default a caller in Poland")
+    calling.add_argument("--from", dest="caller", metavar="NUMBER", default="", help="who calls; by default somebody")
     calling.add_argument("--url", default="", help="where web is reached, when that is not its public address")
     calling.add_argument("--script", metavar="WORDS", help='what the caller does, such as "1 2# y", instead of typing')
     add("consistency", "records", "print each state of the database that must not be; exit 1 if there is one")
