@@ -1,7 +1,7 @@
 """The tables, by noun. Importing this package makes all of them known to SQLAlchemy."""
 
 from app.models.account import Audit, CredentialRow, FirstLink, Token
-from app.models.contact import Address, Contact
+from app.models.contact import Address, Contact, Segment, SegmentMember
 from app.models.conversation import (
     Connection,
     Conversation,
@@ -12,9 +12,12 @@ from app.models.conversation import (
 )
 from app.models.desk import Problem, Queue, QueueEntry
 from app.models.flow import FlowRow, LiveNumber, Revision, Version
+from app.models.people import Invitation, PasswordLink, Person, SignInSession, SignInTries
 from app.models.run import JournalEntry, RunRow, StepCount, TurnRow
+from app.models.schedule import Occurrence, OccurrenceContact
 from app.models.stored import CallDocument, File
 from app.models.system import Clock, Constant, Installation, WorkerRow
+from app.models.webhook import WebhookRow, WebhookWait
 
 __all__ = [
     "Address",
@@ -32,18 +35,29 @@ __all__ = [
     "FlowRow",
     "InboundEvent",
     "Installation",
+    "Invitation",
     "JournalEntry",
     "LiveNumber",
     "Message",
     "Number",
+    "PasswordLink",
+    "Person",
+    "Occurrence",
+    "OccurrenceContact",
     "Problem",
     "Queue",
     "QueueEntry",
     "Revision",
     "RunRow",
+    "SignInSession",
+    "SignInTries",
+    "Segment",
+    "SegmentMember",
     "StepCount",
     "Token",
     "TurnRow",
     "Version",
+    "WebhookRow",
+    "WebhookWait",
     "WorkerRow",
 ]

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import LargeBinary, Text
+from sqlalchemy import ForeignKey, LargeBinary, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
@@ -23,14 +23,17 @@ class CredentialRow(Base):
 
 
 class Token(Base):
-    """An API token: only its SHA-256 is stored."""
+    """An API token: only its SHA-256 is stored. It may do what its scopes name, and no more than whoever made it."""
 
     __tablename__ = "tokens"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(Text, unique=True)
     sha256: Mapped[str] = mapped_column(Text, unique=True)
+    scopes: Mapped[str] = mapped_column(Text)  # JSON list of rights
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"), index=True)  # none: made on the machine
     created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
 
 

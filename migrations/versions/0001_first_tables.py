@@ -55,6 +55,10 @@ def upgrade() -> None:
         sa.Column("language", sa.Text(), nullable=False),
         sa.Column("attributes", sa.Text(), nullable=False),
         sa.Column("account_manager", sa.Text(), nullable=False),
+        sa.Column("zone", sa.Text(), server_default="", nullable=False),
+        sa.Column("consent", sa.Text(), server_default="", nullable=False),
+        sa.Column("consent_at", sa.BigInteger(), nullable=True),
+        sa.Column("consent_source", sa.Text(), server_default="", nullable=False),
         sa.Column("first_seen_at", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -140,6 +144,15 @@ def upgrade() -> None:
         sa.Column("maximum_length", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("maximum_wait_seconds", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("waiting_text", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("name"),
+    )
+    op.create_table(
+        "segments",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
@@ -249,6 +262,24 @@ def upgrade() -> None:
         sa.UniqueConstraint("flow_id", "number"),
     )
     op.create_table(
+        "segment_members",
+        sa.Column("contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("segment_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("added_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["contact_id"],
+            ["contacts.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["segment_id"],
+            ["segments.id"],
+        ),
+        sa.PrimaryKeyConstraint("contact_id", "segment_id"),
+    )
+    with op.batch_alter_table("segment_members", schema=None) as batch_op:
+        batch_op.create_index("ix_members_of_segment", ["segment_id", "contact_id"], unique=False)
+
+    op.create_table(
         "versions",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("flow_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -265,6 +296,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("flow_id", "number"),
     )
+    op.create_table(
+        "webhooks",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("provider_id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("happened", sa.Text(), nullable=False),
+        sa.Column("event_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connections.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("connection_id", "provider_id"),
+    )
+    with op.batch_alter_table("webhooks", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_webhooks_created_at"), ["created_at"], unique=False)
+        batch_op.create_index("ix_webhooks_key", ["connection_id", "key"], unique=False)
+
     op.create_table(
         "conversations",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -350,6 +401,45 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("live_numbers", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_live_numbers_flow_id"), ["flow_id"], unique=False)
+
+    op.create_table(
+        "occurrences",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("flow_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("version_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("number_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("began_at", sa.BigInteger(), nullable=True),
+        sa.Column("cursor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("placed", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("passed_over", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["flow_id"],
+            ["flows.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["number_id"],
+            ["numbers.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["version_id"],
+            ["versions.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("flow_id", "step", "due_at"),
+    )
+    with op.batch_alter_table("occurrences", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_occurrences_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(
+            "ix_occurrences_open",
+            ["due_at"],
+            unique=False,
+            postgresql_where=sa.text("state IN ('planned', 'filling')"),
+            sqlite_where=sa.text("state IN ('planned', 'filling')"),
+        )
 
     op.create_table(
         "call_documents",
@@ -509,6 +599,35 @@ def upgrade() -> None:
         batch_op.create_index("ix_messages_of_conversation", ["conversation_id", "id"], unique=False)
 
     op.create_table(
+        "occurrence_contacts",
+        sa.Column("occurrence_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("event_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["contact_id"],
+            ["contacts.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["occurrence_id"],
+            ["occurrences.id"],
+        ),
+        sa.PrimaryKeyConstraint("occurrence_id", "contact_id"),
+    )
+    with op.batch_alter_table("occurrence_contacts", schema=None) as batch_op:
+        batch_op.create_index("ix_occurrence_contacts_of_contact", ["contact_id"], unique=False)
+        batch_op.create_index(
+            "ix_occurrence_contacts_waiting",
+            ["due_at"],
+            unique=False,
+            postgresql_where=sa.text("state = 'waiting'"),
+            sqlite_where=sa.text("state = 'waiting'"),
+        )
+
+    op.create_table(
         "problems",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
@@ -592,5 +711,27 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_runs_conversation_id"), ["conversation_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_runs_started_at"), ["started_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_runs_version_id"), ["version_id"], unique=False)
+
+    op.create_table(
+        "webhook_waits",
+        sa.Column("run_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("turn", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connections.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversations.id"],
+        ),
+        sa.PrimaryKeyConstraint("run_id"),
+    )
+    with op.batch_alter_table("webhook_waits", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_webhook_waits_created_at"), ["created_at"], unique=False)
+        batch_op.create_index("ix_webhook_waits_key", ["connection_id", "key"], unique=False)
 
     # ### end Alembic commands ###
