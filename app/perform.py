@@ -27,6 +27,8 @@ from app.sealing import SealBroken
 from app.store.ways import ways_to_contact
 from flows.ask import (
     Answer,
+    CalendarState,
+    CalendarStateAnswer,
     FlowVersion,
     FlowVersionAnswer,
     HttpAnswer,
@@ -64,6 +66,8 @@ class Performer:
                 return self._queue_state(request)
             case WaysToContact():
                 return self._ways(request)
+            case CalendarState():
+                return CalendarStateAnswer(exists=False)
             case FlowVersion():
                 return FlowVersionAnswer("", f"The flow {request.flow} cannot be entered from here yet.")
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,15 @@ class HttpAnswer:
 
 @dataclass(frozen=True)
 class QueueState:
-    """Asks how a queue of ours stands."""
+    """Asks how a queue of ours stands; `at` is the instant for which its calendar is read, None the present."""
 
     queue: str
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class QueueStateAnswer:
-    """`is_open` is True for a queue without calendar; `maximum_length` 0 means no limit."""
+    """`is_open` is True for a queue without calendar, which has no next opening; `maximum_length` 0 means no limit."""
 
     exists: bool
     waiting: int = 0
@@ -65,6 +68,34 @@ class QueueStateAnswer:
     maximum_wait_seconds: int = 0
     is_open: bool = True
     waiting_text: Mapping[str, str] = field(default_factory=dict)
+    next_opening_at: datetime | None = None
+
+
+Hours = Literal["open", "closed", "holiday"]
+
+
+@dataclass(frozen=True)
+class CalendarState:
+    """Asks what a calendar of the installation says at an instant; steps ask for `context.now`."""
+
+    calendar: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class CalendarStateAnswer:
+    """`state` at the instant, and why in a few words (a holiday's name, an exception's, “switched by hand”).
+
+    next_opening_at: when it opens after the instant; of one that is open, for the next time. None: never, as far as
+    the calendar tells. next_closing_at: when it closes after the instant; None: it never does.
+    """
+
+    exists: bool
+    state: Hours = "closed"
+    reason: str = ""
+    zone: str = "UTC"
+    next_opening_at: datetime | None = None
+    next_closing_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -110,8 +141,8 @@ class WaysToContactAnswer:
     ways: tuple[Way, ...] = ()
 
 
-Request = HttpRequest | QueueState | WaysToContact | FlowVersion
-Answer = HttpAnswer | QueueStateAnswer | WaysToContactAnswer | FlowVersionAnswer
+Request = HttpRequest | QueueState | CalendarState | WaysToContact | FlowVersion
+Answer = HttpAnswer | QueueStateAnswer | CalendarStateAnswer | WaysToContactAnswer | FlowVersionAnswer
 
 
 def size_bytes(answer: Answer) -> int:

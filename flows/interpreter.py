@@ -6,6 +6,8 @@ from datetime import datetime
 from flows import tracing
 from flows.ask import (
     Answer,
+    CalendarState,
+    CalendarStateAnswer,
     FlowVersion,
     FlowVersionAnswer,
     HttpAnswer,
@@ -51,6 +53,7 @@ __all__ = ["Steps", "accepts", "advance", "begin"]
 _ANSWERS: Mapping[type, type[Answer]] = {
     HttpRequest: HttpAnswer,
     QueueState: QueueStateAnswer,
+    CalendarState: CalendarStateAnswer,
     WaysToContact: WaysToContactAnswer,
     FlowVersion: FlowVersionAnswer,
 }

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from flows.ask import (
     Answer,
+    CalendarState,
+    CalendarStateAnswer,
     FlowVersionAnswer,
     HttpRequest,
     QueueState,
@@ -45,9 +47,14 @@ class World:
         opened = run.open_turn
         if opened is None:
             return None
+        prepared = self._answers.get(run.stack[-1].step)
         if isinstance(opened.request, HttpRequest):
-            given = self._answers.get(run.stack[-1].step) or self.next_answers
+            given = prepared or self.next_answers
             return Answered(opened.n, given.pop(0)) if given else None
+        if prepared and isinstance(opened.request, CalendarState | QueueState):
+            return Answered(opened.n, prepared.pop(0))
+        if isinstance(opened.request, CalendarState):
+            return Answered(opened.n, CalendarStateAnswer(exists=True, state="open"))
         if isinstance(opened.request, QueueState):
             return Answered(opened.n, QueueStateAnswer(exists=True))
         if isinstance(opened.request, WaysToContact):

@@ -16,7 +16,7 @@ from flows.facts import Facts
 from flows.record import TurnRecord
 from flows.run import Frame, Given, OpenTurn, Run, Turn, Waiting
 from flows.values import Value
-from flows.wire import from_data, plain, read, to_data, write
+from flows.wire import from_data, kind_of, plain, read, to_data, write
 from tests.flows.toys import NOW
 
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\x00"), max_size=12)
@@ -79,11 +79,11 @@ def test_everything_comes_back_from_json_as_it_was(kind: type, data: st.DataObje
     assert write(back) == text
 
 
-@pytest.mark.parametrize(("union", "kinds"), [(Happening, 13), (Effect, 13), (Request, 4), (Answer, 4)])
+@pytest.mark.parametrize("union", [Happening, Effect, Request, Answer])
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
-def test_the_members_of_a_union_are_told_apart_by_their_kind(union: Any, kinds: int, data: st.DataObject) -> None:
-    assert len(get_args(union)) == kinds
+def test_the_members_of_a_union_are_told_apart_by_their_kind(union: Any, data: st.DataObject) -> None:
+    assert len({kind_of(one) for one in get_args(union)}) == len(get_args(union))
     thing = data.draw(anything(union))
     assert from_data(union, to_data(thing)) == thing
 
