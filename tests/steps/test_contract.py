@@ -69,7 +69,7 @@ def test_every_exit_is_reached_by_an_example(step: Step) -> None:
         made = ways - always  # exits that the config makes are of one kind: one that is taken stands for all
         assert ways & always <= reached
         assert not made or made & reached, f"no example leaves by any of {sorted(made)}"
-    assert not step.fails() or "failure" in reached
+    assert not step.errors or "failure" in reached  # a step without error kinds fails only as the engine says
 
 
 @ALL_EXAMPLES
