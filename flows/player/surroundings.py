@@ -1,0 +1,98 @@
+"""What is around a simulated conversation: addresses that answer, messages that arrive, and what was said too early.
+
+What becomes of a message is its fate: "" it is taken and delivered, "accepted" taken only, "nothing" neither, or the
+error kind with which it fails.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from flows.ask import (
+    Answer,
+    CalendarState,
+    CalendarStateAnswer,
+    FlowVersion,
+    FlowVersionAnswer,
+    HttpAnswer,
+    HttpRequest,
+    QueueState,
+    QueueStateAnswer,
+    Request,
+    Way,
+    WaysToContact,
+    WaysToContactAnswer,
+)
+from flows.changed import changed
+from flows.effect import Effect, SendMessage, UpdateContact
+from flows.event import Happening, MessageAccepted, MessageDelivered, MessageFailed
+from flows.facts import Facts
+from flows.interpreter import accepts
+from flows.player.state import Simulated
+from flows.values import Value
+
+TAKEN, NOTHING = "accepted", "nothing"
+
+
+def after_effects(state: Simulated, effects: Sequence[Effect], before: str) -> Simulated:
+    """The conversation after a turn that is over; `before` is the key of its effects without their number."""
+    for index, effect in enumerate(effects):
+        if isinstance(effect, SendMessage):
+            choices = {choice.label: choice.id for choice in effect.choices}
+            state = changed(state, sent=f"{before}/{index}", sent_fate=state.fate, fate="", choices=choices)
+        elif isinstance(effect, UpdateContact):
+            state = changed(state, facts=_updated(state.facts, effect))
+    return state
+
+
+def take_answer(state: Simulated, request: Request, flows: Mapping[str, str]) -> tuple[Simulated, Answer | None]:
+    """The answer to a request, and the conversation without it; None when a person has to give it.
+
+    flows: the versions of the flows that may be called, by their names.
+    """
+    step = state.run.stack[-1].step if state.run else ""
+    prepared = state.answers.get(step, ())
+    if prepared and isinstance(request, HttpRequest) == isinstance(prepared[0], HttpAnswer):
+        return changed(state, answers={**state.answers, step: prepared[1:]}), prepared[0]
+    if isinstance(request, HttpRequest):
+        given = state.next_answers
+        return changed(state, next_answers=given[1:]), given[0] if given else None
+    return state, _usual(request, flows)
+
+
+def follows(state: Simulated) -> tuple[Simulated, Happening | None]:
+    """What happens next by itself: messages leave and arrive, and kept ones are read."""
+    run = state.run
+    if run is None or run.waiting is None:
+        return state, None
+    awaited, fate = run.waiting.accepts, state.sent_fate
+    if state.sent:
+        if fate not in {"", TAKEN, NOTHING} and "failed" in awaited:
+            return changed(state, sent_fate=NOTHING), MessageFailed(state.sent, fate, "You said so.")
+        if fate != NOTHING and "accepted" in awaited:
+            return state, MessageAccepted(state.sent)
+        if fate == "" and "delivered" in awaited:
+            return state, MessageDelivered(state.sent)
+    if state.kept and accepts(run, state.kept[0]):
+        return changed(state, kept=state.kept[1:]), state.kept[0]
+    return state, None
+
+
+def _usual(request: Request, flows: Mapping[str, str]) -> Answer | None:
+    """What is answered where nothing is prepared: everything is there, and open."""
+    if isinstance(request, CalendarState):
+        return CalendarStateAnswer(exists=True, state="open")
+    if isinstance(request, QueueState):
+        return QueueStateAnswer(exists=True)
+    if isinstance(request, WaysToContact):
+        return WaysToContactAnswer(tuple(Way(name) for name in request.numbers))
+    if isinstance(request, FlowVersion):
+        missing = f"The flow “{request.flow}” was not given."
+        return FlowVersionAnswer(flows.get(request.flow, ""), "" if request.flow in flows else missing)
+    return None
+
+
+def _updated(facts: Facts, effect: UpdateContact) -> Facts:
+    held = facts.contact.get("attributes")
+    attributes: dict[str, Value] = dict(held) if isinstance(held, dict) else {}
+    attributes.update(effect.attributes)
+    kept: Value = {name: value for name, value in attributes.items() if value is not None}
+    return changed(facts, contact={**facts.contact, "attributes": kept})
