@@ -7,7 +7,8 @@ from typing import Final
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from app.accounts.tokens import create_token, digest, unused_name
+from app.accounts.digests import digest
+from app.accounts.tokens import create_token, unused_name
 from app.db import now
 from app.models import FirstLink
 

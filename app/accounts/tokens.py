@@ -1,43 +1,95 @@
-"""API tokens: shown once, stored as SHA-256, revocable."""
+"""API tokens: shown once, stored as SHA-256, scoped, revocable."""
 
-import hashlib
+import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.audit import note_act
+from app.accounts.digests import digest
+from app.accounts.roles import SCOPES, Right, Rights, rights_of
 from app.db import now
 from app.errors import Conflict, Invalid, NotFound
-from app.models import Token
+from app.models import Person, Token
 
 _PREFIX: Final = "pb_"  # so that people and secret scanners recognise one
-_NAME = re.compile(r"(?!\.{1,2}\Z)[^/\x00-\x1f\x7f]{1,80}\Z")  # it stands in the address that revokes it
+# It stands in the address that revokes it; with an @ it could pass for a person in what it did.
+_NAME = re.compile(r"(?!\.{1,2}\Z)[^/@\x00-\x1f\x7f]{1,80}\Z")
+_USE_APART: Final = timedelta(minutes=1)
+"""How exactly its last use is known: a write for every request would cost more than most requests."""
 
 
-def create_token(session: Session, name: str, who: str) -> str:
-    """A new token's text, which nobody can read again. Raises: Invalid, Conflict for a name that is taken."""
+@dataclass(frozen=True)
+class Maker:
+    """Who makes a token: a person, who lends it own rights and takes it along when removed, or the machine itself."""
+
+    who: str
+    rights: Rights = SCOPES
+    person_id: int | None = None
+
+
+def create_token(session: Session, name: str, maker: Maker | str, scopes: Iterable[str] = SCOPES) -> str:
+    """A new token's text, which nobody can read again.
+
+    Raises: Invalid for a name or scope that cannot be; Conflict for a name that is taken.
+    """
+    maker = Maker(maker) if isinstance(maker, str) else maker
     name = name.strip()
     if not _NAME.match(name):
-        raise Invalid("A token needs a name of 1 to 80 characters, without /, such as “reports”.")
+        raise Invalid("A token needs a name of 1 to 80 characters, without / and @, such as “reports”.")
+    granted = _granted(scopes, maker)
     if session.scalar(select(Token.id).where(Token.name == name)) is not None:
         raise Conflict(f"A token “{name}” was made before: choose another name.", "name_taken")
     text = _PREFIX + secrets.token_urlsafe(32)
-    session.add(Token(name=name, sha256=digest(text), created_at=now(session)))
-    note_act(session, who, "create_token", name)
+    session.add(
+        Token(
+            name=name,
+            sha256=digest(text),
+            scopes=json.dumps(granted),
+            person_id=maker.person_id,
+            created_at=now(session),
+        )
+    )
+    note_act(session, maker.who, "create_token", f"{name}: {', '.join(granted)}")
     return text
 
 
-def find_token(session: Session, text: str) -> Token | None:
-    """The token with this text, unless it is unknown or revoked.
+def find_token(session: Session, text: str) -> tuple[Token, Rights] | None:
+    """The token with this text and what it may do now, unless it is unknown or revoked, or its maker was removed.
 
     Only digests are compared, so the time it takes tells nothing about a token that is near.
     """
-    token = session.scalar(select(Token).where(Token.sha256 == digest(text)))
-    return token if token is not None and token.revoked_at is None else None
+    row = session.execute(
+        select(Token, Person).outerjoin(Person, Person.id == Token.person_id).where(Token.sha256 == digest(text))
+    ).one_or_none()
+    if row is None:
+        return None
+    token, person = row
+    if token.revoked_at is not None or (person is not None and person.removed_at is not None):
+        return None
+    rights = scopes_of(token)
+    return token, rights if person is None else rights & rights_of(person.role)
+
+
+def scopes_of(token: Token) -> Rights:
+    """What it was made for."""
+    return frozenset(Right(scope) for scope in json.loads(token.scopes)) & SCOPES
+
+
+def is_use_old(session: Session, token: Token) -> bool:
+    """Whether its last use should be noted again."""
+    return token.used_at is None or now(session) - token.used_at >= _USE_APART
+
+
+def note_use(session: Session, token_id: int) -> None:
+    """Notes that it was used now."""
+    session.execute(update(Token).where(Token.id == token_id).values(used_at=now(session)))
 
 
 def revoke_token(session: Session, name: str, who: str) -> Token:
@@ -58,6 +110,14 @@ def unused_name(session: Session, wish: str) -> str:
     return next(name for name in names if name not in taken)
 
 
-def digest(text: str) -> str:
-    """What is stored of a secret that has 256 random bits: nothing slower is needed for those."""
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+def _granted(scopes: Iterable[str], maker: Maker) -> list[str]:
+    wanted = sorted({str(scope) for scope in scopes})
+    if not wanted:
+        raise Invalid("A token needs at least one scope: choose what it may do.", "no_scope")
+    for scope in wanted:
+        if scope not in SCOPES:
+            known = ", ".join(sorted(SCOPES))
+            raise Invalid(f"A token cannot have the scope “{scope[:80]}”: choose among {known}.", "bad_scope")
+        if scope not in maker.rights:
+            raise Invalid(f"You may not give the scope “{scope}”: your role does not have it.", "scope_not_yours")
+    return wanted

@@ -72,12 +72,12 @@ def _token_name() -> str:
         raise Refusal(401, "token_missing", "This door needs an API token: send it as “Authorization: Bearer …”.")
     house: House = current_app.extensions["patchbay"]
     with house.database.reading() as session:
-        token = find_token(session, text.strip())
-    if token is None:
+        found = find_token(session, text.strip())
+    if found is None:
         raise Refusal(
             401, "token_refused", "This API token is unknown or revoked: make another with `patchbay token NAME`."
         )
-    return token.name
+    return found[0].name
 
 
 def _protect(response: Response) -> Response:
