@@ -10,7 +10,7 @@ from app.models.conversation import (
     Message,
     Number,
 )
-from app.models.desk import Problem, Queue, QueueEntry
+from app.models.desk import CalendarRow, Problem, Queue, QueueEntry
 from app.models.flow import FlowRow, LiveNumber, Revision, Version
 from app.models.people import Invitation, PasswordLink, Person, SignInSession, SignInTries
 from app.models.run import JournalEntry, RunRow, StepCount, TurnRow
@@ -22,6 +22,7 @@ from app.models.webhook import WebhookRow, WebhookWait
 __all__ = [
     "Address",
     "Audit",
+    "CalendarRow",
     "CallDocument",
     "Clock",
     "Connection",

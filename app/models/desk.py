@@ -1,4 +1,4 @@
-"""People's side: queues, their entries, and the problems people should see."""
+"""People's side: calendars, queues, their entries, and the problems people should see."""
 
 from datetime import datetime
 from typing import Final
@@ -13,6 +13,22 @@ LIVE_ENTRY: Final = ("waiting", "active", "shown")
 _LIVE: Final = text(f"state IN {LIVE_ENTRY}")
 
 
+class CalendarRow(Base):
+    """When people work (`app.desk.calendar.Calendar`). Flows name it by `name`."""
+
+    __tablename__ = "calendars"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    title: Mapped[str] = mapped_column(Text)
+    definition: Mapped[str] = mapped_column(Text)  # canonical JSON of app.desk.calendar_definition
+    switched_to: Mapped[str] = mapped_column(Text, default="")  # open, closed, holiday; empty: as the timetable says
+    switched_at: Mapped[datetime | None]
+    switched_until: Mapped[datetime | None]
+    switch_note: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime]
+
+
 class Queue(Base):
     """A people's queue. Flows name it by `name`."""
 
@@ -24,6 +40,7 @@ class Queue(Base):
     maximum_length: Mapped[int] = mapped_column(default=0)  # 0 = no limit
     maximum_wait_seconds: Mapped[int] = mapped_column(default=0)  # 0 = no limit of its own
     waiting_text: Mapped[str] = mapped_column(Text, default="{}")  # per language, spoken while a caller waits
+    calendar_id: Mapped[int | None] = mapped_column(ForeignKey("calendars.id"))  # none: always open
     created_at: Mapped[datetime]
 
 
