@@ -82,8 +82,14 @@ class Context:
 
     def localised(self, texts: Mapping[str, str], extra: Mapping[str, Value] | None = None) -> str:
         """A text for the contact, in their language or the flow's first."""
-        source = texts.get(self.language) or texts.get(self.flow.languages[0]) or next(iter(texts.values()), "")
-        return self.text(source, extra)
+        return self.text(self._of_language(texts), extra)
+
+    def localised_html(self, texts: Mapping[str, str]) -> str:
+        """The same for HTML that the author wrote, with each value as text in it."""
+        scope = self._scope(None)
+        rendered = self._compiled(self._of_language(texts), scope).render_html(scope, limit=self.limits.rendered_text)
+        self._note_missing(rendered.missing)
+        return rendered.text
 
     def value(self, source: str) -> Value:
         """A lone expression's typed value, else the rendered text. A missing value is None."""
@@ -111,6 +117,9 @@ class Context:
         """A template for a header value: refuses line breaks and missing values."""
         scope = self._scope(None)
         return self._compiled(source, scope).render_header(scope)
+
+    def _of_language(self, texts: Mapping[str, str]) -> str:
+        return texts.get(self.language) or texts.get(self.flow.languages[0]) or next(iter(texts.values()), "")
 
     def _scope(self, extra: Mapping[str, Value] | None) -> dict[str, Value]:
         return {**self.scope(), **extra} if extra else self.scope()

@@ -30,8 +30,33 @@ class SendMessage:
 
 
 @dataclass(frozen=True)
+class SendEmail:
+    """Send an e-mail by the mail account of a credential, to addresses that need not be the contact's."""
+
+    credential: str
+    to: tuple[str, ...]
+    subject: str
+    text: str
+    html: str = ""
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
+    media: tuple[Attachment, ...] = ()  # stored files
+    with_link: bool = False  # the address of this run stands below the text
+    to_team: bool = False  # to our own people, who cannot opt out of it
+
+
+@dataclass(frozen=True)
+class PostToTeam:
+    """Post a text to the team's chat, by the incoming webhook of a credential."""
+
+    credential: str
+    text: str
+    with_link: bool = False
+
+
+@dataclass(frozen=True)
 class CancelMessage:
-    """Cancel a message of this run that has not left yet; `effect` is its key."""
+    """Cancel a message, e-mail or post of this run that has not left yet; `effect` is its key."""
 
     effect: str
 
@@ -56,9 +81,28 @@ class LeaveQueue:
 
 @dataclass(frozen=True)
 class UpdateContact:
-    """Write attributes of the contact; None removes one."""
+    """Write attributes of the contact (None removes one) and what else we know of them; what is None or empty stays.
 
-    attributes: Mapping[str, Value]
+    addresses: those they can be reached at from now on, by kind (phone, email). joins, leaves: names of segments.
+    """
+
+    attributes: Mapping[str, Value] = field(default_factory=dict)
+    name: str | None = None
+    language: str | None = None
+    zone: str | None = None
+    account_manager: str | None = None
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    consent: Literal["", "given", "withdrawn"] = ""  # to messages that the contact did not ask for
+    joins: tuple[str, ...] = ()
+    leaves: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ExpectWebhook:
+    """Let the run have the next webhook of a connection that carries this key, or one that came lately."""
+
+    connection: str
+    key: str
 
 
 @dataclass(frozen=True)
@@ -103,6 +147,26 @@ class Gather:
 
 
 @dataclass(frozen=True)
+class Record:
+    """Record what the caller says and come back when it ends; `effect` is this effect's own key, by which everything
+    that is told of the recording finds its way."""
+
+    effect: str
+    maximum_seconds: int = 120
+    silence_seconds: int = 5  # of silence, after which it ends
+    finish_key: str = "#"  # empty = none
+    beep: bool = True
+
+
+@dataclass(frozen=True)
+class Phone:
+    """A phone that rings: a number (E.164) or a SIP address."""
+
+    number: str = ""
+    sip: str = ""
+
+
+@dataclass(frozen=True)
 class Dial:
     """Forward the call to a number (E.164) or a SIP address and come back when the bridge ends."""
 
@@ -112,6 +176,8 @@ class Dial:
     caller_id: str = ""
     ring_seconds: int = 30
     limit_seconds: int = 14_400
+    also: tuple[Phone, ...] = ()  # they ring at the same time; whoever answers first gets the call
+    whisper: Say | None = None  # what whoever answers hears before the caller does
 
 
 @dataclass(frozen=True)
@@ -133,6 +199,17 @@ class HangUp:
     """End the call."""
 
 
-Verb = Say | Play | Gather | Dial | Pause | Reject | HangUp
-Effect = SendMessage | CancelMessage | EnterQueue | LeaveQueue | UpdateContact | LimitCall | Verb
-VERBS = (Say, Play, Gather, Dial, Pause, Reject, HangUp)
+Verb = Say | Play | Gather | Record | Dial | Pause | Reject | HangUp
+Effect = (
+    SendMessage
+    | SendEmail
+    | PostToTeam
+    | CancelMessage
+    | EnterQueue
+    | LeaveQueue
+    | UpdateContact
+    | ExpectWebhook
+    | LimitCall
+    | Verb
+)
+VERBS = (Say, Play, Gather, Record, Dial, Pause, Reject, HangUp)

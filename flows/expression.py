@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from html import escape
 
 from jinja2 import nodes
 
@@ -122,6 +123,15 @@ class Template:
         if _NOT_IN_HEADERS.search(text):
             raise ExpressionError("", "A header cannot have line breaks or control characters in it.")
         return text
+
+    def render_html(self, scope: Mapping[str, Value], *, limit: int = RENDERED_LIMIT) -> Rendered:
+        """The text as HTML: what the author wrote is markup, each value is text in it.
+
+        Raises:
+            As render.
+        """
+        state = State(scope, strict=False)
+        return Rendered(self._text(state, lambda value: escape(text_of(value)), limit), tuple(state.missing))
 
     def _text(self, state: State, written: Callable[[Value], str], limit: int) -> str:
         texts: list[str] = []

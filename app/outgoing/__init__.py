@@ -26,6 +26,7 @@ from app.outgoing.message import (
     OutgoingAnswer,
     OutgoingRequest,
 )
+from app.outgoing.timed_socket import Deadline, TimedSocket, WireFull
 
 __all__ = [
     "DEFAULT_BYTES",
@@ -39,6 +40,7 @@ __all__ = [
     "BreakerLimits",
     "CircuitBreaker",
     "ConnectionLost",
+    "Deadline",
     "Guarded",
     "Hop",
     "HostSlots",
@@ -50,7 +52,9 @@ __all__ = [
     "OutgoingRequest",
     "RedirectRefused",
     "TimedOut",
+    "TimedSocket",
     "TlsRefused",
     "TooLarge",
+    "WireFull",
     "cache_key",
 ]

@@ -68,6 +68,27 @@ class Guarded:
             hops.append(Hop(str(leg.address), status))
             leg = following
 
+    def open_line(self, host: str, port: int, deadline: Deadline, *, tls: bool) -> TimedSocket:
+        """A line to a checked address for a protocol other than HTTP; whoever asked for it closes it.
+
+        Raises: BadAddress, BlockedAddress, NameNotFound, NotConnected, TlsRefused, TimedOut.
+        """
+        try:
+            written = f"[{host}]" if ":" in host else host
+            address = read_web_address(f"{'https' if tls else 'http'}://{written}:{port}")
+        except BadWebAddress:
+            raise BadAddress(f"{host}:{port} is no host and port: look for a typing mistake.") from None
+        ips = self._lookup.addresses(address.host, address.port, deadline)
+        return self._connections.open(address, ips, deadline).stream
+
+    def secure(self, line: TimedSocket, host: str) -> None:
+        """Turns a line to TLS with that host, its certificate checked. Raises: TlsRefused, OSError."""
+        self._connections.secure(line, host)
+
+    def is_allowed(self, host: str, port: int) -> bool:
+        """Whether the operator lets us into the private network for exactly this host and port."""
+        return self._lookup.is_allowed(host, port)
+
     def close(self) -> None:
         """Closes the idle connections; the client stays usable."""
         self._connections.close()

@@ -91,12 +91,8 @@ class Connections:
                 # A share of what is left, so that one dead address does not eat the time of the living.
                 share = deadline.left() / (len(ips) - place)
                 return PinnedConnection(address, ip, _connected(address, ip, share, deadline, self._tls))
-            except ssl.SSLCertVerificationError as error:
-                why = error.verify_message.rstrip(".")
-                raise TlsRefused(f"{address.host_and_port} could not prove who it is: {why}.") from None
             except ssl.SSLError as error:
-                why = (error.reason or "no reason given").replace("_", " ").lower()
-                raise TlsRefused(f"{address.host_and_port} refused a secure connection: {why}.") from None
+                raise _tls_refused(address.host_and_port, error) from None
             except TimeoutError:
                 reason = "no answer"
                 if place == len(ips) - 1:
@@ -106,6 +102,13 @@ class Connections:
             except OSError as error:
                 reason = (error.strerror or "refused").lower()
         raise NotConnected(f"{address.host_and_port} did not take the connection: {reason}.")
+
+    def secure(self, line: TimedSocket, host: str) -> None:
+        """Turns an open line to TLS with `host`, its certificate checked. Raises: TlsRefused, OSError."""
+        try:
+            line.start_tls(self._tls, host)
+        except ssl.SSLError as error:
+            raise _tls_refused(host, error) from None
 
     def keep(self, connection: PinnedConnection) -> None:
         """Takes back a connection whose answer was read to its end; closes what is too old or too much."""
@@ -134,6 +137,13 @@ class Connections:
             inherited, self._process, self._idle = self._idle, os.getpid(), []
             for connection in inherited:
                 connection.stream.abort()  # closes this process's end only: the parent's stays
+
+
+def _tls_refused(host: str, error: ssl.SSLError) -> TlsRefused:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return TlsRefused(f"{host} could not prove who it is: {error.verify_message.rstrip('.')}.")
+    why = (error.reason or "no reason given").replace("_", " ").lower()
+    return TlsRefused(f"{host} refused a secure connection: {why}.")
 
 
 def _connected(address: WebAddress, ip: str, seconds: float, deadline: Deadline, tls: ssl.SSLContext) -> TimedSocket:

@@ -58,6 +58,10 @@ class Lookup:
             self._kept[host, port] = (self._clock() + KEPT_SECONDS, checked)
         return checked
 
+    def is_allowed(self, host: str, port: int) -> bool:
+        """Whether this very host and port may lie in a private network."""
+        return (host.lower().removesuffix("."), port) in self._allowed
+
     def forget(self, host: str, port: int) -> None:
         """The next request asks anew; said when none of the addresses took a connection."""
         with self._lock:

@@ -22,9 +22,19 @@ from flows.ask import (
     WaysToContactAnswer,
 )
 from flows.changed import changed
-from flows.effect import Effect, SendMessage, UpdateContact
-from flows.event import Happening, MessageAccepted, MessageDelivered, MessageFailed
+from flows.effect import Effect, PostToTeam, SendEmail, SendMessage, UpdateContact
+from flows.event import (
+    Attachment,
+    CallerHungUp,
+    Happening,
+    MessageAccepted,
+    MessageDelivered,
+    MessageFailed,
+    RecordingLost,
+    RecordingStored,
+)
 from flows.facts import Facts
+from flows.hanging_up import must_hang_up
 from flows.interpreter import accepts
 from flows.player.state import Simulated
 from flows.values import Value
@@ -38,6 +48,8 @@ def after_effects(state: Simulated, effects: Sequence[Effect], before: str) -> S
         if isinstance(effect, SendMessage):
             choices = {choice.label: choice.id for choice in effect.choices}
             state = changed(state, sent=f"{before}/{index}", sent_fate=state.fate, fate="", choices=choices)
+        elif isinstance(effect, SendEmail | PostToTeam):
+            state = changed(state, sent=f"{before}/{index}", sent_fate=state.fate, fate="")
         elif isinstance(effect, UpdateContact):
             state = changed(state, facts=_updated(state.facts, effect))
     return state
@@ -64,6 +76,13 @@ def follows(state: Simulated) -> tuple[Simulated, Happening | None]:
     if run is None or run.waiting is None:
         return state, None
     awaited, fate = run.waiting.accepts, state.sent_fate
+    if must_hang_up(run):
+        return state, CallerHungUp()
+    if "stored" in awaited and "recorded" not in awaited:  # it was recorded already
+        recording = str(run.waiting.keep.get("effect", ""))
+        if state.fate not in {"", TAKEN, NOTHING}:
+            return changed(state, fate=""), RecordingLost(recording, "You said so.")
+        return state, RecordingStored(recording, Attachment("audio/wav", "recording.wav", file="0" * 64))
     if state.sent:
         if fate not in {"", TAKEN, NOTHING} and "failed" in awaited:
             return changed(state, sent_fate=NOTHING), MessageFailed(state.sent, fate, "You said so.")

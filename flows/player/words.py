@@ -16,8 +16,11 @@ from flows.effect import (
     LeaveQueue,
     Pause,
     Play,
+    PostToTeam,
+    Record,
     Reject,
     Say,
+    SendEmail,
     SendMessage,
     UpdateContact,
 )
@@ -83,7 +86,10 @@ def _message(effect: SendMessage) -> Iterator[str]:
 
 def _dial(effect: Dial) -> Iterator[str]:
     headers = "".join(f" {name}: {value}" for name, value in sorted(effect.headers.items()))
-    yield f"  (forwards to {effect.number or effect.sip}{headers}; /dial says how it ends)"
+    phones = ", ".join(phone.number or phone.sip for phone in (effect, *effect.also))
+    yield f"  (forwards to {phones}{headers}; /dial says how it ends)"
+    if effect.whisper is not None:
+        yield f"  (whoever answers hears first: {effect.whisper.text})"
 
 
 def _enter(effect: EnterQueue) -> Iterator[str]:
@@ -109,8 +115,11 @@ _ONE_LINE: Mapping[type, Any] = {
     HangUp: lambda _: ["  (hangs up)"],
     Reject: lambda effect: [f"  (refuses the call: {effect.reason})"],
     Dial: _dial,
+    Record: lambda effect: [f"  (records for at most {effect.maximum_seconds} s; /record says how long it became)"],
     EnterQueue: _enter,
     LeaveQueue: lambda effect: [f"  (leaves the queue: {effect.outcome})"],
     UpdateContact: _update,
     CancelMessage: lambda _: ["  (cancels its message, had it not left yet)"],
+    SendEmail: lambda effect: [f"  (e-mail to {', '.join(effect.to)}: {effect.subject or _short(effect.text)})"],
+    PostToTeam: lambda effect: [f"  (posts to the team: {_short(effect.text)})"],
 }
