@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
+from flows.effect import ExpectWebhook, UpdateContact
+
 
 @dataclass(frozen=True)
 class Outgoing:
@@ -112,7 +114,9 @@ class Handled:
     entry: Entry | None = None
     leaves: str = ""  # the state the live entry ends in
     activates: bool = False  # an agent has taken the waiting entry up
-    attributes: Mapping[str, Any] | None = None  # encoded values to merge into the contact's; None removes one
+    updates: list[UpdateContact] = field(default_factory=list)  # what is written about the contact, in this order
+    expects: list[ExpectWebhook] = field(default_factory=list)  # webhooks that its run waits for from now on
+    returned: list[int] = field(default_factory=list)  # events of webhooks that the run had no use for any more
     opted_out: bool | None = None
     problems: list[tuple[str, str, str]] = field(default_factory=list)  # step, kind, message
     follow_ups: list[FollowUp] = field(default_factory=list)

@@ -1,15 +1,11 @@
 """Performs Asks: what a flow wants to know of the world, answered as data, whatever goes wrong."""
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from urllib.parse import urlsplit
-
-from sqlalchemy import text
-
 from app.credentials import Credential, CredentialRefused, apply, secrets_of
 from app.db import Database
+from app.desk.calendars import calendar_state
+from app.desk.queue_state import queue_state
 from app.directory import Directory
+from app.exchange import Exchange
 from app.machine import THIS_MACHINE, Machine
 from app.models.conversation import conversation_of
 from app.outgoing import (
@@ -22,25 +18,25 @@ from app.outgoing import (
     OutgoingRequest,
     cache_key,
 )
-from app.scrubbing import scrub
 from app.sealing import SealBroken
+from app.store.contacts import address_owner
 from app.store.ways import ways_to_contact
+from app.store.webhooks import webhook_state
 from flows.ask import (
+    AddressState,
     Answer,
     CalendarState,
-    CalendarStateAnswer,
     FlowVersion,
     FlowVersionAnswer,
     HttpAnswer,
     HttpRequest,
     QueueState,
-    QueueStateAnswer,
     Request,
     Way,
     WaysToContact,
     WaysToContactAnswer,
+    WebhookState,
 )
-from flows.values import clean_text
 
 
 class Performer:
@@ -63,11 +59,19 @@ class Performer:
             case HttpRequest():
                 return self._http_answer(request, key)
             case QueueState():
-                return self._queue_state(request)
+                with self._database.reading() as session:
+                    return queue_state(session, request)
             case WaysToContact():
                 return self._ways(request)
+            case AddressState():
+                with self._database.reading() as session:
+                    return address_owner(session, request, conversation_of(request.conversation))
+            case WebhookState():
+                with self._database.reading() as session:
+                    return webhook_state(session, request)
             case CalendarState():
-                return CalendarStateAnswer(exists=False)
+                with self._database.reading() as session:
+                    return calendar_state(session, request.calendar, request.at)
             case FlowVersion():
                 return FlowVersionAnswer("", f"The flow {request.flow} cannot be entered from here yet.")
 
@@ -91,13 +95,13 @@ class Performer:
         headers = dict(request.headers)
         if request.method not in IDEMPOTENT:
             headers["Idempotency-Key"] = key
-        exchange = _Exchange(request, headers, secret_headers, secrets, started, self._machine)
+        exchange = Exchange(request, headers, secret_headers, secrets, started, self._machine)
         cached = cache_key(request.method, request.url, request.headers, request.credential or None)
         if exchange.cacheable and (kept := self.cache.get(cached)) is not None:
             return exchange.answered(kept, 0, from_cache=True)
         return self._attempts(exchange, cached)
 
-    def _attempts(self, exchange: "_Exchange", cached: str) -> HttpAnswer:
+    def _attempts(self, exchange: Exchange, cached: str) -> HttpAnswer:
         """The request and its repeats, all inside one time limit."""
         request = exchange.request
         back_off, attempt = request.retries.back_off_seconds, 0
@@ -127,7 +131,7 @@ class Performer:
                 continue
             return exchange.failed(answer, attempt)
 
-    def _once(self, exchange: "_Exchange", left: float) -> OutgoingAnswer | OutgoingError:
+    def _once(self, exchange: Exchange, left: float) -> OutgoingAnswer | OutgoingError:
         request, origin = exchange.request, exchange.origin
         try:
             answer = self._http.send(
@@ -148,101 +152,7 @@ class Performer:
         (self.breaker.failed if answer.status >= 500 else self.breaker.succeeded)(origin)
         return answer
 
-    def _queue_state(self, request: QueueState) -> QueueStateAnswer:
-        with self._database.reading() as session:
-            row = session.execute(
-                text(
-                    "SELECT q.maximum_length, q.maximum_wait_seconds, q.waiting_text,"
-                    " (SELECT count(*) FROM queue_entries e WHERE e.queue_id = q.id AND e.state = 'waiting') AS waiting"
-                    " FROM queues q WHERE q.name = :name"
-                ),
-                {"name": request.queue},
-            ).first()
-        if row is None:
-            return QueueStateAnswer(exists=False)
-        return QueueStateAnswer(
-            exists=True,
-            waiting=row.waiting,
-            maximum_length=row.maximum_length,
-            maximum_wait_seconds=row.maximum_wait_seconds,
-            waiting_text=json.loads(row.waiting_text),
-        )
-
     def _ways(self, request: WaysToContact) -> WaysToContactAnswer:
         with self._database.reading() as session:
             found = ways_to_contact(session, conversation_of(request.conversation), request.numbers)
         return WaysToContactAnswer(tuple(Way(way.name, way.error_kind, way.error) for way in found))
-
-
-_READING = ("GET", "HEAD")
-_KINDS = {"connection_lost": "connect", "bad_request": "bad_address"}  # the others are called alike on both sides
-
-
-@dataclass(frozen=True)
-class _Exchange:
-    """A request with all its attempts; `started` is of the monotonic clock."""
-
-    request: HttpRequest
-    headers: Mapping[str, str]
-    secret_headers: Mapping[str, str]
-    secrets: tuple[str, ...]
-    started: float
-    machine: Machine
-
-    @property
-    def origin(self) -> str:
-        """What the breaker spares as a whole."""
-        return "{0.scheme}://{0.netloc}".format(urlsplit(self.request.url))
-
-    @property
-    def cacheable(self) -> bool:
-        """Whether its answer may be used again: that of one which may change something may not."""
-        return self.request.cache_seconds > 0 and self.request.method in _READING
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether the request may arrive twice."""
-        return self.request.method in IDEMPOTENT or self.request.may_be_repeated
-
-    def seconds(self) -> float:
-        """How long it has taken so far."""
-        return self.machine.monotonic() - self.started
-
-    def answered(self, answer: OutgoingAnswer, attempts: int, *, from_cache: bool = False) -> HttpAnswer:
-        """The provider's answer as data."""
-        # An API that echoes the request must not carry a secret into the journal, a variable or the trace.
-        clean = _scrubber(self.secrets)
-        return HttpAnswer(
-            status=answer.status,
-            headers={name: clean(value) for name, value in answer.headers.items()},
-            body=clean(answer.body.decode(_charset(answer), "replace")),
-            size_bytes=len(answer.body),
-            seconds=round(self.seconds(), 4),
-            attempts=attempts,
-            from_cache=from_cache,
-        )
-
-    def failed(self, error: OutgoingError, attempts: int) -> HttpAnswer:
-        """Why there is no answer, as data."""
-        unknown = error.may_have_arrived and not self.repeatable
-        return HttpAnswer(
-            seconds=round(self.seconds(), 4),
-            attempts=attempts,
-            error="outcome_unknown" if unknown else _KINDS.get(error.kind, error.kind),
-            message=clean_text(scrub(str(error), self.secrets) if self.secrets else str(error)),
-            retryable=error.retryable and not unknown,
-        )
-
-
-def _scrubber(secrets: tuple[str, ...]) -> Callable[[str], str]:
-    return lambda value: clean_text(scrub(value, secrets) if secrets else value)
-
-
-def _charset(answer: OutgoingAnswer) -> str:
-    content_type = answer.headers.get("content-type", "").lower()
-    charset = content_type.partition("charset=")[2].split(";")[0].strip(" \"'")
-    try:
-        "".encode(charset or "utf-8")
-    except LookupError:
-        return "utf-8"
-    return charset or "utf-8"

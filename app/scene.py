@@ -52,8 +52,11 @@ class Scene:
             "email": row.email,
             "language": row.contact_language or None,
             "attributes": attributes,
-            "segments": [],
+            "segments": [*row.segments.split(",")] if row.segments else [],
             "account_manager": row.account_manager or None,
+            "zone": row.contact_zone or None,
+            "consent": {"given": True, "withdrawn": False}.get(row.consent),
+            "consent_at": from_microseconds(row.consent_at) if row.consent_at else None,
             "first_seen_at": from_microseconds(row.first_seen_at),
             "is_new": row.conversation_count == 1,
         }

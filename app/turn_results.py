@@ -17,6 +17,7 @@ from flows.effect import (
     VERBS,
     CancelMessage,
     EnterQueue,
+    ExpectWebhook,
     LeaveQueue,
     SendMessage,
     UpdateContact,
@@ -26,7 +27,7 @@ from flows.event import Event, MessageAccepted, MessageDelivered, MessageFailed
 from flows.limits import Limits
 from flows.record import TurnRecord
 from flows.run import Given, Run, Turn
-from flows.values import canonical_json, encode
+from flows.values import canonical_json
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,9 @@ def write(handled: Handled, result: TurnResult, turn: Turn, outgoing: Callable[[
             case LeaveQueue():
                 handled.leaves = effect.outcome
             case UpdateContact():
-                handled.attributes = {
-                    **(handled.attributes or {}),
-                    **{name: encode(value) for name, value in effect.attributes.items()},
-                }
+                handled.updates.append(effect)
+            case ExpectWebhook():
+                handled.expects.append(effect)
             case _ if isinstance(effect, VERBS):
                 verbs.append(effect)
     _place(handled, run)

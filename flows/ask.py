@@ -108,10 +108,11 @@ class FlowVersion:
 
 @dataclass(frozen=True)
 class FlowVersionAnswer:
-    """The version's id, empty when there is none."""
+    """The version's id, empty when there is none: then `error` says whether the flow is missing or not published."""
 
     version: str
     message: str = ""
+    error: Literal["", "flow_missing", "not_published"] = ""
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,60 @@ class WaysToContactAnswer:
     ways: tuple[Way, ...] = ()
 
 
-Request = HttpRequest | QueueState | CalendarState | WaysToContact | FlowVersion
-Answer = HttpAnswer | QueueStateAnswer | CalendarStateAnswer | WaysToContactAnswer | FlowVersionAnswer
+@dataclass(frozen=True)
+class AddressState:
+    """Asks whose an address is, for the contact of this conversation (its reference). kind: phone, email."""
+
+    conversation: str
+    kind: str
+    value: str
+
+
+@dataclass(frozen=True)
+class AddressStateAnswer:
+    """Nobody's yet, the contact's own, or another contact's."""
+
+    owner: Literal["nobody", "contact", "another"]
+
+
+@dataclass(frozen=True)
+class WebhookState:
+    """Asks whether webhooks of a connection can be waited for."""
+
+    connection: str
+
+
+@dataclass(frozen=True)
+class WebhookStateAnswer:
+    """`error` is empty, or says why none of its webhooks could ever be believed."""
+
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class PhonesOfContacts:
+    """Asks for the telephone numbers of contacts, each named by any address of theirs, such as their e-mail."""
+
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PhonesOfContactsAnswer:
+    """The numbers (E.164) in the order they were asked for; empty where there is no such contact, or none with one."""
+
+    phones: tuple[str, ...] = ()
+
+
+Request = HttpRequest | QueueState | CalendarState | WaysToContact | FlowVersion | AddressState | WebhookState
+Answer = (
+    HttpAnswer
+    | QueueStateAnswer
+    | CalendarStateAnswer
+    | WaysToContactAnswer
+    | FlowVersionAnswer
+    | AddressStateAnswer
+    | WebhookStateAnswer
+)
 
 
 def size_bytes(answer: Answer) -> int:

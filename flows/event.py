@@ -64,6 +64,33 @@ class DialEnded:
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """A recording of this run ended; `effect` is its verb's key, `url` where the carrier keeps it, empty when the
+    caller said nothing."""
+
+    effect: str
+    url: str = ""
+    seconds: int = 0
+
+
+@dataclass(frozen=True)
+class RecordingStored:
+    """A recording of this run is stored here; its attachment's `file` is the content's hash."""
+
+    effect: str
+    attachment: Attachment
+    seconds: int = 0
+
+
+@dataclass(frozen=True)
+class RecordingLost:
+    """A recording of this run could not be fetched from the carrier, and it will not be tried again."""
+
+    effect: str
+    message: str = ""
+
+
+@dataclass(frozen=True)
 class CallerHungUp:
     """The call is over, whoever ended it; voice steps fail with `call_ended` from here on."""
 
@@ -107,6 +134,35 @@ class QueueLeft:
 
 
 @dataclass(frozen=True)
+class WebhookReceived:
+    """Another system told what this run waits for; `data` is what its JSON holds."""
+
+    key: str
+    data: Value
+
+
+@dataclass(frozen=True)
+class ApiCalled:
+    """Another system starts a run of this flow (its id) for the contact, with an input."""
+
+    flow: int
+    input: Value
+
+
+@dataclass(frozen=True)
+class ScheduleDue:
+    """A schedule of this flow (its id), placed there as `step`, starts a run for the contact; `due_at` is its time.
+
+    quiet_hours: those, such as "21-8", in which nothing of this run is sent before the contact has said something.
+    """
+
+    flow: int
+    step: str
+    due_at: datetime
+    quiet_hours: str = ""
+
+
+@dataclass(frozen=True)
 class Answered:
     """The host performed the n-th Ask of the open turn (0 is the first)."""
 
@@ -128,27 +184,39 @@ Happening = (
     | KeysPressed
     | CallPolled
     | DialEnded
+    | Recorded
+    | RecordingStored
+    | RecordingLost
     | CallerHungUp
     | TimerFired
     | MessageAccepted
     | MessageDelivered
     | MessageFailed
     | QueueLeft
+    | WebhookReceived
+    | ApiCalled
+    | ScheduleDue
     | Answered
     | FlowEnded
 )
 
-# The words a Wait uses to say what it accepts, one for each happening a step may wait for. CallerHungUp is handled by
-# the interpreter, TimerFired belongs to every wait with a limit and FlowEnded comes from inside: none stands here.
+# The words a Wait uses to say what it accepts, one for each happening a step may wait for. TimerFired belongs to every
+# wait with a limit and FlowEnded comes from inside: neither stands here. Whoever accepts CallerHungUp holds the end of
+# the call back: what the flow does after it begins when the run next waits for something else.
 ACCEPTABLE: dict[str, type] = {
     "message": MessageReceived,
     "keys": KeysPressed,
     "poll": CallPolled,
     "dial": DialEnded,
+    "recorded": Recorded,
+    "stored": RecordingStored,
+    "lost": RecordingLost,
+    "hang_up": CallerHungUp,
     "accepted": MessageAccepted,
     "delivered": MessageDelivered,
     "failed": MessageFailed,
     "queue": QueueLeft,
+    "webhook": WebhookReceived,
 }
 
 

@@ -10,7 +10,8 @@ from flows.values import Value
 class Facts:
     """A snapshot taken when a turn begins; it is part of the recorded turn, so a replay reads the same values.
 
-    contact: name, phone, email, language, attributes, segments, account_manager, first_seen_at, is_new.
+    contact: name, phone, email, language, attributes, segments, account_manager, zone, consent (true,
+    false, or missing where nobody knows), consent_at, first_seen_at, is_new.
     conversation: reference, channel, number, kind ("call" or "messages"), started_at, count.
     constants: the installation's constants by name.
     language: the contact's language, else the number's, else empty (then the flow's first is used).

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from flows import tracing
 from flows.ask import (
+    AddressState,
+    AddressStateAnswer,
     Answer,
     CalendarState,
     CalendarStateAnswer,
@@ -16,6 +18,8 @@ from flows.ask import (
     QueueStateAnswer,
     WaysToContact,
     WaysToContactAnswer,
+    WebhookState,
+    WebhookStateAnswer,
     size_bytes,
 )
 from flows.changed import changed
@@ -56,6 +60,8 @@ _ANSWERS: Mapping[type, type[Answer]] = {
     CalendarState: CalendarStateAnswer,
     WaysToContact: WaysToContactAnswer,
     FlowVersion: FlowVersionAnswer,
+    AddressState: AddressStateAnswer,
+    WebhookState: WebhookStateAnswer,
 }
 
 

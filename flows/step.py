@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from flows.ask import Answer, Request
+from flows.ask import Answer, FlowVersion, Request
 from flows.effect import Effect
 from flows.event import Event
 from flows.values import Value, ValueType
@@ -41,13 +41,18 @@ class Failure:
 
 @dataclass(frozen=True)
 class Take:
-    """Leave the step by an exit, setting variables and asking for effects. `why` goes into the trace."""
+    """Leave the step by an exit, setting variables and asking for effects. `why` goes into the trace.
+
+    keep: of a step that leads rounds: plain JSON data that `run` finds in `context.kept` when the run comes to it again
+    in the same stay in its flow; None ends the rounds, and so does the next round of a loop around this one.
+    """
 
     exit: str
     sets: Mapping[str, Value] = field(default_factory=dict)
     effects: Sequence[Effect] = ()
     why: Mapping[str, Json] = field(default_factory=dict)
     failure: Failure | None = None
+    keep: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,20 @@ class Finish:
     why: Mapping[str, Json] = field(default_factory=dict)
 
 
-Outcome = Take | Wait | Ask | Finish
+@dataclass(frozen=True)
+class Enter:
+    """Go on in another flow, of the version that the host named on this step's Ask for a `FlowVersion`.
+
+    It begins with `inputs` as its variables. When it ends, `resume` gets FlowEnded; when it fails and no step of its
+    own takes that, this step fails as it did.
+    """
+
+    version: str
+    inputs: Mapping[str, Value] = field(default_factory=dict)
+    why: Mapping[str, Json] = field(default_factory=dict)
+
+
+Outcome = Take | Wait | Ask | Finish | Enter
 
 
 def fail(kind: str, message: str, *, retryable: bool = False, why: Mapping[str, Json] | None = None) -> Take:
@@ -99,9 +117,10 @@ def fail(kind: str, message: str, *, retryable: bool = False, why: Mapping[str, 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a trigger wants to answer. `kind` is "calls" or "messages"; no keywords means any message."""
+    """What a trigger wants to answer. No keywords means any message; "api" and "schedule" begin runs from our side, and
+    any number of flows may do so on one number."""
 
-    kind: Literal["calls", "messages"]
+    kind: Literal["calls", "messages", "api", "schedule"]
     numbers: tuple[str, ...]
     keywords: tuple[str, ...] = ()
     priority: int = 0  # among keyword triggers, the higher first
@@ -138,6 +157,7 @@ class Example:
     sets: Mapping[str, Value] | None = None
     effects: Sequence[Effect] | None = None
     error: str | None = None  # the expected error kind
+    kept: Mapping[str, Json] = field(default_factory=dict)  # what the step kept in the round before, if it leads rounds
 
 
 class Step:
@@ -187,6 +207,10 @@ class Step:
         """The variables a placed step sets: name, type when known, and the exits on which it is surely set."""
         return ()
 
+    def calls(self, config: Config) -> Sequence[FlowVersion]:
+        """The flows a placed step may enter, as far as its config tells."""
+        return ()
+
     def effective_limit(self, config: Config) -> float | None:
         """Seconds after which a wait of this placed step ends by itself; None for a step that never waits.
 
@@ -208,9 +232,14 @@ class Step:
 
 
 class Trigger(Step):
-    """A step a run begins at; `run` is called with the event that started it."""
+    """A step a run begins at; `run` is called with the event that started it.
+
+    called: flows that other flows run begin at such a trigger; its config may have `inputs` and `outputs`, rows of
+    `flows.called`, and when it fails the step that called the flow fails.
+    """
 
     group: ClassVar[Group] = "trigger"
+    called: ClassVar[bool] = False
 
     def claims(self, config: Config) -> Sequence[Claim]:
         """What this placed trigger answers."""

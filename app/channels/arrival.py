@@ -1,9 +1,10 @@
-"""What a channel makes of a webhook: arrivals of contacts, and reports about things under way."""
+"""What a channel makes of a webhook: arrivals of contacts, reports about things under way, notices of other systems."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from flows.event import Happening
+from flows.values import Value
 
 
 @dataclass(frozen=True)
@@ -44,3 +45,12 @@ class Report:
     turn: int = 0  # of a call: the turn whose document the carrier wants
     effect_id: int = 0
     about_provider_id: str = ""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What another system tells whichever run waits for this key; `provider_id` is unique in the connection."""
+
+    provider_id: str
+    key: str
+    data: Value

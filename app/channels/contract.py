@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Final, Protocol
 
-from app.channels.arrival import Arrival, Report
+from app.channels.arrival import Arrival, Notice, Report
 from app.channels.phone_number import read_phone_number
 from app.outgoing import MAXIMUM_FILE_BYTES, OutgoingAnswer, OutgoingRequest
 from flows.effect import SendMessage, Verb
@@ -161,6 +161,7 @@ class Channel:
     secret_fields: ClassVar[tuple[str, ...]] = ()
     webhook_types: ClassVar[tuple[str, ...]] = ("application/x-www-form-urlencoded",)  # what a webhook's body may be
     accepted_files: ClassVar[tuple[str, ...]] = ACCEPTED_FILES
+    notices: ClassVar[bool] = False  # whether other systems tell by it what runs wait for
     opts_out: ClassVar[bool] = True  # STOP and its kin end all messages; False where the contact came to us (a page)
     confirms_opt_out: ClassVar[bool] = False  # the provider answers STOP itself
 
@@ -172,7 +173,7 @@ class Channel:
         """Raises Unsigned unless the webhook is surely the provider's. Fails closed when no secret is set."""
         raise Unsigned("This connection takes no webhooks.")
 
-    def parse(self, connection: ConnectionInfo, webhook: Webhook) -> Sequence[Arrival | Report]:
+    def parse(self, connection: ConnectionInfo, webhook: Webhook) -> Sequence[Arrival | Report | Notice]:
         """What a verified webhook tells us. Raises Unreadable."""
         raise Unreadable("This connection takes no webhooks.")
 

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models import Connection, Constant, CredentialRow, File, FlowRow, LiveNumber, Number, Queue, Version
+from app.models import (
+    CalendarRow,
+    Connection,
+    Constant,
+    CredentialRow,
+    File,
+    FlowRow,
+    LiveNumber,
+    Number,
+    Queue,
+    Segment,
+    Version,
+)
 from flows import document
 from flows.check import InstallationNames, Slot, slots
 from flows.document import Flow
@@ -51,6 +63,7 @@ def installation_names(
     return InstallationNames(
         credentials=frozenset(session.scalars(select(CredentialRow.name))),
         queues=frozenset(session.scalars(select(Queue.name))),
+        calendars=frozenset(session.scalars(select(CalendarRow.name))),
         numbers={
             number.name: frozenset(
                 kind for kind, able in (("calls", number.answers_calls), ("messages", number.answers_messages)) if able
@@ -59,6 +72,8 @@ def installation_names(
         },
         disconnected=frozenset(number.name for number, enabled in numbers_here if not enabled),
         constants=frozenset(session.scalars(select(Constant.name))),
+        connections=frozenset(session.scalars(select(Connection.name))),
+        segments=frozenset(session.scalars(select(Segment.name))),
         files=frozenset(session.scalars(select(File.sha256).where(File.sha256.in_(hashes)))),
         claimed=claimed_slots(session, steps, flow_id, numbers),
     )

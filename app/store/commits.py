@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.db import now_microseconds
 from app.handled import Handled, Unsent
 from app.points import point
-from app.store import consequences, entries, marks, messages, reports, sends, timers
+from app.store import consequences, entries, marks, messages, reports, sends, timers, webhooks
 from app.store.rows import ids, over
 
 _QUARTER = 15 * 60 * 1_000_000  # microseconds in a quarter of an hour
@@ -28,6 +28,7 @@ def commit(session: Session, group: Sequence[Handled]) -> tuple[set[int], list[U
     if any(map(entries.touches, group)):
         entries.lock_domain(session)
         group = entries.with_room(session, group)
+    webhooks.lock(session, group)
     now = now_microseconds(session)
     consequences.lock_contacts(session, group)
     survivors = _raise_fences(session, group, now)
@@ -43,6 +44,7 @@ def commit(session: Session, group: Sequence[Handled]) -> tuple[set[int], list[U
     entries.write(session, kept, now)
     sends.follow(session, settled, now)
     consequences.write(session, kept, now)
+    webhooks.expect(session, kept)
     reports.write(session, kept, now)
     marked = [one for one in unsent if one.state == "sending"]
     leaving = marks.hold_back(session, marked)

@@ -1,15 +1,14 @@
 """The rarer halves of a commit: cancelled messages, contacts, problems, documents, follow-ups."""
 
-import json
 from collections.abc import Sequence
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.handled import Handled
+from app.store import contacts
 from app.store.events import NewEvent, append
 from app.store.rows import ids, over
-from flows.values import canonical_json
 
 _CANCEL = "UPDATE effects SET state = 'cancelled', settled_at = :now WHERE state = 'queued' AND {which}"
 _SHOW_CANCELLED = (
@@ -35,16 +34,16 @@ _LOCK_CONTACTS = """
 def lock_contacts(session: Session, group: Sequence[Handled]) -> None:
     """Locks the addresses and contacts that this group writes, and the addresses that it writes to by other numbers:
     nobody opts out, and nobody opens that conversation, before it is stored."""
-    addressed = [one.conversation_id for one in group if one.opted_out is not None or _goes_elsewhere(one)]
+    addressed = [one.conversation_id for one in group if one.opted_out is not None or _writes_addresses(one)]
     if addressed:
         ids(session, _LOCK_ADDRESSES, addressed)
-    written = [one.conversation_id for one in group if one.attributes is not None]
+    written = [one.conversation_id for one in group if one.updates]
     if written:
         ids(session, _LOCK_CONTACTS, written)
 
 
-def _goes_elsewhere(one: Handled) -> bool:
-    return any(message.number for message in one.messages)
+def _writes_addresses(one: Handled) -> bool:
+    return any(message.number for message in one.messages) or any(change.addresses for change in one.updates)
 
 
 def cancel(session: Session, group: Sequence[Handled], now: int) -> None:
@@ -72,21 +71,13 @@ def cancel(session: Session, group: Sequence[Handled], now: int) -> None:
 def write(session: Session, group: Sequence[Handled], now: int) -> None:
     """Everything that few turns have."""
     for one in group:
-        if one.attributes is not None:
-            _merge_attributes(session, one)
+        if one.updates:
+            contacts.update(session, one, now)
         if one.opted_out is not None:
             _opt(session, one, now)
     _follow_ups(session, group)
     _problems(session, group, now)
     _documents(session, group, now)
-
-
-def _merge_attributes(session: Session, one: Handled) -> None:
-    find = "SELECT k.id, k.attributes FROM contacts k JOIN conversations c ON c.contact_id = k.id WHERE c.id = :id"
-    contact = session.execute(text(find), {"id": one.conversation_id}).one()
-    merged = {**json.loads(contact.attributes), **(one.attributes or {})}
-    kept = canonical_json({name: value for name, value in merged.items() if value is not None})
-    session.execute(text("UPDATE contacts SET attributes = :kept WHERE id = :id"), {"kept": kept, "id": contact.id})
 
 
 def _opt(session: Session, one: Handled, now: int) -> None:

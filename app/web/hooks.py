@@ -15,12 +15,12 @@ from sqlalchemy.orm import Session
 
 from app import inbox
 from app.calling import UNAVAILABLE, Awaited, Calling
-from app.channels.arrival import Arrival, Report
+from app.channels.arrival import Arrival, Notice, Report
 from app.channels.contract import CallPlace, Document, Unreadable, Unsigned, Webhook
 from app.channels.twilio_documents import fallback
 from app.house import House
 from app.points import point
-from app.store import attachments
+from app.store import attachments, webhooks
 from app.web.hook_memory import APOLOGY, HookMemory, Known
 from app.web.hook_requests import read_webhook
 from app.web.rates import Rates
@@ -37,6 +37,7 @@ FALLBACK: Final = "calls/fallback"
 _STATE: Final = "patchbay.hooks"
 _RETRY_SECONDS: Final = 0.1
 _TRIES_SECONDS: Final = {"calls": 3.0, "turns": 1.0}  # a database restarts in about one; a caller can wait a bit more
+Told = Arrival | Report | Notice
 _log = structlog.get_logger(_STATE)
 _making = threading.Lock()
 
@@ -120,14 +121,14 @@ def _cleaned(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(clean_text(name), clean_text(value)) for name, value in pairs]
 
 
-def _parsed(known: Known, webhook: Webhook) -> Sequence[Arrival | Report]:
+def _parsed(known: Known, webhook: Webhook) -> Sequence[Told]:
     try:
         return known.channel.parse(known.info, webhook)
     except Unreadable as problem:
         raise Refusal(400, "unreadable", str(problem)) from None
 
 
-def _keep(state: HookState, known: Known, entries: Sequence[Arrival | Report], lane: str) -> list[inbox.Put | None]:
+def _keep(state: HookState, known: Known, entries: Sequence[Told], lane: str) -> list[inbox.Put | None]:
     """All that one webhook told, in one transaction, then a wake-up. Raises: Refusal, what the database raises."""
     gives_up_at = time.monotonic() + _TRIES_SECONDS[lane]
     puts: list[inbox.Put | None] = []
@@ -149,11 +150,12 @@ def _keep(state: HookState, known: Known, entries: Sequence[Arrival | Report], l
     return puts
 
 
-def _put_all(house: House, connection_id: int, entries: Sequence[Arrival | Report]) -> list[inbox.Put | None]:
+def _put_all(house: House, connection_id: int, entries: Sequence[Told]) -> list[inbox.Put | None]:
     """In one transaction, which is one statement whenever one is enough."""
-    if len(entries) == 1 and not house.database.is_sqlite:
+    only = entries[0] if len(entries) == 1 else None
+    if only is not None and not isinstance(only, Notice) and not house.database.is_sqlite:
         with house.database.at_once() as session:
-            put = inbox.put_at_once(session, connection_id, entries[0], house.limits)
+            put = inbox.put_at_once(session, connection_id, only, house.limits)
         if put is not None:
             point("inbox:written")  # and committed: between the two there is no place left to die at
             return [put]
@@ -163,7 +165,9 @@ def _put_all(house: House, connection_id: int, entries: Sequence[Arrival | Repor
     return puts
 
 
-def _put(session: Session, house: House, connection_id: int, entry: Arrival | Report) -> inbox.Put | None:
+def _put(session: Session, house: House, connection_id: int, entry: Told) -> inbox.Put | None:
+    if isinstance(entry, Notice):
+        return webhooks.receive(session, connection_id, entry)
     if not isinstance(entry, Arrival):
         return inbox.put_report(session, connection_id, entry)
     put = inbox.put(session, connection_id, entry, house.limits)
@@ -188,7 +192,7 @@ def _answer_call(state: HookState, known: Known, webhook: Webhook) -> Document:
 
 def _next_document(state: HookState, known: Known, webhook: Webhook, number: str) -> Document | None:
     """The document of the turn; None when there is none to be had. Raises: Refusal, what the database raises."""
-    entries = _parsed(known, webhook)
+    entries = [entry for entry in _parsed(known, webhook) if not isinstance(entry, Notice)]
     put = _keep(state, known, entries, "calls")[0]
     asked = entries[0]
     if put is None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from flows.document import Flow
 from flows.step import Claim
 from flows.values import fold_text
 
@@ -38,6 +39,7 @@ class InstallationNames:
     """The named things of an installation, as far as a flow may use them.
 
     numbers: each number's name with what it can be used for: "calls", "messages".
+    flows: of each flow there is, as far as flows run it: its published versions by number, 0 the latest.
     files: the hashes of stored files, as far as the flow names them.
     disconnected: the numbers whose connection is turned off.
     claimed: the slots that other live flows hold, each with the name of its flow.
@@ -45,8 +47,12 @@ class InstallationNames:
 
     credentials: frozenset[str] = frozenset()
     queues: frozenset[str] = frozenset()
+    calendars: frozenset[str] = frozenset()
     numbers: Mapping[str, frozenset[str]] = field(default_factory=dict)
     constants: frozenset[str] = frozenset()
+    connections: frozenset[str] = frozenset()
+    segments: frozenset[str] = frozenset()
+    flows: Mapping[str, Mapping[int, Flow]] = field(default_factory=dict)
     files: frozenset[str] = frozenset()
     disconnected: frozenset[str] = frozenset()
     claimed: Mapping[Slot, str] = field(default_factory=dict)

@@ -13,8 +13,12 @@ def named(survey: Survey) -> Iterator[Finding]:
     known = {
         "credential": survey.names.credentials,
         "queue": survey.names.queues,
+        "calendar": survey.names.calendars,
         "number": frozenset(survey.names.numbers),
         "constant": survey.names.constants,
+        "connection": survey.names.connections,
+        "segment": survey.names.segments,
+        "flow": frozenset(survey.names.flows),
         "file": survey.names.files,
     }
     for placed in survey.placed.values():

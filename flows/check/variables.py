@@ -15,7 +15,19 @@ from flows.form import TemplateUse
 # Names every template may read, with the keys each has (STEPS "Values a step can read"); None: keys of any name.
 SCOPE: Mapping[str, frozenset[str] | None] = {
     "contact": frozenset(
-        {"name", "phone", "email", "language", "attributes", "segments", "account_manager", "first_seen_at", "is_new"}
+        {
+            "name",
+            "phone",
+            "email",
+            "language",
+            "attributes",
+            "segments",
+            "account_manager",
+            "zone",
+            "consent",
+            "consent_at",
+        }
+        | {"first_seen_at", "is_new"}
     ),
     "conversation": frozenset({"reference", "channel", "number", "kind", "started_at", "count"}),
     "constants": None,

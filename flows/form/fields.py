@@ -112,7 +112,7 @@ def exit_id(title: str, help_text: str) -> Schema:
 
 
 def named(kind: str, title: str, help_text: str) -> Schema:
-    """A named thing of the installation: kind is "credential", "queue", "number", "constant" or "file" (a hash)."""
+    """A named thing of the installation: `kind` is one of `grammar.NAMED`; a file is named by its hash."""
     return _field({"type": "string", "x-names": kind, "minLength": 1}, title, help_text)
 
 

@@ -10,7 +10,7 @@ from flows.form.faults import validate
 from flows.form.walk import join
 
 KINDS = frozenset({"template", "value", "address", "header_value", "body", "localised", "variable", "exit", "seconds"})
-NAMED = frozenset({"credential", "queue", "number", "constant", "file"})
+NAMED = frozenset({"credential", "queue", "calendar", "number", "constant", "connection", "segment", "flow", "file"})
 
 _ANY = frozenset({"type", "title", "description", "default", "x-kind", "x-names", "x-advanced", "x-extra", "x-says"})
 _KEYS: Mapping[str, frozenset[str]] = {

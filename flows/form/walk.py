@@ -13,9 +13,9 @@ _PLACES: Mapping[str, Any] = {"template": "text", "value": "value", "address": "
 
 @dataclass(frozen=True)
 class Reference:
-    """A named thing of the installation that a config uses: a credential, queue, number, constant or stored file."""
+    """A named thing of the installation that a config uses, such as a credential, a queue or a stored file."""
 
-    kind: Literal["credential", "queue", "number", "constant", "file"]
+    kind: Literal["credential", "queue", "number", "constant", "connection", "segment", "flow", "file"]
     name: str
     field: str  # where, as a path such as "target.queue"
 

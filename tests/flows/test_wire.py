@@ -114,7 +114,7 @@ def test_values_keep_their_types() -> None:
 @pytest.mark.parametrize(
     ("kind", "data", "sentence"),
     [
-        (Happening, {"kind": "message_lost"}, "is of kind 'message_lost'; known are answered, call_polled"),
+        (Happening, {"kind": "message_lost"}, "is of kind 'message_lost'; known are answered, api_called, call_polled"),
         (Happening, {"text": "hi"}, "is of kind None"),
         (Happening, [], "is of kind None"),
         (MessageReceived, {"kind": "call_polled"}, "is of kind 'call_polled' where 'message_received' is expected"),

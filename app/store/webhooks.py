@@ -1,0 +1,168 @@
+"""Webhooks of other systems and the runs that wait for them: each webhook comes to one wait, whichever was first.
+
+Keeps the promise "one row, same answer" of RELIABILITY §3 for them too: a repeated webhook is known by its id. Both
+sides take the key's lock before anything else, so that a webhook and the wait for it never miss each other: the webhook
+finds the wait, or the wait finds the webhook. A wait that its run has left in any other way counts no more.
+"""
+
+import json
+import zlib
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from app.channels.arrival import Notice
+from app.channels.registry import channels
+from app.db import sql
+from app.handled import Handled
+from app.store.events import NewEvent, Put, append
+from app.store.rows import ids
+from flows import wire
+from flows.ask import WebhookState, WebhookStateAnswer
+from flows.event import WebhookReceived
+
+KEPT_SECONDS: Final = 24 * 3_600
+"""So long a webhook waits for a run that will want it."""
+_KNOWN_SECONDS: Final = 30 * 86_400  # so long a repeated one is recognised: longer than senders repeat
+_CLASS: Final = 7303  # our class of advisory locks for keys; 7301 are conversations, 7302 the domain
+
+_NOTE: Final = """
+    INSERT INTO webhooks (connection_id, provider_id, key, happened, created_at)
+    VALUES (:connection, :provider_id, :key, :happened, {now})
+    ON CONFLICT (connection_id, provider_id) DO NOTHING RETURNING id
+"""
+_BEFORE: Final = """
+    SELECT w.event_id, e.conversation_id FROM webhooks w LEFT JOIN inbound_events e ON e.id = w.event_id
+    WHERE w.connection_id = :connection AND w.provider_id = :provider_id
+"""
+# A run that still waits there has made no turn since. Its conversation is locked before that counts.
+_WAITING: Final = """
+    SELECT w.run_id, w.conversation_id, w.turn FROM webhook_waits w JOIN runs r ON r.id = w.run_id
+    WHERE w.connection_id = :connection AND w.key = :key AND r.status = 'waiting' AND r.turn = w.turn + 1
+    ORDER BY w.created_at, w.run_id
+"""
+_LOCK: Final = "SELECT id FROM conversations WHERE id = :conversation {for update}"
+_STILL: Final = "SELECT 1 FROM runs WHERE id = :run AND status = 'waiting' AND turn = :turn + 1"
+_EARLY: Final = """
+    SELECT id, happened FROM webhooks WHERE connection_id = :connection AND key = :key AND event_id IS NULL
+    AND created_at > {now} - :kept ORDER BY id LIMIT 1
+"""
+_EXPECT: Final = """
+    INSERT INTO webhook_waits (run_id, connection_id, key, conversation_id, turn, created_at)
+    VALUES (:run, :connection, :key, :conversation, :turn, {now})
+    ON CONFLICT (run_id) DO UPDATE SET connection_id = excluded.connection_id, key = excluded.key,
+        turn = excluded.turn, created_at = excluded.created_at
+"""
+_TAKEN: Final = "UPDATE webhooks SET event_id = :event WHERE id = :id"
+_OVER: Final = "DELETE FROM webhook_waits WHERE run_id = :run"
+_FORGET: Final = """
+    DELETE FROM {table} WHERE created_at IN (
+        SELECT created_at FROM {table} WHERE created_at < {now} - :known ORDER BY created_at LIMIT 500)
+"""
+_CONNECTIONS: Final = "SELECT id, name FROM connections"
+
+
+def webhook_state(session: Session, asked: WebhookState) -> WebhookStateAnswer:
+    """Whether a wait for this connection's webhooks makes sense: without a secret none could be believed."""
+    query = "SELECT kind, enabled, sealed FROM connections WHERE name = :name"
+    row = session.execute(text(query), {"name": asked.connection}).first()
+    name = f"“{asked.connection}”"
+    if row is None:
+        return WebhookStateAnswer(f"There is no connection {name}.")
+    channel = channels().get(row.kind)
+    if channel is None or not channel.notices:
+        return WebhookStateAnswer(f"The connection {name} is no webhook connection: make one of the kind “webhook”.")
+    if not row.enabled:
+        return WebhookStateAnswer(f"The connection {name} is turned off: nothing comes in by it.")
+    if not row.sealed:
+        return WebhookStateAnswer(f"The connection {name} has no secret, so that no webhook of it could be believed.")
+    return WebhookStateAnswer()
+
+
+def receive(session: Session, connection_id: int, notice: Notice) -> Put | None:
+    """The event it became in the conversation that waited for it, or None: it is kept for who will wait for it.
+
+    A repeated one is what it was.
+    """
+    _lock(session, [(connection_id, notice.key)])
+    about = {"connection": connection_id, "provider_id": notice.provider_id, "key": notice.key}
+    happened = wire.write(WebhookReceived(notice.key, notice.data))
+    id_ = session.execute(sql(session, _NOTE), {**about, "happened": happened}).scalar()
+    if id_ is None:
+        before = session.execute(text(_BEFORE), about).one()
+        return Put(before.event_id, before.conversation_id, duplicate=True) if before.event_id else None
+    for wait in session.execute(text(_WAITING), about).all():
+        values = {"conversation": wait.conversation_id, "run": wait.run_id, "turn": wait.turn}
+        session.execute(sql(session, _LOCK), values)
+        if session.execute(text(_STILL), values).first() is not None:
+            session.execute(text(_OVER), values)
+            return _tell(session, id_, happened, wait)
+    return None
+
+
+def lock(session: Session, group: Sequence[Handled]) -> None:
+    """Takes the keys that this group waits for, before any row."""
+    if any(one.expects for one in group):
+        known = _connections(session)
+        wanted = [(known.get(one.connection, 0), one.key) for handled in group for one in handled.expects]
+        _lock(session, wanted)
+
+
+def expect(session: Session, group: Sequence[Handled]) -> None:
+    """Webhooks that come back for others, and the group's waits: each takes one that came lately, or is noted."""
+    returned = [event_id for one in group for event_id in one.returned]
+    if returned:
+        ids(session, "UPDATE webhooks SET event_id = NULL WHERE event_id IN ({ids})", returned)
+    waiting = [one for one in group if one.expects and one.runs]
+    known = _connections(session) if waiting else {}
+    for one in waiting:
+        run = one.runs[-1]
+        if run.status != "waiting":
+            continue
+        wanted = one.expects[-1]
+        values: dict[str, Any] = {
+            "run": run.id,
+            "conversation": one.conversation_id,
+            "turn": run.turn - 1,
+            "connection": known.get(wanted.connection, 0),
+            "key": wanted.key,
+            "kept": KEPT_SECONDS * 1_000_000,
+        }
+        early = session.execute(sql(session, _EARLY), values).first()
+        if early is None and values["connection"]:
+            session.execute(sql(session, _EXPECT), values)
+        elif early is not None:
+            place = NewEvent(one.conversation_id, f"webhook/{early.id}/{run.id}/{run.turn}", _KIND, early.happened)
+            session.execute(text(_TAKEN), {"event": append(session, place).event_id, "id": early.id})
+
+
+def forget_old(session: Session) -> None:
+    """A bounded number of those that nobody will ask for any more."""
+    for table in ("webhooks", "webhook_waits"):
+        known = {"known": (_KNOWN_SECONDS if table == "webhooks" else 91 * 86_400) * 1_000_000}
+        session.execute(sql(session, _FORGET.replace("{table}", table)), known)
+
+
+_KIND: Final = "webhook_received"
+
+
+def _tell(session: Session, id_: int, happened: str, wait: Row[Any]) -> Put:
+    place = NewEvent(wait.conversation_id, f"webhook/{id_}/{wait.run_id}/{wait.turn}", _KIND, happened)
+    put = append(session, place)
+    session.execute(text(_TAKEN), {"event": put.event_id, "id": id_})
+    return put
+
+
+def _connections(session: Session) -> dict[str, int]:
+    return {row.name: row.id for row in session.execute(text(_CONNECTIONS))}
+
+
+def _lock(session: Session, keys: Sequence[tuple[int, str]]) -> None:
+    """SQLite's write transactions exclude each other anyway."""
+    if session.get_bind().dialect.name != "postgresql":
+        return
+    numbers = {zlib.crc32(json.dumps(key).encode()) - 2**31 for key in keys}
+    for number in sorted(numbers):
+        session.execute(text("SELECT pg_advisory_xact_lock(:class, :number)"), {"class": _CLASS, "number": number})
