@@ -126,7 +126,7 @@ class ForwardToQueueStep(Step):
         if "queue" not in target:
             return _dial(context)
         name = context.strict_text(target["queue"]).strip()
-        return Ask(QueueState(name), keep={"queue": name})
+        return Ask(QueueState(name, context.now), keep={"queue": name})
 
     def answered(self, context: Context, answer: Answer) -> Outcome:
         """Join the line, unless it is closed or full."""
@@ -137,7 +137,8 @@ class ForwardToQueueStep(Step):
         if not answer.exists:
             return fail("queue_missing", f"There is no queue “{name}”; make it or choose another.", why=why)
         if not answer.is_open:
-            return Take("out_of_hours", why=why)
+            opening = answer.next_opening_at
+            return Take("out_of_hours", why={**why, "next_opening": opening and opening.isoformat()})
         if 0 < answer.maximum_length <= answer.waiting:
             return Take("full", why=why)
         wanted = config.get("maximum_wait_seconds") or answer.maximum_wait_seconds or context.limits.wait_seconds
@@ -192,7 +193,7 @@ def _wait(context: Context, keep: Mapping[str, Any], effects: Sequence[Effect], 
 def _waiting_words(context: Context, config: Mapping[str, Any], answer: QueueStateAnswer) -> str:
     """The author's words; on a call else the queue's own, which make no sense in a chat."""
     texts = config.get("waiting_text") or (answer.waiting_text if context.on_call else {})
-    queue: dict[str, Value] = {"position": Decimal(answer.waiting + 1)}
+    queue: dict[str, Value] = {"position": Decimal(answer.waiting + 1), "next_opening": answer.next_opening_at}
     return context.localised(texts, {"queue": queue}).strip() if texts else ""
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.db import from_microseconds
 from app.desk.calendar_definition import stored_calendar
 from app.desk.calendar_state import Switch, state_of
+from app.errors import Invalid
 from flows.ask import CalendarStateAnswer
 
 CALENDAR_COLUMNS: Final = "c.definition, c.switched_to, c.switched_at, c.switched_until, c.switch_note"
@@ -24,7 +25,11 @@ def calendar_state(session: Session, name: str, at: datetime) -> CalendarStateAn
 
 def row_state(row: Any, at: datetime) -> CalendarStateAnswer:
     """What a row with the columns of a calendar says at an instant."""
-    return state_of(stored_calendar(row.definition), at, switch_of(row))
+    try:
+        calendar = stored_calendar(row.definition)
+    except Invalid as problem:  # saved with other lists of zones and holidays than this machine has
+        return CalendarStateAnswer(exists=True, reason=problem.sentence)
+    return state_of(calendar, at, switch_of(row))
 
 
 def switch_of(row: Any) -> Switch | None:

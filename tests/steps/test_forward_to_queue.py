@@ -1,4 +1,5 @@
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -45,7 +46,7 @@ def test_a_queue_of_ours_is_left_by_what_people_did(
 
 def test_the_queue_may_be_computed_and_is_looked_at_before_it_is_entered() -> None:
     visit = Visit("forward_to_queue", {"target": {"queue": "{{ tier }}"}}, variables={"tier": "gold"})
-    assert visit.asked == QueueState("gold")
+    assert visit.asked == QueueState("gold", NOW)
     assert visit.effects == []
     assert visit.feed(OPEN).effects == [EnterQueue("gold", reason="test: It")]
     assert visit.run.in_queue
@@ -115,6 +116,21 @@ def test_a_caller_hears_the_waiting_text_again_and_again_within_one_limit() -> N
 
 def test_a_queues_words_for_callers_are_not_written_in_a_chat() -> None:
     assert Visit("forward_to_queue", OURS).feed(OPEN).effects == [EnterQueue("standard", reason="test: It")]
+
+
+def test_the_words_while_waiting_may_name_the_next_opening() -> None:
+    words = '{{ queue.next_opening | format_date("%d.%m. %H:%M", "Europe/Warsaw") }}'
+    opens_at = datetime(2026, 11, 30, 7, 0, tzinfo=UTC)
+    config = {**OURS, "waiting_text": {"en": words}}
+    visit = Visit("forward_to_queue", config).feed(QueueStateAnswer(exists=True, next_opening_at=opens_at))
+    assert visit.effects[0] == SendMessage("30.11. 08:00", language="en")
+
+
+def test_the_trace_says_when_a_closed_queue_opens() -> None:
+    opens_at = datetime(2026, 11, 30, 7, 0, tzinfo=UTC)
+    visit = Visit("forward_to_queue", OURS)
+    visit.feed(QueueStateAnswer(exists=True, is_open=False, next_opening_at=opens_at))
+    assert (visit.left_by, visit.why["next_opening"]) == ("out_of_hours", "2026-11-30T07:00:00+00:00")
 
 
 def test_a_caller_who_hangs_up_leaves_the_queue() -> None:
