@@ -8,6 +8,7 @@ from sqlalchemy.exc import OperationalError
 
 from app import publishing
 from app.config import Settings
+from app.step_host import installed_steps
 from app.wiring import START_REFUSALS, STEP_PACKAGES, open_house
 from flows import document
 from flows.check import Finding, InstallationNames, blocks, check
@@ -34,7 +35,7 @@ def check_file(settings: Settings, path: Path) -> Checked:
         findings = _here(settings, flow)
     except (*START_REFUSALS, OperationalError):
         note = "Without an installation: names of numbers, queues, credentials and constants were not looked up."
-        found = check(flow, Registry.discover(STEP_PACKAGES), InstallationNames(), settings.limits)
+        found = check(flow, Registry.discover(STEP_PACKAGES, installed_steps()), InstallationNames(), settings.limits)
         findings = [finding for finding in found if finding.code not in _NEED_NAMES]
     lines = [_line(finding) for finding in findings] or [f"“{flow.name}” has no findings."]
     return Checked([*lines, *([note] if note else [])], blocks(findings))

@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from app.config import Settings
 from app.flow_files import read_flow
 from app.models import Constant
+from app.step_host import installed_steps
 from app.wiring import START_REFUSALS, STEP_PACKAGES, open_house
 from flows.ask import Answer
 from flows.errors import FlowError
@@ -45,7 +46,7 @@ def play_file(settings: Settings, path: Path, scene: Scene, lines: Iterable[str]
     }
     facts = Facts(contact=contact, constants=_constants(settings), language=scene.language)
     flow = read_flow(settings, path)
-    registry = Registry.discover(STEP_PACKAGES)
+    registry = Registry.discover(STEP_PACKAGES, installed_steps())
     player = Player(flow, registry, datetime.now(UTC), facts, _answers(scene.answers))
     player.limits, player.tracing = settings.limits, scene.traced
     return play(player, lines)

@@ -20,6 +20,7 @@ from app.migrating import hold_alone, migrate
 from app.models import Connection, Constant, Installation, Number, Queue
 from app.outgoing import Guarded
 from app.sealing import SecretKey
+from app.step_host import installed_steps
 from app.wiring import STEP_PACKAGES
 from flows import document
 from flows.registry import Registry
@@ -67,7 +68,7 @@ def prepare(settings: Settings) -> Sequence[str]:
                 key.require(installation.key_fingerprint, settings.secret_key_file)
                 _follow_port(session, settings)
                 return []
-            steps = Registry.discover(STEP_PACKAGES)
+            steps = Registry.discover(STEP_PACKAGES, installed_steps())
             house = House(settings, database, Lanes(None), key, steps, Guarded(settings.allowed_private_hosts))
             secret = _fill(session, house)
     finally:

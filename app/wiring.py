@@ -15,6 +15,7 @@ from app.models import Installation
 from app.outgoing import Guarded
 from app.schema import WrongSchema, require_current_schema
 from app.sealing import KeyUnusable, SecretKey
+from app.step_host import installed_steps
 from flows.errors import RegistryError
 from flows.registry import Registry
 
@@ -38,7 +39,7 @@ def build_house(settings: Settings) -> House:
             database=database,
             lanes=Lanes(settings.redis_url or None),
             key=load_key(settings, database),
-            steps=Registry.discover(STEP_PACKAGES),
+            steps=Registry.discover(STEP_PACKAGES, installed_steps()),
             http=Guarded(settings.allowed_private_hosts),
             limits=settings.limits,
         )

@@ -2,7 +2,7 @@
 
 import re
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin
@@ -24,7 +24,7 @@ def codec(hint: Any) -> Codec:
         return _of_union(arguments)
     if origin is Literal:
         return _of_literal(arguments)
-    if origin is tuple and arguments[1:] == (...,):
+    if origin is Sequence or (origin is tuple and arguments[1:] == (...,)):
         way = codec(arguments[0])
         return Codec(each_of_list(way.encode, list), each_of_list(way.decode, tuple))
     if origin is Mapping and arguments[0] is str:

@@ -34,14 +34,12 @@ class Registry:
         self._plugins = frozenset(set(self._steps) - own)
 
     @classmethod
-    def discover(cls, packages: Sequence[str], entry_point_group: str = ENTRY_POINT_GROUP) -> "Registry":
-        """The classes in every module of the packages (named for import), and those plugins name as entry points.
+    def discover(cls, packages: Sequence[str], plugins: Iterable[type[Step]] = ()) -> "Registry":
+        """The classes in every module of the packages (named for import), and those of plugins.
 
         Raises: RegistryError.
         """
-        built_in = [found for package in packages for found in _in_package(package)]
-        plugins = sorted(entry_points(group=entry_point_group), key=lambda point: (point.name, point.value))
-        return cls(built_in, [_of_plugin(point) for point in plugins])
+        return cls([found for package in packages for found in _in_package(package)], plugins)
 
     def get(self, type: str) -> Step | None:
         """The kind of step of that type, or None when this installation has none."""
@@ -59,7 +57,7 @@ class Registry:
         return iter(self._steps[type] for type in self.types())
 
     def _add(self, kind: type[Step]) -> None:
-        _check(kind)
+        checked(kind)
         other = self._steps.get(kind.type)
         if other is not None:
             raise RegistryError(
@@ -67,6 +65,27 @@ class Registry:
                 "Rename one, or uninstall its plugin."
             )
         self._steps[kind.type] = kind()
+
+
+def installed(entry_point_group: str = ENTRY_POINT_GROUP) -> Sequence[EntryPoint]:
+    """What installed plugins name as their steps, in one order; none of their code is read."""
+    return sorted(entry_points(group=entry_point_group), key=lambda point: (point.name, point.value))
+
+
+def loaded(point: EntryPoint) -> type[Step]:
+    """The class that a plugin names; this reads the plugin's code, which only the step host does.
+
+    Raises: RegistryError.
+    """
+    try:
+        found = point.load()
+    except Exception as wrong:  # a door: what a stranger's module raises while it is imported can be anything
+        raise RegistryError(
+            f"The plugin step “{point.name}” ({point.value}) cannot be loaded: {wrong}. Mend or uninstall it."
+        ) from wrong
+    if not _is_kind(found):
+        raise RegistryError(f"The plugin step “{point.name}” ({point.value}) is no subclass of flows.step.Step.")
+    return found
 
 
 def _in_package(package: str) -> Iterator[type[Step]]:
@@ -92,20 +111,8 @@ def _is_of(kind: type[Step], module: ModuleType) -> bool:
     return kind.__module__ == module.__name__ or kind.__module__.startswith(f"{module.__name__}.")
 
 
-def _of_plugin(point: EntryPoint) -> type[Step]:
-    try:
-        loaded = point.load()
-    except Exception as wrong:  # a door: what a stranger's module raises while it is imported can be anything
-        raise RegistryError(
-            f"The plugin step “{point.name}” ({point.value}) cannot be loaded: {wrong}. Mend or uninstall it."
-        ) from wrong
-    if not _is_kind(loaded):
-        raise RegistryError(f"The plugin step “{point.name}” ({point.value}) is no subclass of flows.step.Step.")
-    return loaded
-
-
-def _check(kind: type[Step]) -> None:
-    """Hold a class against the contract.
+def checked(kind: type[Step]) -> type[Step]:
+    """The class, held against what can be said of it without running it.
 
     Raises: RegistryError.
     """
@@ -127,3 +134,4 @@ def _check(kind: type[Step]) -> None:
         check_schema(kind.schema)
     except SchemaError as wrong:
         raise RegistryError(f"The form of {name} cannot be drawn. {wrong}") from wrong
+    return kind

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flows.errors import RegistryError
-from flows.registry import Registry
+from flows.registry import Registry, installed, loaded
 
 Packages = Callable[[dict[str, str]], str]
 
@@ -62,7 +62,7 @@ def test_every_module_of_a_package_is_found(package: Packages) -> None:
     name = package(
         {"dance.py": step("dance"), "sing.py": step("sing"), "_notes.py": "", "whistle/__init__.py": step("whistle")}
     )
-    registry = Registry.discover([name], "test.steps")
+    registry = Registry.discover([name])
     assert registry.types() == ("dance", "sing", "whistle")
     assert [found.type for found in registry] == ["dance", "sing", "whistle"]
     found = registry.get("dance")
@@ -89,14 +89,21 @@ REFUSED: list[tuple[dict[str, str], str]] = [
 @pytest.mark.parametrize(("files", "sentence"), REFUSED, ids=lambda value: str(value)[:40])
 def test_a_class_that_breaks_the_contract_is_refused(package: Packages, files: dict[str, str], sentence: str) -> None:
     with pytest.raises(RegistryError, match=sentence):
-        Registry.discover([package(files)], "test.steps")
+        Registry.discover([package(files)])
 
 
-def test_a_plugin_is_found_by_its_entry_point(package: Packages, tmp_path: Path) -> None:
+def test_a_plugin_is_told_by_its_entry_point_and_none_of_its_code_is_read(tmp_path: Path, package: Packages) -> None:
+    package({})
+    (tmp_path / "stranger.py").write_text("raise RuntimeError('this was read')", encoding="utf-8")
+    plugin(tmp_path, "stranger:Nothing")
+    assert [(point.name, point.value) for point in installed("test.steps")] == [("stranger", "stranger:Nothing")]
+
+
+def test_a_plugins_class_is_told_from_a_built_in_one(package: Packages, tmp_path: Path) -> None:
     name = package({"dance.py": step("dance")})
     (tmp_path / "stranger.py").write_text(step("stranger"), encoding="utf-8")
     plugin(tmp_path, "stranger:Nothing")
-    registry = Registry.discover([name], "test.steps")
+    registry = Registry.discover([name], map(loaded, installed("test.steps")))
     assert registry.types() == ("dance", "stranger")
     assert registry.is_plugin("stranger")
     assert not registry.is_plugin("dance")
@@ -108,7 +115,7 @@ def test_two_classes_of_one_type_are_refused(package: Packages, tmp_path: Path) 
     (tmp_path / "dance.py").write_text(step("dance"), encoding="utf-8")
     plugin(tmp_path, "dance:Nothing")
     with pytest.raises(RegistryError, match=r"“dance” stands in dance and in kinds_of_.*Rename one"):
-        Registry.discover([name], "test.steps")
+        Registry.discover([name], map(loaded, installed("test.steps")))
     del sys.modules["dance"]
 
 
@@ -117,9 +124,9 @@ def test_two_classes_of_one_type_are_refused(package: Packages, tmp_path: Path) 
     [("raise RuntimeError('no luck')", "cannot be loaded: no luck"), ("Nothing = 3", "is no subclass")],
 )
 def test_a_broken_plugin_is_named(tmp_path: Path, package: Packages, text: str, sentence: str) -> None:
-    name = package({})
+    package({})
     (tmp_path / "stranger.py").write_text(text, encoding="utf-8")
     plugin(tmp_path, "stranger:Nothing")
     with pytest.raises(RegistryError, match=sentence):
-        Registry.discover([name], "test.steps")
+        loaded(installed("test.steps")[0])
     sys.modules.pop("stranger", None)

@@ -1,0 +1,80 @@
+"""What the process of a stranger's step may not do: outlive us, start others, open connections, eat the memory."""
+
+import contextlib
+import ctypes
+import os
+import platform
+import resource
+import signal
+import struct
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_SECCOMP: Final = 22
+_PR_SET_NO_NEW_PRIVS: Final = 38
+_SECCOMP_MODE_FILTER: Final = 2
+
+# Numbers of system calls: https://github.com/torvalds/linux/blob/master/arch/x86/entry/syscalls/syscall_64.tbl and
+# https://github.com/torvalds/linux/blob/master/include/uapi/asm-generic/unistd.h; the architecture's word is
+# AUDIT_ARCH_* of https://github.com/torvalds/linux/blob/master/include/uapi/linux/audit.h.
+_CLONE3: Final = 435
+_REFUSED: Final[Mapping[str, tuple[int, Sequence[int]]]] = {
+    # socket, clone, fork, vfork, execve, kill, execveat
+    "x86_64": (0xC000003E, (41, 56, 57, 58, 59, 62, 322, _CLONE3)),
+    # kill, socket, clone, execve, execveat
+    "aarch64": (0xC00000B7, (129, 198, 220, 221, 281, _CLONE3)),
+}
+# The filter's own words: https://www.kernel.org/doc/html/latest/userspace-api/seccomp_filter.html
+_LOAD, _JUMP_IF, _RETURN = 0x20, 0x15, 0x06
+_ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050001, 0x80000000  # REFUSE: the call fails with EPERM
+
+
+def die_with_parent(parent: int) -> None:
+    """This process is killed when the thread that forked it ends; `parent` is that process's id."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def confine(memory_bytes: int) -> None:
+    """No other process, connection or signal from here on, and so many bytes more memory than now."""
+    most = _pages(0) + memory_bytes
+    with contextlib.suppress(ValueError, OSError):  # macOS knows the limit and refuses it
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        _refuse_calls()
+
+
+def resident_bytes() -> int:
+    """What this process has of the machine's memory; 0 where nobody tells."""
+    return _pages(1)
+
+
+def _pages(column: int) -> int:
+    """https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html, in bytes."""
+    with contextlib.suppress(OSError):
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[column]) * resource.getpagesize()
+    return 0
+
+
+def _refuse_calls() -> None:
+    """A filter of the kernel's; on an architecture we have no numbers for there is none."""
+    known = _REFUSED.get(platform.machine())
+    if known is None:
+        return
+    architecture, numbers = known
+    program = [(_LOAD, 0, 0, 4), (_JUMP_IF, 1, 0, architecture), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, 0)]
+    for index, number in enumerate(numbers):
+        program.append((_JUMP_IF, len(numbers) - index, 0, number))
+    program += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _REFUSE)]
+    code = b"".join(struct.pack("HBBI", *line) for line in program)
+    memory = ctypes.create_string_buffer(code)
+    head = struct.pack("HxxxxxxP", len(program), ctypes.addressof(memory))
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.create_string_buffer(head), 0, 0)
