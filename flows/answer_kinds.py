@@ -60,77 +60,73 @@ _CHOICE = record(
 _DATES = {"day": "21/11/2026", "month": "11/21/2026"}
 _FILES = {"any": "Any file", "image": "A picture", "audio": "A sound", "video": "A video", "application": "A document"}
 
-ANSWER: Schema = variants(
-    "Answer",
-    "What kind of answer is wanted, and what it must be like.",
-    "kind",
-    {
-        "text": (
-            "Text",
-            record(
-                {
-                    "shortest": whole("Shortest", "Fewer characters are not accepted.", 1, _LONGEST_TEXT, default=1),
-                    "longest": whole(
-                        "Longest", "More characters are not accepted.", 1, _LONGEST_TEXT, default=_LONGEST_TEXT
-                    ),
-                    "pattern": advanced(
-                        length(text("Pattern", "A regular expression that the whole answer must fit."), maximum=500)
-                    ),
-                }
-            ),
+ANSWER_KINDS: Mapping[str, tuple[str, Schema]] = {
+    "text": (
+        "Text",
+        record(
+            {
+                "shortest": whole("Shortest", "Fewer characters are not accepted.", 1, _LONGEST_TEXT, default=1),
+                "longest": whole(
+                    "Longest", "More characters are not accepted.", 1, _LONGEST_TEXT, default=_LONGEST_TEXT
+                ),
+                "pattern": advanced(
+                    length(text("Pattern", "A regular expression that the whole answer must fit."), maximum=500)
+                ),
+            }
         ),
-        "number": (
-            "Number",
-            record(
-                {
-                    "minimum": number("Smallest", "Smaller numbers are not accepted."),
-                    "maximum": number("Largest", "Larger numbers are not accepted."),
-                    "whole": yes_no("Whole numbers only", "Whether 2.5 is refused.", default=False),
-                }
-            ),
+    ),
+    "number": (
+        "Number",
+        record(
+            {
+                "minimum": number("Smallest", "Smaller numbers are not accepted."),
+                "maximum": number("Largest", "Larger numbers are not accepted."),
+                "whole": yes_no("Whole numbers only", "Whether 2.5 is refused.", default=False),
+            }
         ),
-        "date": (
-            "Date",
-            record(
-                {
-                    "earliest": value("Earliest", "The first day accepted, such as 2026-01-31 or {{ now }}."),
-                    "latest": value("Latest", "The last day accepted."),
-                    "order": choice("Order", "How a date with slashes is read.", _DATES, default="day"),
-                }
-            ),
+    ),
+    "date": (
+        "Date",
+        record(
+            {
+                "earliest": value("Earliest", "The first day accepted, such as 2026-01-31 or {{ now }}."),
+                "latest": value("Latest", "The last day accepted."),
+                "order": choice("Order", "How a date with slashes is read.", _DATES, default="day"),
+            }
         ),
-        "email": ("E-mail address", record({})),
-        "phone": (
-            "Telephone number",
-            record(
-                {
-                    "country": text(
-                        "Country",
-                        "Reads numbers without +; two letters such as PL. Empty means the contact's own country.",
-                        default="",
-                        pattern="^([A-Z]{2})?$",
-                        says="two capital letters such as PL",
-                    )
-                }
-            ),
+    ),
+    "email": ("E-mail address", record({})),
+    "phone": (
+        "Telephone number",
+        record(
+            {
+                "country": text(
+                    "Country",
+                    "Reads numbers without +; two letters such as PL. Empty means the contact's own country.",
+                    default="",
+                    pattern="^([A-Z]{2})?$",
+                    says="two capital letters such as PL",
+                )
+            }
         ),
-        "choice": (
-            "One of several",
-            record(
-                {
-                    "choices": rows("Choices", "Each choice is an exit.", _CHOICE, minimum=1, maximum=40),
-                    "mode": PHRASE_MODE,
-                },
-                required=["choices"],
-            ),
+    ),
+    "choice": (
+        "One of several",
+        record(
+            {
+                "choices": rows("Choices", "Each choice is an exit.", _CHOICE, minimum=1, maximum=40),
+                "mode": PHRASE_MODE,
+            },
+            required=["choices"],
         ),
-        "location": ("Place", record({})),
-        "media": (
-            "File",
-            record({"files": choice("Files", "What kind of file is accepted.", _FILES, default="any")}),
-        ),
-    },
-)
+    ),
+    "location": ("Place", record({})),
+    "media": (
+        "File",
+        record({"files": choice("Files", "What kind of file is accepted.", _FILES, default="any")}),
+    ),
+}
+ANSWER: Schema = variants("Answer", "What kind of answer is wanted, and what it must be like.", "kind", ANSWER_KINDS)
 
 
 class NotAccepted(Exception):

@@ -1,4 +1,4 @@
-"""Forwarding a call to a queue on somebody else's system: the dialling, the longest it may take, and how it ended."""
+"""Forwarding a call, as to a queue on somebody else's system: dialling, the longest it may take, and how it ended."""
 
 import math
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ def dial(context: Context, config: Mapping[str, Any], *, number: str = "", sip: 
         headers={row["name"]: context.header(row["value"]) for row in config.get("headers", ())} if sip else {},
         caller_id=context.text(config["caller_id"]),
         ring_seconds=_ring_seconds(config),
-        limit_seconds=_bridge_seconds(context),
+        limit_seconds=bridge_seconds(context),
     )
     return Wait(("dial",), until=context.now + timedelta(seconds=longest_dial_seconds(config)), effects=[verb])
 
@@ -50,7 +50,7 @@ def dialled(ended: DialEnded) -> Take:
     return Take("timed_out", why=why)
 
 
-def _bridge_seconds(context: Context) -> int:
+def bridge_seconds(context: Context) -> int:
     """What is left of a call whose whole length is limited, else what carriers allow."""
     ends_at = context.run.call.get("ends_at")
     left = (ends_at - context.now).total_seconds() if isinstance(ends_at, datetime) else LONGEST_BRIDGE_SECONDS

@@ -1,10 +1,13 @@
-"""What voice steps share: their error without a caller, and texts in the caller's language, ready to be spoken."""
+"""What voice steps share: their error without a caller, a lost call's end, and texts ready to be spoken."""
 
 from collections.abc import Mapping
 
 from flows.context import Context
 from flows.effect import Say
 from flows.values import Value
+
+# The carrier ends a gather or a recording itself; a call it lost without a word must not hold the run for ever.
+LOST_CALL_SECONDS = 900
 
 VOICE_ERRORS: Mapping[str, str] = {
     "call_ended": "Nobody is on the line (any more), so nobody hears anything; send a message instead.",

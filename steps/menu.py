@@ -11,15 +11,13 @@ from flows.form import advanced, choice, exit_id, filled, localised, record, row
 from flows.phrase_mode import PHRASE_MODE
 from flows.phrases import contains_phrase
 from flows.step import Config, Example, Exit, Group, Json, Medium, Outcome, Problem, Step, Take, Wait
-from flows.voice import VOICE_ERRORS, spoken
+from flows.voice import LOST_CALL_SECONDS, VOICE_ERRORS, spoken
 
 KEYS: Mapping[str, str] = {"1": "1", "2": "2", "3": "3", "4": "4", "5": "5", "6": "6", "7": "7", "8": "8", "9": "9"} | {
     "0": "0",
     "*": "star",
     "#": "hash",
 }
-# The carrier ends a gather itself; a call it lost without a word must not hold the run for ever.
-LOST_CALL_SECONDS = 900
 
 _CHOICE = record(
     {

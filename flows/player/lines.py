@@ -6,13 +6,23 @@ from dataclasses import dataclass
 from typing import get_args, get_type_hints
 
 from flows.errors import FlowError
-from flows.event import CallerHungUp, CallStarted, DialEnded, Happening, KeysPressed, MessageReceived, QueueLeft
+from flows.event import (
+    CallerHungUp,
+    CallStarted,
+    DialEnded,
+    Happening,
+    KeysPressed,
+    MessageReceived,
+    QueueLeft,
+    Recorded,
+)
 
 CALLER = "+48600100200"  # who calls where nobody else is named
 HELP = (
     "Type a message. On a call type keys such as 1 or 12#, or what you say.",
     "/call [FROM]      call the flow            /hangup         hang up",
     "/nothing          give no input            /dial OUTCOME   how a forward ends: completed, busy, no-answer …",
+    "/record [12s]     say so much after the beep, or nothing",
     "/wait [10m]       let time pass, or wait until the next time limit",
     "/close [RESULT]   people close it          /assign         an agent takes it",
     "/answer ANSWER    prepare the next answer of an address: 200 {…}, 404, timeout",
@@ -59,6 +69,9 @@ def _happening(word: str, text: str) -> Happening | None:
         return KeysPressed(digits=_keys(text))
     if word == "dial":
         return _dialled(text)
+    if word == "record":
+        seconds = round(_seconds(text) or 0)
+        return Recorded("", url="simulated:recording" if seconds else "", seconds=seconds)
     simple: dict[str, Happening] = {
         "call": CallStarted("player", text, ""),
         "hangup": CallerHungUp(),
