@@ -10,7 +10,7 @@ from app import publishing
 from app.config import Settings
 from app.step_host import installed_steps
 from app.wiring import START_REFUSALS, STEP_PACKAGES, open_house
-from flows import document
+from flows import document, flow_file
 from flows.check import Finding, InstallationNames, blocks, check
 from flows.document import Flow
 from flows.errors import DocumentError, FlowError
@@ -50,6 +50,19 @@ def read_flow(settings: Settings, path: Path) -> Flow:
         start = file.read(settings.limits.document_bytes + 1)  # what is longer is refused, however long it is
     try:
         return document.read(start, settings.limits)
+    except DocumentError as problem:
+        raise FlowError(f"{path}: {problem}") from None
+
+
+def read_flows(settings: Settings, path: Path) -> Sequence[Flow]:
+    """The flows in a file, or the one of a bare document.
+
+    Raises: OSError when the file cannot be read; FlowError, which names it, when it holds no flows.
+    """
+    with path.open("rb") as file:
+        start = file.read(flow_file.MOST_BYTES + 1)  # what is longer is refused, however long it is
+    try:
+        return flow_file.read(start, settings.limits).flows
     except DocumentError as problem:
         raise FlowError(f"{path}: {problem}") from None
 

@@ -44,7 +44,7 @@ def play_file(settings: Settings, path: Path, scene: Scene, lines: Iterable[str]
         "language": scene.language or None,
         "attributes": {},
     }
-    facts = Facts(contact=contact, constants=_constants(settings), language=scene.language)
+    facts = Facts(contact=contact, constants=constants_here(settings), language=scene.language)
     flow = read_flow(settings, path)
     registry = Registry.discover(STEP_PACKAGES, installed_steps())
     player = Player(flow, registry, datetime.now(UTC), facts, _answers(scene.answers))
@@ -63,7 +63,7 @@ def _answers(path: Path | None) -> Mapping[str, list[Answer]]:
         raise FlowError(f"{path}: {problem}") from None
 
 
-def _constants(settings: Settings) -> Mapping[str, Value]:
+def constants_here(settings: Settings) -> Mapping[str, Value]:
     """The installation's constants where there is one."""
     try:
         with open_house(settings) as house, house.database.reading() as session:

@@ -1,4 +1,4 @@
-"""Commands with which a person tries flows: call, and flows check and play."""
+"""Commands with which a person tries flows: call, and flows check, play and test."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from app.config import Settings
 from app.flow_files import check_file
 from app.flow_playing import Scene, play_file
+from app.flow_testing import run_file
 from app.telephone import CALLER, Receiver, call
 
 
@@ -27,6 +28,12 @@ def _play(settings: Settings, given: argparse.Namespace) -> int:
     return 0
 
 
+def _test(settings: Settings, given: argparse.Namespace) -> int:
+    report = run_file(settings, given.file, given.beside)
+    print(*report.lines, sep="\n", flush=True)
+    return 0 if report.passed else 1
+
+
 def _typed() -> Iterator[str]:
     """The lines a person types, or those of a file."""
     while True:
@@ -36,4 +43,4 @@ def _typed() -> Iterator[str]:
             return
 
 
-COMMANDS = {"call": _call, "check": _check, "play": _play}
+COMMANDS = {"call": _call, "check": _check, "play": _play, "test": _test}

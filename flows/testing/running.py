@@ -9,12 +9,14 @@ from flows.document import Flow
 from flows.errors import DocumentError, FlowError
 from flows.facts import Facts
 from flows.limits import Limits
+from flows.named import names_in
 from flows.player.simulation import Simulation
 from flows.player.state import Simulated
 from flows.testing.expectations import EXPECTATION_WORDS, is_ignored
 from flows.testing.matching import shown
 from flows.testing.observed import Observed
 from flows.testing.reading import FlowTest, Turn, read_one
+from flows.values import Value
 from flows.walk import Steps
 
 # A turn of a test may not take long; a test whose turns all do would.
@@ -72,6 +74,12 @@ def run_one(flow: Flow, index: int, given: Given) -> Tested:
     except DocumentError as problem:
         found = Difference(problem.path, f"The test cannot be run: {problem.sentence}")
     return Tested(data["id"], data["name"], found)
+
+
+def with_stand_ins(flow: Flow, steps: Steps, constants: Mapping[str, Value]) -> dict[str, Value]:
+    """The constants; for those a flow names and nobody has, an address, so that its tests run anywhere."""
+    missing = names_in(flow, steps)["constant"] - constants.keys()
+    return {**constants, **{name: f"https://{name.replace('_', '-')}.example.com" for name in missing}}
 
 
 def _first_difference(test: FlowTest, flow: Flow, given: Given, path: str) -> Difference | None:
