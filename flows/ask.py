@@ -186,7 +186,16 @@ class PhonesOfContactsAnswer:
     phones: tuple[str, ...] = ()
 
 
-Request = HttpRequest | QueueState | CalendarState | WaysToContact | FlowVersion | AddressState | WebhookState
+Request = (
+    HttpRequest
+    | QueueState
+    | CalendarState
+    | WaysToContact
+    | FlowVersion
+    | AddressState
+    | WebhookState
+    | PhonesOfContacts
+)
 Answer = (
     HttpAnswer
     | QueueStateAnswer
@@ -195,6 +204,7 @@ Answer = (
     | FlowVersionAnswer
     | AddressStateAnswer
     | WebhookStateAnswer
+    | PhonesOfContactsAnswer
 )
 
 

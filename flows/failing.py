@@ -12,6 +12,9 @@ ENGINE_ERRORS: Mapping[str, str] = {
     "step_missing": "The step's type is not installed here, or it was made by a newer version of it.",
     "exit_missing": "The step left by an exit that leads nowhere.",
     "step_error": "The step's own code broke.",
+    "plugin_timeout": "A plugin's step was not done after 5 s, and was stopped.",
+    "plugin_memory": "A plugin's step used more than 512 MiB of memory.",
+    "plugin_died": "A plugin's step ended the process that it ran in.",
     "expression_error": "An expression could not be worked out.",
     "too_large": "A text or variable would be larger than allowed, or the answers to one turn are.",
     "too_many_variables": "The run would hold more variables than allowed.",
@@ -20,6 +23,7 @@ ENGINE_ERRORS: Mapping[str, str] = {
     "run_too_long": "The run visited more steps than allowed.",
     "loop_detected": "The flow goes round in a circle without ever waiting.",
     "run_too_old": "The run began longer ago than allowed.",
+    "not_callable": "The flow has no trigger at which another flow could run it.",
     "depth_exceeded": "Flows call each other deeper than allowed.",
 }
 
@@ -35,11 +39,23 @@ def broken(title: str, problem: BaseException) -> Failure:
     return Failure("step_error", f"The step “{title}” broke ({because[:LONGEST_MESSAGE]}).")
 
 
-def cycle(flow: Flow, path: Sequence[str]) -> str:
-    """The last circle in a path of step ids, by the steps' names, as "Ask again → Check → Ask again"."""
-    last = path[-1]
-    before = next((index for index in range(len(path) - 2, -1, -1) if path[index] == last), 0)
-    return " → ".join(flow.steps[step].name or step if step in flow.steps else step for step in path[before:])
+def cycle(flows: Mapping[str, Flow], root: Flow, path: Sequence[str]) -> str:
+    """The last circle in a run's path, by the steps' names, as "Ask again → Check → Ask again"; a step of a called flow
+    has the flow's name before it."""
+    return " → ".join(_step_name(flows, root, place) for place in last_circle(path))
+
+
+def last_circle(path: Sequence[str]) -> Sequence[str]:
+    """What lies between the last entry of a path and the one before that is the same, with both; else all."""
+    before = next((index for index in range(len(path) - 2, -1, -1) if path[index] == path[-1]), 0)
+    return path[before:]
+
+
+def _step_name(flows: Mapping[str, Flow], root: Flow, place: str) -> str:
+    version, _, step = place.rpartition("/")
+    flow = flows.get(version) if version else root
+    name = flow.steps[step].name or step if flow and step in flow.steps else step
+    return f"{flow.name}: {name}" if flow and version else name
 
 
 def way_out(context: Context, failure: Failure) -> tuple[Effect, ...]:

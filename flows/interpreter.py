@@ -1,7 +1,6 @@
 """The interpreter: one event in, one turn out, and nothing else touched (DESIGN §3 is its contract)."""
 
 from collections.abc import Mapping
-from datetime import datetime
 
 from flows import tracing
 from flows.ask import (
@@ -14,6 +13,8 @@ from flows.ask import (
     FlowVersionAnswer,
     HttpAnswer,
     HttpRequest,
+    PhonesOfContacts,
+    PhonesOfContactsAnswer,
     QueueState,
     QueueStateAnswer,
     WaysToContact,
@@ -25,14 +26,11 @@ from flows.ask import (
 from flows.changed import changed
 from flows.context import Context
 from flows.document import Flow
-from flows.effect import HangUp, LeaveQueue
 from flows.errors import FlowError
 from flows.event import (
     Answered,
     CallerHungUp,
-    CallPolled,
     CallStarted,
-    DialEnded,
     Event,
     FlowEnded,
     Happening,
@@ -43,12 +41,12 @@ from flows.event import (
     message_values,
     wait_word,
 )
+from flows.hanging_up import holds_the_end, is_over_time, leave
 from flows.limits import Limits
 from flows.run import Frame, Run, Turn
-from flows.secrecy import private_texts
-from flows.step import Outcome, Step, Take
+from flows.step import Failure, Outcome, Step, Take
 from flows.values import Value
-from flows.visit import Visit, run_step
+from flows.visit import FLOW_FAILED, Visit, run_step
 from flows.walk import Steps, Walk
 from flows.wire import kind_of
 
@@ -62,6 +60,7 @@ _ANSWERS: Mapping[type, type[Answer]] = {
     FlowVersion: FlowVersionAnswer,
     AddressState: AddressStateAnswer,
     WebhookState: WebhookStateAnswer,
+    PhonesOfContacts: PhonesOfContactsAnswer,
 }
 
 
@@ -82,7 +81,7 @@ def accepts(run: Run, happened: Happening) -> bool:
     if run.status == "ended" or run.open_turn is not None or isinstance(happened, FlowEnded):
         return False
     if isinstance(happened, CallerHungUp):
-        return not run.call_ended
+        return not run.call_ended and not (run.leaving and holds_the_end(run))
     waiting = run.waiting
     if waiting is None:
         return True  # a fresh run takes the event that began it
@@ -115,11 +114,9 @@ def advance(flows: Mapping[str, Flow], run: Run, event: Event, limits: Limits, s
     if not accepted:
         return Turn(heard, (), ())
     walk = Walk(flows, heard, event, limits, steps)
-    if isinstance(happened, CallerHungUp):
-        _hang_up(walk)
-    elif _is_over_time(heard, event):
-        walk.perform(HangUp())
-        _hang_up(walk)
+    over_time = is_over_time(heard, event)
+    if over_time or isinstance(happened, CallerHungUp):
+        leave(walk, over_time=over_time)
     elif run.waiting is None:
         walk.next = walk.step
     else:
@@ -141,7 +138,7 @@ def _answered(flows: Mapping[str, Flow], run: Run, answered: Answered, limits: L
     walk = Walk.reopened(flows, run, opened, limits, steps)
     walk.answered_bytes += size_bytes(answer)
     entry = walk.trace.pop()
-    tracing.note_answer(entry, answer, private_texts(walk.flow, run.variables))
+    tracing.note_answer(entry, answer, walk.private())
     Visit(walk, walk.event, opened.keep, entry).call(lambda step, context: step.answered(context, answer))
     return _to_the_end(walk)
 
@@ -153,9 +150,11 @@ def _to_the_end(walk: Walk) -> Turn:
         if isinstance(going, FlowEnded):
             event = changed(walk.event, happened=going)
             Visit(walk, event, {}, tracing.new_entry(walk.stands_on, kind_of(FlowEnded))).call(_resume)
+        elif isinstance(going, Failure):
+            Visit(walk, walk.event, {}, tracing.new_entry(walk.stands_on, FLOW_FAILED)).fail(going)
         else:
             walk.move_to(going)
-            Visit(walk, walk.event, {}, tracing.new_entry(walk.stands_on)).call(run_step)
+            Visit(walk, walk.event, walk.kept, tracing.new_entry(walk.stands_on)).call(run_step)
     return walk.turn()
 
 
@@ -180,29 +179,3 @@ def _hear(run: Run, event: Event) -> Run:
     if isinstance(happened, QueueLeft) and happened.outcome != "assigned":  # an agent who takes it has it still
         return changed(run, in_queue=False)
     return run
-
-
-def _is_over_time(run: Run, event: Event) -> bool:
-    """Whether the carrier asks what to do in a call that has lasted as long as it may."""
-    ends_at = run.call.get("ends_at")
-    asks = isinstance(event.happened, KeysPressed | CallPolled | DialEnded)
-    return asks and not run.call_ended and isinstance(ends_at, datetime) and event.now >= ends_at
-
-
-def _hang_up(walk: Walk) -> None:
-    """Go to what the flow, or the one that called it, does after a call; the run ends where none says anything."""
-    entry = tracing.new_entry(walk.stands_on, kind_of(CallerHungUp))
-    walk.trace.append(entry)
-    walk.satisfy_wait()
-    walk.end_call()
-    if walk.run.in_queue:
-        walk.perform(LeaveQueue("abandoned"))
-        entry["effects"] = 1
-    stack = walk.run.stack
-    for depth in range(len(stack), 0, -1):
-        walk.change(stack=stack[:depth])
-        if walk.flow.on_hang_up in walk.flow.steps:
-            walk.next = walk.flow.on_hang_up
-            return
-    entry["outcome"] = "caller_hung_up"
-    walk.end_run("caller_hung_up", {})

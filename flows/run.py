@@ -12,12 +12,26 @@ from flows.values import Value
 
 
 @dataclass(frozen=True)
+class LoopState:
+    """A loop under way: its placed step, and what that keeps for the next round."""
+
+    step: str
+    keep: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Frame:
-    """One flow on the run's stack: its version's id, the placed step it stands on, and the loops under way."""
+    """One flow on the run's stack: its version's id, the placed step it stands on, and the loops under way, the
+    outermost first.
+
+    variables, recovering: put aside here while a flow that this one called is on top; else they are the run's.
+    """
 
     version: str
     step: str
-    loops: Mapping[str, Any] = field(default_factory=dict)
+    loops: tuple[LoopState, ...] = ()
+    variables: Mapping[str, Value] = field(default_factory=dict)
+    recovering: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,8 @@ class Run:
     path: tuple[str, ...] = ()
     recovering: bool = False  # on_failure was entered since the last wait: a further failure goes to the default
     call_ended: bool = False
+    leaving: bool = False  # the caller has left, and a step holds the end of the call back
+    quiet_hours: str = ""  # of a run that a schedule began, such as "21-8": see flows.event.ScheduleDue
     in_queue: bool = False  # people have the conversation on this run's behalf
     outcome: str = ""
     outputs: Mapping[str, Value] = field(default_factory=dict)

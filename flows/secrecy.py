@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote
 
 from flows.document import Flow
@@ -21,12 +21,18 @@ _PAIR = re.compile(
 _PASSWORD = re.compile(r"(?<=://)[^/?#\s]*@")  # user and password before a host: RFC 3986 section 3.2.1
 
 
-def private_texts(flow: Flow, variables: Mapping[str, Value]) -> tuple[str, ...]:
-    """What the flow's private variables hold, as texts, addresses and JSON write it; the longest first."""
-    private = [name for name, declared in flow.variables.items() if declared.get("private") is True]
+def private_texts(scopes: Iterable[tuple[Flow, Mapping[str, Value]]]) -> tuple[str, ...]:
+    """What private variables hold, as texts, addresses and JSON write it; the longest first. `scopes`: flows with the
+    values of their variables."""
+    private = [
+        values.get(name)
+        for flow, values in scopes
+        for name, declared in flow.variables.items()
+        if declared.get("private") is True
+    ]
     if not private:
         return ()
-    texts = {text for name in private for text in _texts(variables.get(name)) if text}
+    texts = {text for value in private for text in _texts(value) if text}
     written = {way for text in texts for way in (text, quote(text, safe="", errors="replace"), json.dumps(text)[1:-1])}
     written |= {json.dumps(text, ensure_ascii=False)[1:-1] for text in texts}
     return tuple(sorted(written, key=lambda text: (-len(text), text)))

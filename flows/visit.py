@@ -7,15 +7,15 @@ from typing import Any
 
 from flows import tracing
 from flows.ask import HttpRequest, Request
+from flows.called import entry_of
 from flows.context import Context
 from flows.effect import EnterQueue
 from flows.event import Event, QueueLeft
 from flows.expression import ExpressionError
-from flows.failing import broken, cycle, way_out
+from flows.failing import broken, cycle, last_circle, way_out
 from flows.outcomes import Refused, checked_effects, checked_keep, checked_values, checked_waiting
 from flows.run import OpenTurn
-from flows.secrecy import private_texts
-from flows.step import Ask, Failure, Finish, Outcome, Step, Take, Wait
+from flows.step import Ask, Enter, Failure, Finish, Outcome, Step, Take, Trigger, Wait
 from flows.tracing import Entry
 from flows.values import TooLarge, Value
 from flows.walk import Walk
@@ -23,6 +23,8 @@ from flows.wire import to_data
 
 Code = Callable[[Step, Context], Outcome]
 VOICE = frozenset({"call"})
+FLOW_FAILED = "flow_failed"
+"""How a step comes to fail that called a flow which failed: its trace entry's `came_by`."""
 
 
 class Visit:
@@ -53,20 +55,21 @@ class Visit:
         try:
             self._obey(code(self._prepared(), self.context))
         except Refused as refused:
-            self._fail(refused.failure)
+            self.fail(refused.failure)
         except ExpressionError as problem:
-            self._fail(Failure("expression_error", str(problem)))
+            self.fail(Failure("expression_error", str(problem)))
         except TooLarge as problem:
-            self._fail(Failure("too_large", str(problem)))
+            self.fail(Failure("too_large", str(problem)))
         except Exception as problem:  # noqa: BLE001 - a door: whatever a step raises fails its run and not the worker
-            self._fail(broken(self.title, problem))
+            self.fail(broken(self.title, problem))
         finally:
             tracing.note_inputs(self.entry, self.context, self._private)
 
     @property
     def _private(self) -> tuple[str, ...]:
         """What the trace must not show of the run as it stands now."""
-        return private_texts(self.context.flow, self.walk.run.variables)
+        # The step may have entered or left its flow: what that held then must not be shown either.
+        return self.walk.private((self.context.flow, self.context.run.variables))
 
     def _prepared(self) -> Step:
         """The installed step; its config stands in the context, in today's format."""
@@ -91,14 +94,17 @@ class Visit:
             self._ask(outcome)
         elif isinstance(outcome, Finish):
             self._finish(outcome)
+        elif isinstance(outcome, Enter):
+            self._enter(outcome)
         else:
             raise Refused("step_error", f"“{self.title}” returned a {type(outcome).__name__}, which is no outcome.")
 
     def _take(self, take: Take) -> None:
         walk = self.walk
-        others = len(walk.run.variables.keys() - take.sets.keys())
+        others = len(walk.run.variables.keys() - take.sets.keys()) + walk.held_below
         values = checked_values(self.context, take.sets, others)
         effects = checked_effects(take.effects)
+        walk.keep_round(None if take.keep is None else checked_keep(self.context, take.keep))
         if values:
             walk.change(variables={**walk.run.variables, **values})
             tracing.note_sets(self.entry, self.context.flow, values, self._private)
@@ -107,7 +113,7 @@ class Visit:
             walk.change(in_queue=False)  # the run goes on without the people, or beside them
         self.entry["exit"] = take.exit
         if take.exit == "failure":
-            self._fail(take.failure or Failure("step_error", f"“{self.title}” failed without saying why."))
+            self.fail(take.failure or Failure("step_error", f"“{self.title}” failed without saying why."))
         elif not self._go_by(take.exit):
             raise Refused("exit_missing", f"“{self.title}” left by “{take.exit}”, which leads nowhere in this flow.")
 
@@ -149,6 +155,23 @@ class Visit:
         self.entry["outcome"] = outcome
         self.walk.end_flow(outcome, outputs)
 
+    def _enter(self, enter: Enter) -> None:
+        walk, most = self.walk, self.walk.limits.subflow_depth
+        flow = walk.flows.get(enter.version)
+        if flow is None:
+            raise Refused("step_error", f"“{self.title}” enters a flow that it did not ask for.")
+        if len(walk.run.stack) > most:
+            names = [walk.flows[frame.version].name for frame in walk.run.stack if frame.version in walk.flows]
+            circle = " → ".join(f"“{name}”" for name in last_circle([*names, flow.name])[-most:])
+            raise Refused("depth_exceeded", f"Flows run each other at most {most} deep, and these go deeper: {circle}.")
+        trigger = entry_of(flow, walk.steps)
+        if trigger is None:
+            raise Refused("not_callable", f"The flow “{flow.name}” has no trigger at which other flows could run it.")
+        held = walk.held_below + len(walk.run.variables)
+        inputs = checked_values(self.context, enter.inputs, held)
+        self.entry["enters"] = enter.version
+        walk.enter_flow(enter.version, trigger.id, inputs)
+
     def _perform(self, *effects: Any) -> None:
         self.walk.perform(*effects)
         self.entry["effects"] += len(effects)
@@ -164,18 +187,31 @@ class Visit:
             return False
         return True
 
-    def _fail(self, failure: Failure) -> None:
-        """Leave by the step's failure exit, else go to the flow's `on_failure`, else do what the installation says."""
+    def fail(self, failure: Failure) -> None:
+        """Leave by the step's failure exit, else go to the flow's `on_failure`, else let the step fail that called this
+        flow, else do what the installation says."""
         walk, flow = self.walk, self.context.flow
         failure = replace(failure, message=tracing.shown(failure.message, self._private))
         self._note_failure(failure)
         if self._go_by("failure"):
             return
-        if flow.on_failure in flow.steps and flow.on_failure != self.context.step and not walk.run.recovering:
+        if self._may_recover():
             walk.change(recovering=True)
             walk.next = flow.on_failure
-            return
-        self._take_the_way_out(failure)
+        elif len(walk.run.stack) > 1:
+            told = failure.message if self.entry.get("came_by") == FLOW_FAILED else f"{flow.name}: {failure.message}"
+            walk.fail_flow(replace(failure, message=told))
+        else:
+            self._take_the_way_out(failure)
+
+    def _may_recover(self) -> bool:
+        """Whether the flow has a step for failures that has not failed itself. A called flow that was given what it
+        cannot begin with has none: that is its caller's failure."""
+        walk, flow, here = self.walk, self.context.flow, self.context.step
+        kind = walk.steps.get(self.placed.type) if self.placed else None
+        if len(walk.run.stack) > 1 and isinstance(kind, Trigger):
+            return False
+        return flow.on_failure in flow.steps and flow.on_failure != here and not walk.run.recovering
 
     def _take_the_way_out(self, failure: Failure) -> None:
         self._note_failure(failure)
@@ -195,7 +231,7 @@ class Visit:
         if len(run.stack) > limits.subflow_depth + 1:
             return Failure("depth_exceeded", f"Flows call each other at most {limits.subflow_depth} deep.")
         if max(run.visits_since_wait, self.walk.asks) > limits.steps_between_waits:
-            circle = cycle(self.context.flow, run.path)
+            circle = cycle(self.walk.flows, self.walk.flows[run.stack[0].version], run.path)
             return Failure("loop_detected", f"The flow goes round without ever waiting: {circle}. Let it wait or end.")
         if run.visits > limits.steps_per_run:
             return Failure("run_too_long", f"A run visits at most {limits.steps_per_run} steps.")

@@ -2,6 +2,7 @@
 
 from itertools import chain
 
+from flows.check.called import called
 from flows.check.comparisons import comparisons
 from flows.check.cycles import cycles
 from flows.check.exits import exits
@@ -9,6 +10,7 @@ from flows.check.finding import SEVERITIES, Finding, InstallationNames, Severity
 from flows.check.media import media
 from flows.check.named import named
 from flows.check.survey import Survey
+from flows.check.tested import tested
 from flows.check.texts import texts
 from flows.check.variables import variables
 from flows.document import Flow
@@ -17,7 +19,7 @@ from flows.walk import Steps
 
 __all__ = ["Finding", "InstallationNames", "Severity", "Slot", "Steps", "blocks", "check", "slots"]
 
-_CHECKS = (exits, cycles, media, named, variables, comparisons, texts)
+_CHECKS = (exits, cycles, media, named, called, variables, comparisons, texts, tested)
 _DEFAULT_LIMITS = Limits()
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
+from flows.check.called import may_wait, version_of
 from flows.check.finding import Finding
 from flows.check.survey import Placed, Survey
 
@@ -47,8 +48,16 @@ def _circles(survey: Survey) -> Iterator[list[str]]:
 
 def _without_wait(survey: Survey, placed: Placed) -> Iterator[str]:
     """The steps a run may come to from a step without having stopped in it."""
-    if placed.step.type == "loop":
+    if placed.step.type == "loop" or _runs_what_may_wait(survey, placed):
         return
     for way, target in survey.edges(placed.id):
         if not placed.waits or way in placed.at_once:
             yield target
+
+
+def _runs_what_may_wait(survey: Survey, placed: Placed) -> bool:
+    """Whether a step runs another flow, and a run may stop in that; one that is not known may."""
+    if placed.kind is None or not placed.is_sound:
+        return False
+    flows = [version_of(survey.names, wanted) for wanted in placed.kind.calls(placed.config)]
+    return any(flow is None or may_wait(flow, survey.steps) for flow in flows)

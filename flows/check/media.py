@@ -48,7 +48,7 @@ def media_reach(survey: Survey) -> tuple[set[str], set[str]]:
 
 def _media_of(trigger: Placed) -> set[Medium]:
     claimed = {_MEDIUM_OF_CLAIM[claim.kind] for claim in trigger.claims}
-    return claimed or set(trigger.kind.media if trigger.kind else ())
+    return claimed or set(trigger.media or (trigger.kind.media if trigger.kind else ()))
 
 
 def _beside_people(survey: Survey) -> Iterator[Finding]:

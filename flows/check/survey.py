@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from flows import form
 from flows.check.finding import Finding, InstallationNames
 from flows.document import END, Flow, PlacedStep
+from flows.errors import FlowError
 from flows.expression import ExpressionError, Template
 from flows.form import TemplateUse
 from flows.limits import Limits
@@ -74,6 +75,7 @@ class Survey:
 
     def __init__(self, flow: Flow, steps: Steps, names: InstallationNames, limits: Limits) -> None:
         self.flow = flow
+        self.steps = steps
         self.names = names
         self.limits = limits
         self.placed = {id: _surveyed(step, steps) for id, step in flow.steps.items()}
@@ -169,7 +171,8 @@ def _asked(placed: Placed, question: Callable[[], T], otherwise: T) -> T:
     try:
         return question()
     except Exception as wrong:  # noqa: BLE001 - a door: the step may be a plugin's, whose code can raise anything
-        sentence = f"The step type “{placed.step.type}” broke when asked about {placed.title}: {wrong!r}."
+        said = str(wrong) if isinstance(wrong, FlowError) else f"{wrong!r}."
+        sentence = f"The step type “{placed.step.type}” broke when asked about {placed.title}: {said}"
         finding = placed.blocking("step_broken", "type", sentence, "Tell the author of the step, or replace it.")
         if finding not in placed.findings:
             placed.findings.append(finding)

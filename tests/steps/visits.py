@@ -5,16 +5,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flows.ask import Answer, HttpAnswer, Request
+from flows.ask import Answer, FlowVersionAnswer, HttpAnswer, Request
 from flows.context import Context
 from flows.document import Flow, PlacedStep
 from flows.effect import Effect
-from flows.event import Answered, CallStarted, Event, Happening, MessageReceived
+from flows.event import Answered, CallStarted, Event, FlowEnded, Happening, MessageReceived
 from flows.facts import Facts
 from flows.interpreter import advance, begin
 from flows.limits import Limits
 from flows.registry import Registry
-from flows.run import Run
+from flows.run import LoopState, Run
 from flows.step import Config, Step
 from flows.values import Value
 from flows.wire import read, write
@@ -22,6 +22,7 @@ from flows.wire import read, write
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 CALL = CallStarted("CA1", "+48500100100", "+48221234567")
 HELLO = MessageReceived("hello")
+COMPLETED = FlowEnded("completed")
 STEPS = Registry.discover(["steps"])
 
 
@@ -62,6 +63,8 @@ class Visit:
     limits: Limits = field(default_factory=Limits)
     effects: list[Effect] = field(default_factory=list)
     asked: Request | None = None
+    flows: Mapping[str, Flow] = field(default_factory=dict)  # that the step has entered, by version
+    kept: Mapping[str, Any] = field(default_factory=dict)  # from the round before
     minutes: float = 0
 
     def __post_init__(self) -> None:
@@ -75,7 +78,9 @@ class Visit:
         self.entry: Mapping[str, Any] = {}
         self.is_trigger = step.group == "trigger"
         self.run = begin("v1", self.flow, "it" if self.is_trigger else "start", self._event(HELLO), "example")
-        self.run = replace(self.run, variables=dict(self.variables))
+        rounds = (LoopState("it", self.kept),) if self.kept else ()
+        frame = replace(self.run.stack[0], loops=rounds)
+        self.run = replace(self.run, variables=dict(self.variables), stack=(frame,))
         if not self.is_trigger:
             self.feed(CALL if self.on_call else HELLO)
 
@@ -84,8 +89,12 @@ class Visit:
         happened: Any = turn
         if self.run.open_turn is not None:
             happened = Answered(self.run.open_turn.n, turn)  # type: ignore[arg-type]  # an Ask is open, so it is an answer
+        if isinstance(turn, FlowVersionAnswer) and turn.version:
+            self.flows = {**self.flows, turn.version: called_flow()}
+        if isinstance(turn, FlowEnded):  # what the called flow waits for; it then ends so
+            self.flows, happened = {**self.flows, self.run.stack[-1].version: called_flow(turn)}, HELLO
         before = read(Run, write(self.run))
-        made = advance({"v1": self.flow}, before, self._event(happened), self.limits, STEPS)
+        made = advance({"v1": self.flow, **self.flows}, before, self._event(happened), self.limits, STEPS)
         self.run, self.asked = made.run, made.ask
         if made.ask is None:
             self.effects += made.effects
@@ -131,6 +140,17 @@ class Visit:
     def _event(self, happened: Happening) -> Event:
         at = NOW + timedelta(minutes=self.minutes)
         return Event(happened, at, at, facts_of(self.contact, on_call=self.on_call, constants=self.constants), "e")
+
+
+def called_flow(ended: FlowEnded = COMPLETED) -> Flow:
+    """A flow that waits for a message and then ends as it is told."""
+    outputs = [{"name": name, "value": str(value)} for name, value in ended.outputs.items()]
+    placed = [
+        PlacedStep("begin", "called_by_flow", {}, {"next": "listen"}),
+        PlacedStep("listen", "wait_for_reply", {}, {"reply": "over", "timed_out": "over"}),
+        PlacedStep("over", "end", {"outcome": ended.outcome, "outputs": outputs}),
+    ]
+    return Flow("Called", {step.id: step for step in placed})
 
 
 def answer(body: str = "{}", status: int = 200) -> HttpAnswer:
