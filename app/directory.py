@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -20,6 +20,7 @@ from flows.values import Value, decode
 
 logger = logging.getLogger("patchbay.directory")
 
+MESSAGE_IDS: Final = "message-id"  # what the installation's key signs for Message-IDs
 _FRESH_SECONDS = 1.0  # a changed setting is in force everywhere after this long
 T = TypeVar("T")
 
@@ -45,6 +46,7 @@ class InstallationInfo:
     language: str
     fallback_queue: str
     apology: Mapping[str, str]
+    zone: str = "UTC"
 
 
 class Directory:
@@ -66,6 +68,10 @@ class Directory:
             ).scalar_one()
             flow = self._flows[version_id] = document.read(stored)
         return flow
+
+    def known_flow(self, version_id: int) -> Flow:
+        """The flow of a version that this process has read. Raises: KeyError."""
+        return self._flows[version_id]
 
     def number(self, session: Session, number_id: int) -> NumberInfo:
         """The number with this id."""
@@ -156,14 +162,17 @@ class Directory:
         return connections
 
     def _read_installation(self, session: Session) -> InstallationInfo:
-        row = session.execute(text("SELECT language, fallback_queue, apology FROM installation WHERE id = 1")).one()
-        return InstallationInfo(row.language, row.fallback_queue, json.loads(row.apology))
+        row = session.execute(
+            text("SELECT language, fallback_queue, apology, zone FROM installation WHERE id = 1")
+        ).one()
+        return InstallationInfo(row.language, row.fallback_queue, json.loads(row.apology), row.zone)
 
 
 def open_connection(row: Any, key: SecretKey, public_url: str) -> ConnectionInfo:
     """A connection's row with its secrets opened."""
     secrets = json.loads(key.open(f"connection/{row.name}", bytes(row.sealed))) if row.sealed else {}
-    return ConnectionInfo(row.id, row.name, row.kind, json.loads(row.settings), secrets, public_url)
+    own = key.sign(MESSAGE_IDS, b"")
+    return ConnectionInfo(row.id, row.name, row.kind, json.loads(row.settings), secrets, public_url, own)
 
 
 def seal_secrets(name: str, secrets: Mapping[str, str], key: SecretKey) -> bytes:

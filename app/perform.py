@@ -20,6 +20,8 @@ from app.outgoing import (
 )
 from app.sealing import SealBroken
 from app.store.contacts import address_owner
+from app.store.phones import phones_of_contacts
+from app.store.versions import version_to_enter
 from app.store.ways import ways_to_contact
 from app.store.webhooks import webhook_state
 from flows.ask import (
@@ -27,9 +29,10 @@ from flows.ask import (
     Answer,
     CalendarState,
     FlowVersion,
-    FlowVersionAnswer,
     HttpAnswer,
     HttpRequest,
+    PhonesOfContacts,
+    PhonesOfContactsAnswer,
     QueueState,
     Request,
     Way,
@@ -66,6 +69,9 @@ class Performer:
             case AddressState():
                 with self._database.reading() as session:
                     return address_owner(session, request, conversation_of(request.conversation))
+            case PhonesOfContacts():
+                with self._database.reading() as session:
+                    return PhonesOfContactsAnswer(phones_of_contacts(session, request.addresses))
             case WebhookState():
                 with self._database.reading() as session:
                     return webhook_state(session, request)
@@ -73,7 +79,11 @@ class Performer:
                 with self._database.reading() as session:
                     return calendar_state(session, request.calendar, request.at)
             case FlowVersion():
-                return FlowVersionAnswer("", f"The flow {request.flow} cannot be entered from here yet.")
+                with self._database.reading() as session:
+                    answer = version_to_enter(session, request)
+                    if answer.version:
+                        self._directory.flow(session, int(answer.version))  # so that the turn finds it there
+                    return answer
 
     def _http_answer(self, request: HttpRequest, key: str) -> HttpAnswer:
         started = self._machine.monotonic()

@@ -1,8 +1,8 @@
 """The scene of a turn: the conversation as it was read, and all that facts and flows need, gathered before it runs."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from sqlalchemy.orm import Session
@@ -13,10 +13,14 @@ from app.db import from_microseconds
 from app.directory import Directory, InstallationInfo, NumberInfo
 from app.models.conversation import reference
 from app.store.loading import Held
+from flows import wire
+from flows.ask import Answer, FlowVersionAnswer
 from flows.document import Flow
 from flows.event import Event, Happening
 from flows.facts import Facts
 from flows.values import Value, decode
+
+_FLOW_VERSION = wire.kind_of(FlowVersionAnswer)
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,13 @@ class Scene:
     installation: InstallationInfo
     constants: Mapping[str, Value]
     flows: Mapping[str, Flow]  # by version id as text: the run's and those of the number's live triggers
+    known_flow: Callable[[int], Flow]  # of a version that this process has read
+
+    def after(self, answer: Answer) -> "Scene":
+        """The scene with the flow that an answer lets the run enter."""
+        if not isinstance(answer, FlowVersionAnswer) or answer.version in {"", *self.flows}:
+            return self
+        return replace(self, flows={**self.flows, answer.version: self.known_flow(int(answer.version))})
 
     def event(self, happened: Happening) -> Event:
         """The happening of the first event, with its instants and the facts."""
@@ -85,6 +96,7 @@ def set_scene(session: Session, held: Held, directory: Directory) -> Scene:
     connection = directory.connection(session, held.row.connection_id)
     versions = {int(frame.version) for frame in held.run.stack} if held.run else set()
     versions |= {row.version_id for row in held.triggers}
+    versions |= set(_entered_before(held))
     return Scene(
         held=held,
         number=number,
@@ -93,4 +105,14 @@ def set_scene(session: Session, held: Held, directory: Directory) -> Scene:
         installation=directory.installation(session),
         constants=directory.constants(session),
         flows={str(version): directory.flow(session, version) for version in versions},
+        known_flow=directory.known_flow,
     )
+
+
+def _entered_before(held: Held) -> Iterator[int]:
+    """The versions that an earlier attempt at this turn entered, as far as the journal will say so again."""
+    for row in held.journal.values():
+        if row.state == "answered" and _FLOW_VERSION in row.answer:
+            answer = wire.read(Answer, row.answer)
+            if isinstance(answer, FlowVersionAnswer) and answer.version:
+                yield int(answer.version)

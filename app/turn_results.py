@@ -1,17 +1,17 @@
 """From a finished turn to what must be committed: run, record, counts, messages, timer, queues and voice document."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from app import call_document
 from app.db import to_microseconds
 from app.handled import Entry, FollowUp, Handled, Outgoing, RecordedTurn, RunState, Timer
+from app.leaving import mannerly
 from app.scene import Scene
 from app.store.loading import Held
-from app.store.opted_out import OPTED_OUT
 from flows import wire
-from flows.ask import QueueState, QueueStateAnswer, Request
+from flows.ask import FlowVersionAnswer, QueueState, QueueStateAnswer, Request
 from flows.composing import SEND_ERRORS
 from flows.effect import (
     VERBS,
@@ -19,6 +19,8 @@ from flows.effect import (
     EnterQueue,
     ExpectWebhook,
     LeaveQueue,
+    PostToTeam,
+    SendEmail,
     SendMessage,
     UpdateContact,
     Verb,
@@ -28,6 +30,7 @@ from flows.limits import Limits
 from flows.record import TurnRecord
 from flows.run import Given, Run, Turn
 from flows.values import canonical_json
+from flows.visit import FLOW_FAILED
 
 
 @dataclass(frozen=True)
@@ -79,21 +82,37 @@ def write(handled: Handled, result: TurnResult, turn: Turn, outgoing: Callable[[
         for entry in turn.trace
         if entry.get("exit")
     ]
-    # Also one whose exit is wired: a flow that gets over its failures must not hide them from people.
+    # Also one whose exit is wired: a flow that gets over its failures must not hide them from people. Those that follow
+    # from the failure of a called flow tell nothing new.
     handled.problems += [
         (entry["step"], entry["failure"]["kind"], entry["failure"]["message"])
         for entry in turn.trace
-        if entry.get("failure")
+        if entry.get("failure") and entry.get("came_by") != FLOW_FAILED
     ]
+    verbs = _take_effects(handled, result, turn, outgoing)
+    _place(handled, run)
+    _follow_messages(handled, run)
+    handled.timer = _timer(handled, result, run)
+    call_document.end_late(handled, run)
+    call_document.render(handled, result.scene, verbs, run_goes_on=run.status == "waiting")
+
+
+def _take_effects(
+    handled: Handled, result: TurnResult, turn: Turn, outgoing: Callable[[str, SendMessage], Outgoing]
+) -> list[Verb]:
+    """Adds what the turn wants done; returns what the caller hears."""
     verbs: list[Verb] = []
     for n, effect in enumerate(turn.effects):
+        key = f"{turn.run.id}/{result.run_before.turn}/{n}"
         match effect:
             case SendMessage():
-                handled.messages.append(outgoing(f"{run.id}/{before.turn}/{n}", effect))
+                handled.messages.append(mannerly(result.scene, turn.run, result.event, outgoing(key, effect)))
+            case SendEmail() | PostToTeam():
+                handled.letters.append((key, effect))
             case CancelMessage():
                 handled.cancelled.append(effect.effect)
             case EnterQueue():
-                run_id = int(run.id) if effect.run_waits else None
+                run_id = int(turn.run.id) if effect.run_waits else None
                 if_room = effect.run_waits and _saw_room(result, effect.queue)
                 handled.entry = Entry(effect.queue, effect.priority, effect.reason, run_id, if_room=if_room)
             case LeaveQueue():
@@ -104,10 +123,7 @@ def write(handled: Handled, result: TurnResult, turn: Turn, outgoing: Callable[[
                 handled.expects.append(effect)
             case _ if isinstance(effect, VERBS):
                 verbs.append(effect)
-    _place(handled, run)
-    _follow_messages(handled, run)
-    handled.timer = _timer(handled, result, run)
-    call_document.render(handled, result.scene, verbs, run_goes_on=run.status == "waiting")
+    return verbs
 
 
 def _saw_room(result: TurnResult, queue: str) -> bool:
@@ -160,6 +176,8 @@ def _timer(handled: Handled, result: TurnResult, run: Run) -> Timer | None:
     if waiting is None:
         return None
     now = to_microseconds(result.event.now)
+    put_off = max((one.not_before - now for one in handled.messages if one.not_before), default=0)
+    now += put_off  # what is said tomorrow is waited for from tomorrow on
     if waiting.limit_seconds is not None:
         limit = int(waiting.limit_seconds * 1_000_000)
         open_messages = [one for one in handled.messages if not one.local and not one.error_kind]
@@ -170,7 +188,7 @@ def _timer(handled: Handled, result: TurnResult, run: Run) -> Timer | None:
         if waiting.send_seconds is not None:
             latest = now + int(waiting.send_seconds * 1_000_000)
         return Timer(int(run.id), waiting.turn, latest, open_messages[-1].key, waiting.limit_seconds)
-    until = to_microseconds(waiting.until) if waiting.until else now + result.limits.wait_seconds * 1_000_000
+    until = to_microseconds(waiting.until) + put_off if waiting.until else now + result.limits.wait_seconds * 1_000_000
     return Timer(int(run.id), waiting.turn, until)
 
 
@@ -180,36 +198,6 @@ def unsent_question(held: Held) -> MessageFailed | None:
     if not question or run is None or run.waiting is None or run.waiting.send_seconds is None:
         return None
     return MessageFailed(question, "send_timeout", SEND_ERRORS["send_timeout"])
-
-
-def outgoing(scene: Scene, key: str, message: SendMessage, *, opted_out: bool) -> Outgoing:
-    """A message on its way into the outbox, or why it can never leave."""
-    row, number, error_kind, error = scene.held.row, message.number, "", ""
-    policy = scene.channel.policy_of(scene.connection)
-    if number == scene.number.name and row.kind == "messages":
-        number = ""
-    if number:  # what is known here is about the conversation's own number
-        pass
-    elif opted_out:
-        error_kind, error = "opted_out", OPTED_OUT
-    elif not scene.number.answers_messages:
-        error_kind, error = "channel_disconnected", f"The number {scene.number.name} sends no messages."
-    return Outgoing(
-        key=key,
-        payload=wire.write(message),
-        text=message.text,
-        media=canonical_json([wire.to_data(item) for item in message.media]),
-        choices=canonical_json([wire.to_data(choice) for choice in message.choices]),
-        author="flow",
-        connection_id=scene.connection.id,
-        number_id=scene.number.id,
-        to=row.address,
-        number=number,
-        local=not number and policy.local,
-        has_key=not number and policy.key_lifetime_seconds > 0,
-        error_kind=error_kind,
-        error=error,
-    )
 
 
 def _state(run: Run, version_id: int) -> RunState:
@@ -224,9 +212,17 @@ def _state(run: Run, version_id: int) -> RunState:
     )
 
 
+def _versions(result: TurnResult) -> Iterator[str]:
+    """Every version the turn stood in: those on the stack before it, and those it entered."""
+    yield from (frame.version for frame in result.run_before.stack)
+    for given in result.answers:
+        if isinstance(given.answer, FlowVersionAnswer) and given.answer.version:
+            yield given.answer.version
+
+
 def _recorded(result: TurnResult, turn: Turn) -> RecordedTurn:
     record = TurnRecord(
-        versions=tuple(dict.fromkeys(frame.version for frame in result.run_before.stack)),
+        versions=tuple(dict.fromkeys(_versions(result))),
         run_before=result.run_before,
         event=result.event,
         answers=result.answers,

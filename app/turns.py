@@ -3,18 +3,19 @@
 import json
 from dataclasses import replace
 
-from app import actions, call_document, turn_results
+from app import actions, begun_by_us, call_document, leaving, turn_results
 from app.call_document import CALL_REQUESTS
 from app.handled import Outgoing
 from app.opting import is_opt_in, is_opt_out
-from app.reception import Reception
+from app.reception import Reception, Start
 from app.scene import Scene
-from app.turn_results import TurnResult, ended
+from app.turn_results import TurnResult
 from flows import wire
 from flows.ask import Answer, Request
 from flows.effect import SendMessage
 from flows.event import (
     Answered,
+    ApiCalled,
     CallerHungUp,
     Happening,
     MessageAccepted,
@@ -22,7 +23,9 @@ from flows.event import (
     MessageFailed,
     MessageReceived,
     QueueLeft,
+    ScheduleDue,
     TimerFired,
+    WebhookReceived,
 )
 from flows.interpreter import Steps, accepts, advance
 from flows.limits import Limits
@@ -30,7 +33,7 @@ from flows.run import Given, Run, Turn
 from flows.values import canonical_json
 
 MOST_CHARGES = 3  # attempts made alone before an event is set aside
-_KEPT_IN_A_PAUSE = (TimerFired, MessageAccepted, MessageDelivered, MessageFailed)
+_KEPT_IN_A_PAUSE = (TimerFired, MessageAccepted, MessageDelivered, MessageFailed, WebhookReceived)
 
 
 class TurnUnderWay:
@@ -69,9 +72,11 @@ class TurnUnderWay:
         match happened:
             case MessageReceived():
                 return self._message(happened)
+            case ApiCalled() | ScheduleDue():
+                return self._begin_from_our_side(happened)
             case CallerHungUp():
                 self.handled.call_ended = True
-        if first.kind == "timer_fired" and not self._is_our_timer():
+        if first.kind == "timer_fired" and not actions.is_our_timer(self.held):
             self.handled.done.remove(first.id)
             self.handled.dropped.append(first.id)
             return None
@@ -84,7 +89,7 @@ class TurnUnderWay:
         if self.turn is None or self.run_before is None:
             raise ValueError("No Ask is open.")
         self.answers.append(Given(n, answer))
-        self._last_ask = self.turn.ask
+        self._last_ask, self.scene = self.turn.ask, self.scene.after(answer)
         event = replace(self.event, happened=Answered(n, answer))
         return self._took(advance(self.scene.flows, self.turn.run, event, self.limits, self.steps))
 
@@ -110,6 +115,8 @@ class TurnUnderWay:
             return self._advance(run, happened)
         elif isinstance(happened, MessageFailed):
             actions.note_failed_message(self.handled, self.scene, happened)
+        elif isinstance(happened, WebhookReceived):
+            self.handled.returned.append(self.held.events[0].id)
         else:
             self._document_if_asked()
         return None
@@ -136,15 +143,10 @@ class TurnUnderWay:
         interrupting = self._reception.starts(self.scene, self.event, "messages", interrupting=expected)
         if expected and interrupting is None:
             return self._expected(run, happened)
-        if run is not None:
-            self.handled.runs.append(ended(run, self.held.version_id, "interrupted"))
-            self.handled.cancels_runs.append(int(run.id))
-            self.handled.finishes_kept = True  # it was written to the old run
+        actions.interrupt(self.handled, self.held)
         if interrupting is None:
             actions.give_to_people(self.handled, self.scene, "no flow answers")
-            return None
-        self.version_id = interrupting.version_id
-        return self._advance(interrupting.run, happened)
+        return self._begin(interrupting, happened)
 
     def _expected(self, run: Run | None, happened: MessageReceived) -> Request | None:
         if run is None:
@@ -163,13 +165,21 @@ class TurnUnderWay:
         if confirmation is not None:
             self.handled.messages.append(self._outgoing(f"event/{self.held.events[0].id}", confirmation))
 
+    def _begin_from_our_side(self, happened: ApiCalled | ScheduleDue) -> Request | None:
+        event = self.scene.event(happened)
+        return self._begin(begun_by_us.start(self.handled, self.scene, self._reception, event), happened)
+
+    def _begin(self, start: Start | None, happened: Happening) -> Request | None:
+        if start is None:
+            return None
+        self.version_id = start.version_id
+        return self._advance(start.run, happened)
+
     def _begin_call(self, happened: Happening) -> Request | None:
         start = self._reception.starts(self.scene, self.scene.event(happened), "calls", interrupting=False)
         if start is None:
             actions.refuse_call(self.handled, self.scene)
-            return None
-        self.version_id = start.version_id
-        return self._advance(start.run, happened)
+        return self._begin(start, happened)
 
     def _agent(self, kind: str, data: dict[str, object]) -> Request | None:
         """Agents act by the same inbox: a reply while the flow has the conversation takes it over."""
@@ -183,10 +193,7 @@ class TurnUnderWay:
         actions.take_over(self.handled, self.scene, run)
         if kind == "agent_replied":
             outgoing = self._outgoing(f"event/{self.held.events[0].id}", SendMessage(str(data.get("text", ""))))
-            self.handled.messages.append(replace(outgoing, author="agent"))
-            if outgoing.error_kind:
-                failed = MessageFailed(outgoing.key, outgoing.error_kind, outgoing.error)
-                self.handled.follow_ups.append(turn_results.follow_up(failed))
+            actions.reply(self.handled, outgoing)
         if run is not None and run.in_queue and self.held.row.entry_state == "waiting":
             return self._advance(run, QueueLeft("assigned"))  # its limit was on waiting for somebody
         return None
@@ -202,14 +209,13 @@ class TurnUnderWay:
                 return self._advance(run, delivered)
         return None
 
-    def _is_our_timer(self) -> bool:
-        first, run = self.held.events[0], self.held.run
-        return bool(run and int(run.id) == first.run_id and run.waiting is not None and run.waiting.turn == first.turn)
-
     def _accepts(self, run: Run, happened: Happening) -> bool:
-        """News of a message is for the run only while it waits for that very message."""
+        """News of a message, or a webhook, is for the run only while it waits for that very one."""
+        awaited = run.waiting.keep if run.waiting else {}
         effect = getattr(happened, "effect", None)
-        if effect is not None and (run.waiting is None or run.waiting.keep.get("effect") != effect):
+        if effect is not None and awaited.get("effect") != effect:
+            return False
+        if isinstance(happened, WebhookReceived) and awaited.get("webhook") != happened.key:
             return False
         return accepts(run, happened)
 
@@ -223,15 +229,8 @@ class TurnUnderWay:
         if turn.ask is not None:
             return turn.ask
         if self.run_before is not None:
-            result = TurnResult(
-                self.scene,
-                self.version_id,
-                self.run_before,
-                self.event,
-                tuple(self.answers),
-                self._last_ask,
-                self.limits,
-            )
+            asked = (tuple(self.answers), self._last_ask, self.limits)
+            result = TurnResult(self.scene, self.version_id, self.run_before, self.event, *asked)
             turn_results.write(self.handled, result, turn, self._outgoing)
         return None
 
@@ -243,4 +242,4 @@ class TurnUnderWay:
     def _outgoing(self, key: str, message: SendMessage) -> Outgoing:
         # Whoever opts out in this very turn still gets the confirmation, whoever opts in again their answer.
         opted_out = self.held.row.opted_out_at is not None and self.handled.opted_out is not False
-        return turn_results.outgoing(self.scene, key, message, opted_out=opted_out)
+        return leaving.outgoing(self.scene, key, message, opted_out=opted_out)

@@ -20,7 +20,10 @@ from app.models import (
     Segment,
     Version,
 )
+from app.store.versions import version_to_enter
 from flows import document
+from flows.ask import FlowVersion
+from flows.called import calls_of
 from flows.check import InstallationNames, Slot, slots
 from flows.document import Flow
 from flows.registry import Registry
@@ -51,6 +54,8 @@ def wanted(flow: Flow, steps: Registry) -> list[Wanted]:
 
 def live_slot(flow_id: int, one: Wanted) -> str:
     """The slot of a live number, as LiveNumber tells it."""
+    if one.claim.kind in ("api", "schedule"):  # as many flows as like may begin runs on a number
+        return f"{one.claim.kind}:{flow_id}:{one.step}"
     return f"{_KEYWORDS}{flow_id}:{one.step}" if one.claim.keywords else one.claim.kind
 
 
@@ -74,9 +79,31 @@ def installation_names(
         constants=frozenset(session.scalars(select(Constant.name))),
         connections=frozenset(session.scalars(select(Connection.name))),
         segments=frozenset(session.scalars(select(Segment.name))),
+        flows=called_flows(session, steps, flow),
         files=frozenset(session.scalars(select(File.sha256).where(File.sha256.in_(hashes)))),
         claimed=claimed_slots(session, steps, flow_id, numbers),
     )
+
+
+def called_flows(session: Session, steps: Registry, flow: Flow) -> Mapping[str, Mapping[int, Flow]]:
+    """The flows that a flow runs, and those that they run, each with the versions that are wanted; 0 is the latest."""
+    found: dict[str, dict[int, Flow]] = {}
+    asked: set[FlowVersion] = set()
+    waiting = [wanted for _, wanted in calls_of(flow, steps)]
+    while waiting:
+        wanted = waiting.pop()
+        if wanted in asked:
+            continue
+        asked.add(wanted)
+        answer = version_to_enter(session, wanted)
+        if answer.error == "flow_missing":
+            continue
+        versions = found.setdefault(wanted.flow, {})
+        if answer.version:
+            entered = document.read(session.get_one(Version, int(answer.version)).document)
+            versions[int(wanted.version or 0)] = entered
+            waiting += [further for _, further in calls_of(entered, steps)]
+    return found
 
 
 def claimed_slots(session: Session, steps: Registry, flow_id: int, numbers: Iterable[str]) -> Mapping[Slot, str]:
@@ -87,6 +114,7 @@ def claimed_slots(session: Session, steps: Registry, flow_id: int, numbers: Iter
         .join(FlowRow, FlowRow.id == LiveNumber.flow_id)
         .join(Version, Version.id == LiveNumber.version_id)
         .where(LiveNumber.flow_id != flow_id, Number.name.in_(list(numbers)))
+        .where(LiveNumber.kind.in_(("calls", "messages")))
         .order_by(LiveNumber.id)
     )
     found: dict[Slot, str] = {}

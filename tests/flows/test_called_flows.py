@@ -216,7 +216,7 @@ def test_a_circle_that_runs_a_flow_without_ever_waiting_is_stopped_and_named_wit
     here = talk({"run": runs(completed="run")}, {"x": says("x")}, answers=answers, limits=limits)
     turn = here.feed(HELLO)
     assert turn.run.error["kind"] == "loop_detected"
-    assert "The run → toys: The in → toys: The x → The run" in str(turn.run.error["message"])
+    assert "toys: The x → The run → toys: The in → toys: The x" in str(turn.run.error["message"])
 
 
 def test_limits_count_what_all_flows_on_the_stack_hold() -> None:
