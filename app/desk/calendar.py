@@ -67,3 +67,10 @@ class Calendar:
             return
         for ordinal in range(first.toordinal(), min(first.toordinal() + HORIZON.days, date.max.toordinal() - 2)):
             yield date.fromordinal(ordinal)
+
+
+def written(span: Span) -> str:
+    """A span in people's words, such as 22:00–06:00 on the next day."""
+    ends = span.to_minute - DAY_MINUTES if span.to_minute > DAY_MINUTES else span.to_minute
+    words = f"{span.from_minute // 60:02}:{span.from_minute % 60:02}–{ends // 60:02}:{ends % 60:02}"
+    return f"{words} on the next day" if span.to_minute > DAY_MINUTES else words

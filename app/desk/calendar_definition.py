@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
-from app.desk.calendar import DAY_MINUTES, DAYS, Calendar, Span, SpecialDay
+from app.desk.calendar import DAY_MINUTES, DAYS, Calendar, Span, SpecialDay, written
 from app.desk.local_time import zone_named
 from app.desk.public_holidays import subdivisions
 from app.desk.working_time import NeverOpens, openings
@@ -101,7 +101,7 @@ def _spans(rows: Sequence[Mapping[str, Json]], day: str, place: str) -> tuple[Sp
     spans = sorted(_span(row, day, f"{place}.{index}") for index, row in enumerate(rows))
     for earlier, later in pairwise(spans):
         if later.from_minute < earlier.to_minute:
-            raise _invalid(place, f"{day}: {_written(earlier)} and {_written(later)} overlap; make one of them.")
+            raise _invalid(place, f"{day}: {written(earlier)} and {written(later)} overlap; make one of them.")
     return tuple(spans)
 
 
@@ -134,15 +134,8 @@ def _check_week(week: Sequence[Sequence[Span]]) -> None:
             continue
         night, morning = week[number][-1], week[(number + 1) % 7][0]
         if night.to_minute - DAY_MINUTES > morning.from_minute:
-            names = f"{day.capitalize()} {_written(night)} and {following.capitalize()} {_written(morning)}"
+            names = f"{day.capitalize()} {written(night)} and {following.capitalize()} {written(morning)}"
             raise _invalid(f"weekly.{following}", f"{names} overlap: let one begin where the other ends.")
-
-
-def _written(span: Span) -> str:
-    begins, ends = (f"{minute // 60:02}:{minute % 60:02}" for minute in (span.from_minute, span.to_minute))
-    if span.to_minute > DAY_MINUTES:
-        ends = f"{span.to_minute // 60 - 24:02}:{span.to_minute % 60:02} on the next day"
-    return f"{begins}–{ends}"
 
 
 def _invalid(place: str, sentence: str) -> Invalid:
