@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from app.destinations import destination_problems
 from app.sealing import SecretKey
 from app.web_address import FRAMING_HEADERS, BadWebAddress, read_origin, read_web_address
 
@@ -16,10 +17,16 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "bearer": ("token",),
     "basic": ("user", "password"),
     "header": ("name", "value"),
+    "smtp": ("host", "port", "mode", "user", "secret", "sender"),
+    "chat_webhook": ("url",),
 }
 """Each kind with the fields of its secret. Not in the query: addresses end in logs of other people's servers."""
 
-PUBLIC_FIELDS: Final = frozenset({"user", "name"})  # these may be seen again after saving; the rest is write-only
+# These name in their secret itself where it goes: whoever changes that must enter all of it again.
+BOUND_BY_THEMSELVES: Final = frozenset({"smtp", "chat_webhook"})
+# These may be seen again after saving; the rest is write-only.
+PUBLIC_FIELDS: Final = frozenset({"user", "name", "host", "port", "mode", "sender"})
+_MAY_LACK: Final[Mapping[str, frozenset[str]]] = {"smtp": frozenset({"user", "secret"})}  # a server without sign-in
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")  # RFC 9110 §5.6.2, token
 _PRINTABLE = re.compile(r"[\x20-\x7e]+\Z")
@@ -52,7 +59,9 @@ def read_credential(name: str, kind: str, origins: Sequence[str], secret: Mappin
 def problems(name: str, kind: str, origins: Sequence[str], secret: Mapping[str, str]) -> list[str]:
     """A sentence for each thing that keeps this credential from being saved; none when it is right."""
     found = [] if name.strip() else ["Give the credential a name."]
-    if not origins:
+    if kind in BOUND_BY_THEMSELVES:
+        found += ["A credential of this kind has no origins: its fields say where it goes."] * bool(origins)
+    elif not origins:
         found.append("Name at least one origin it may be sent to, like https://api.example.com.")
     for number, origin in enumerate(origins, start=1):
         try:
@@ -61,13 +70,17 @@ def problems(name: str, kind: str, origins: Sequence[str], secret: Mapping[str, 
             found.append(f"Origin {number}: {error}")
     if kind not in KINDS:
         return [*found, f"The kind must be one of {', '.join(KINDS)}."]
-    if set(secret) != set(KINDS[kind]):
+    if not set(KINDS[kind]) - _MAY_LACK.get(kind, frozenset()) <= set(secret) <= set(KINDS[kind]):
         return [*found, f"A credential of the kind {kind} has exactly these fields: {', '.join(KINDS[kind])}."]
+    if kind in BOUND_BY_THEMSELVES:
+        return found + destination_problems(kind, secret)
     return found + [sentence for name, value in secret.items() for sentence in _field_problems(kind, name, value)]
 
 
 def apply(credential: Credential, url: str) -> Mapping[str, str]:
     """The headers that carry the secret to `url`. Raises: CredentialRefused, unless its origin is bound."""
+    if credential.kind in BOUND_BY_THEMSELVES:
+        raise CredentialRefused(f"The credential “{credential.name}” is of the kind {credential.kind}: choose another.")
     try:
         origin = read_web_address(url).origin
     except BadWebAddress as error:
@@ -88,7 +101,7 @@ def apply(credential: Credential, url: str) -> Mapping[str, str]:
 
 def secrets_of(credential: Credential) -> tuple[str, ...]:
     """The texts that must never be seen again, for `scrub`."""
-    hidden = tuple(value for name, value in credential.secret.items() if name not in PUBLIC_FIELDS)
+    hidden = tuple(value for name, value in credential.secret.items() if name not in PUBLIC_FIELDS and value)
     return (*hidden, ":".join((credential.secret["user"], *hidden))) if credential.kind == "basic" else hidden
 
 

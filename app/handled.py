@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from flows.effect import ExpectWebhook, UpdateContact
+from flows.effect import ExpectWebhook, PostToTeam, SendEmail, UpdateContact
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Outgoing:
     to: str
     number: str = ""  # another number of ours by which it is to go; the commit finds out where that leads
     local: bool = False  # committing it is sending it
+    not_before: int = 0  # microseconds; it may not leave earlier
     has_key: bool = False  # its provider ignores a repeated key, so an attempt that crashes is simply repeated
     error_kind: str = ""  # why it cannot be sent at all
     error: str = ""
@@ -100,12 +101,14 @@ class Handled:
     call_ended: bool
     done: list[int] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
+    queued: list[int] = field(default_factory=list)  # they begin a run when nobody has the conversation any more
     dropped: list[int] = field(default_factory=list)
     set_aside: list[tuple[int, str]] = field(default_factory=list)  # event id and why
     runs: list[RunState] = field(default_factory=list)  # at most one ended and one going on
     turns: list[RecordedTurn] = field(default_factory=list)
     counts: list[tuple[int, str, str, bool]] = field(default_factory=list)  # version, step, exit, failed
     messages: list[Outgoing] = field(default_factory=list)
+    letters: list[tuple[str, SendEmail | PostToTeam]] = field(default_factory=list)  # with the keys of their effects
     timer: Timer | None = None
     cancelled: list[str] = field(default_factory=list)  # keys of effects that must not leave any more
     cancels_runs: list[int] = field(default_factory=list)  # runs none of whose messages may leave any more
@@ -126,6 +129,11 @@ class Handled:
     document: tuple[str, str, str] | None = None  # provider id, text, media type
     reports: list[Mapping[str, Any]] = field(default_factory=list)  # statuses of messages: effect_id, rank, …
     first_recheck_seconds: float = 0  # > 0: the first message leaves with the commit; when a crash of it is looked at
+
+    @property
+    def releases_queued(self) -> bool:
+        """Whether what waits to begin a run may do so: nobody has the conversation any more."""
+        return self.owner == "none" and bool(self.runs or self.leaves) and not self.queued
 
     @property
     def cancels(self) -> bool:

@@ -120,6 +120,16 @@ def tell_carrier(attempt: Attempt, addresses: Mapping[str, str], http: Http) -> 
     return Settled(attempt.unsent, "sent")
 
 
+def retry_later(unsent: Unsent, kind: str, why: str, wish_seconds: float = 0) -> Settled:
+    """Another attempt, unless this was the last one; `wish_seconds` is how long the provider wants us to wait."""
+    tried = unsent.failures + 1
+    if tried > len(_PAUSES_SECONDS):
+        return Settled(unsent, "dead", error_kind=kind, error=why)
+    jitter = random.uniform(0.8, 1.2)  # noqa: S311 - it only spreads load; nothing is decided by it
+    pause = max(wish_seconds, _PAUSES_SECONDS[tried - 1] * jitter)
+    return Settled(unsent, "retry", error=why, again_seconds=pause, failed=True)
+
+
 def is_stale(age_seconds: float) -> bool:
     """Whether a mark of that age has grown too old to send under it."""
     return age_seconds > _STALE_SECONDS
@@ -174,16 +184,6 @@ def _key_holds(policy: SendPolicy, unsent: Unsent, now: int) -> bool:
 
 
 def _again(attempt: Attempt, kind: str, why: str, wish_seconds: float, whole_number: bool) -> Settled:
-    tried = attempt.unsent.failures + 1
-    if tried > len(_PAUSES_SECONDS):
-        return Settled(attempt.unsent, "dead", error_kind=kind, error=why)
-    jitter = random.uniform(0.8, 1.2)  # noqa: S311 - it only spreads load; nothing is decided by it
-    pause = max(wish_seconds, _PAUSES_SECONDS[tried - 1] * jitter)
-    return Settled(
-        attempt.unsent,
-        "retry",
-        error=why,
-        again_seconds=pause,
-        blocks_number_seconds=wish_seconds if whole_number else 0,
-        failed=True,
-    )
+    later = retry_later(attempt.unsent, kind, why, wish_seconds)
+    blocks = wish_seconds if whole_number and later.outcome == "retry" else 0
+    return replace(later, blocks_number_seconds=blocks)

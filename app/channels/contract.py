@@ -62,6 +62,7 @@ class ConnectionInfo:
     settings: Mapping[str, Any]
     secrets: Mapping[str, str] = field(repr=False)
     public_url: str = ""  # of the installation, without a slash at its end
+    own_secret: str = field(default="", repr=False)  # of the installation, to sign what shall come back (Message-IDs)
 
     def hook(self, path: str) -> str:
         """The address of one of this connection's webhooks as the provider sees it."""
@@ -181,6 +182,10 @@ class Channel:
         """What fetches a file that came with a message; a secret of the connection may only go to its own provider."""
         return OutgoingRequest("GET", address, timeout_seconds=FILE_SECONDS, maximum_bytes=MAXIMUM_FILE_BYTES)
 
+    def fetch_file(self, connection: ConnectionInfo, address: str, http: Http) -> OutgoingAnswer:
+        """A file that came with a message, or a recording. Raises: app.outgoing.OutgoingError."""
+        return http.send(self.file_request(connection, address))
+
     def spelled(self, value: str, country: str) -> str:
         """The value of a number of ours in its one spelling, empty when it is none; `country` reads national ones."""
         return read_phone_number(value, country) if self.address_kind == "phone" else value
@@ -211,6 +216,10 @@ class Channel:
     def render(self, connection: ConnectionInfo, verbs: Sequence[Verb], place: CallPlace) -> Document:
         """A voice document of the verbs, ended so that the carrier comes back with the next turn."""
         raise Unreadable("This connection answers no calls.")
+
+    def whisper(self, connection: ConnectionInfo, webhook: Webhook) -> Document:
+        """What whoever answers a forwarded call hears, told by the address of this verified webhook alone."""
+        raise Unreadable("This connection forwards no calls.")
 
     def fallback(self, connection: ConnectionInfo, apology: str, fallback_number: str, language: str) -> Document:
         """The document that needs neither the engine nor the database."""

@@ -83,7 +83,7 @@ def compose(draft: Draft) -> bytes:
 
 def sender_of(written: str) -> Address:
     """The sender as a credential or number has it. Raises: MailRefused."""
-    name, address = parseaddr(written)
+    name, address = parseaddr(_line(written))
     return Address(_line(name), addr_spec=spelled(address))
 
 

@@ -27,7 +27,7 @@ class Envelope:
     content: bytes = field(repr=False)
 
 
-def submit(server: MailServer, envelope: Envelope, lines: Lines, seconds: float = SEND_SECONDS) -> None:
+def submit(server: MailServer, envelope: Envelope, lines: Lines, seconds: float) -> None:
     """Returns when the server has taken the mail for every recipient.
 
     Raises: MailRefused; OutgoingError when the line failed, whose `may_have_arrived` is True from the mail's last line

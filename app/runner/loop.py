@@ -28,6 +28,7 @@ from app.runner.carriers import Carriers
 from app.runner.claiming import Claiming, Room
 from app.runner.clock_watch import ClockWatch
 from app.runner.deliveries import Deliveries
+from app.runner.letters import Letters
 from app.runner.work import Answered, Delivered, Result, Work, Works
 from app.store import setbacks
 from app.store.commits import commit
@@ -61,6 +62,7 @@ class Runner:
         self._claiming = Claiming(house, beginning, locks, self._works, self._clock)
         self._carriers = Carriers(house, directory)
         self._attachments = Attachments(house, directory)
+        self._letters = Letters(house, directory, self.wake)
         self._capacity = house.settings.ask_threads + house.settings.delivery_threads
         self._stopping = False  # a signal handler sets it, and an Event's lock may be held by the one it interrupts
 
@@ -85,6 +87,7 @@ class Runner:
         self._deliveries.close()
         self._carriers.close()
         self._attachments.close()
+        self._letters.close()
 
     def round(self, results: Sequence[Result]) -> None:
         """One round: settle, advance, commit, mark and send, unlock, claim; in this order (RUNNER.md, "The shape").
@@ -105,6 +108,7 @@ class Runner:
         self._unlock()
         self._carriers.look()
         self._attachments.look()
+        self._letters.look()
         for work in self._claiming.claim(self._room(), stopping=self._stopping):
             self._go_on(work, None)
         self._asks.write_journal()  # what was just taken need not wait for the next round
@@ -189,6 +193,8 @@ class Runner:
             return False
         changed = [one.conversation_id for one in group if one.messages_changed and one.conversation_id in survivors]
         self._house.lanes.announce(*changed)
+        if any(one.letters for one in group):
+            self._letters.hurry()
         for work in ready:
             self._committed(work, survivors, unsent, marked_at)
         return True

@@ -6,15 +6,14 @@ raises each conversation's fence where it still is what was read, and only those
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.db import now_microseconds
 from app.handled import Handled, Unsent
 from app.points import point
-from app.store import consequences, entries, marks, messages, reports, sends, timers, webhooks
-from app.store.rows import ids, over
+from app.store import consequences, entries, event_states, letters, marks, messages, reports, sends, timers, webhooks
+from app.store.rows import over
 
 _QUARTER = 15 * 60 * 1_000_000  # microseconds in a quarter of an hour
 _SHARDS = 16
@@ -34,12 +33,13 @@ def commit(session: Session, group: Sequence[Handled]) -> tuple[set[int], list[U
     survivors = _raise_fences(session, group, now)
     kept = [one for one in group if one.conversation_id in survivors]
     point("commit:fenced")
-    _finish_events(session, kept, now)
+    event_states.write(session, kept, now)
     _store_runs(session, kept, now)
     _count(session, kept, now)
     point("commit:runs")
     consequences.cancel(session, kept, now)
     unsent, settled = messages.write(session, kept, now)
+    letters.queue(session, kept, now)
     timers.write(session, kept, now)
     entries.write(session, kept, now)
     sends.follow(session, settled, now)
@@ -92,59 +92,6 @@ def _raise_fences(session: Session, group: Sequence[Handled], now: int) -> set[i
         now=now,
     )
     return {int(row.id) for row in result}
-
-
-def _finish_events(session: Session, group: Sequence[Handled], now: int) -> None:
-    rows: list[dict[str, Any]] = []
-    for one in group:
-        rows += [{"id": id_, "state": "done", "error": ""} for id_ in one.done]
-        rows += [{"id": id_, "state": "dropped", "error": ""} for id_ in one.dropped]
-        rows += [{"id": id_, "state": "set_aside", "error": why} for id_, why in one.set_aside]
-    if rows:
-        over(
-            session,
-            "UPDATE inbound_events SET state = r.state, error = r.error, handled_at = :now"
-            " FROM {rows} WHERE inbound_events.id = r.id",
-            {"id": "bigint", "state": "text", "error": "text"},
-            rows,
-            now=now,
-        )
-    kept = [id_ for one in group for id_ in one.kept]
-    if kept:
-        # Nothing failed: when a step takes it later, that is its first attempt and its own instant.
-        statement = (
-            "UPDATE inbound_events SET state = 'kept', attempts = 0, charged = 0, now = NULL WHERE id IN ({ids})"
-        )
-        ids(session, statement, kept)
-    finished = [one.conversation_id for one in group if one.finishes_kept]
-    if finished:
-        statement = (
-            "UPDATE inbound_events SET state = 'done', handled_at = :now WHERE conversation_id IN ({ids})"
-            " AND state = 'kept'"
-        )
-        ids(session, statement, finished, now=now)
-    _drop_timers(session, group, now)
-    released = [one.conversation_id for one in group if one.releases_kept]
-    if released:
-        statement = "UPDATE inbound_events SET state = 'waiting' WHERE conversation_id IN ({ids}) AND state = 'kept'"
-        ids(session, statement, released)
-
-
-def _drop_timers(session: Session, group: Sequence[Handled], now: int) -> None:
-    """A committed turn ends the wait before it: the run's older timers are not ours any more."""
-    runs = [{"conversation_id": one.conversation_id, "run_id": run.id} for one in group for run in one.runs]
-    if runs:
-        over(
-            session,
-            """
-            UPDATE inbound_events SET state = 'dropped', handled_at = :now FROM {rows}
-            WHERE inbound_events.conversation_id = r.conversation_id AND inbound_events.state = 'waiting'
-              AND inbound_events.kind = 'timer_fired' AND inbound_events.run_id = r.run_id
-            """,
-            {"conversation_id": "bigint", "run_id": "bigint"},
-            runs,
-            now=now,
-        )
 
 
 def _store_runs(session: Session, group: Sequence[Handled], now: int) -> None:

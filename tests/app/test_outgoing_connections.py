@@ -1,6 +1,5 @@
 """Connections: kept, replaced when stale, never mixed, secure, and gone in time."""
 
-import datetime as dt
 import os
 import socket
 import ssl
@@ -10,14 +9,11 @@ import threading
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from app.outgoing import Guarded, OutgoingError, OutgoingRequest
 from app.outgoing.connections import IDLE_SECONDS_UNSAFE
 from app.outgoing.lookup import Resolver
+from tests.app.certificates import self_signed
 from tests.app.raw_server import RawServer, Talk, serving
 
 
@@ -201,27 +197,7 @@ def test_a_name_without_address_is_said_so() -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Certificate and key, self-signed for right.example.com."""
-    folder = tmp_path_factory.mktemp("tls")
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "right.example.com")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("right.example.com")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return folder / "cert.pem", folder / "key.pem"
+    return self_signed(tmp_path_factory.mktemp("tls"), "right.example.com")
 
 
 def test_tls_is_checked_against_the_name_and_not_the_pinned_address(certificate: tuple[Path, Path]) -> None:

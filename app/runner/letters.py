@@ -1,0 +1,96 @@
+"""Hands over e-mails and posts to the team, beside the runner's rounds: whoever is slow there delays no contact."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from app import letters
+from app.credentials import Credential
+from app.db import DatabaseUnavailable, now
+from app.directory import MESSAGE_IDS, Directory
+from app.house import House
+from app.sealing import SealBroken
+from app.store import letters as stored
+from app.store.letters import Taken
+from app.store.sends import Settled
+
+logger = logging.getLogger("patchbay.runner")
+
+_EVERY_SECONDS: Final = 1.0
+_AT_ONCE: Final = 6  # of up to 18 MiB each, in memory
+_OF_ONE_CREDENTIAL: Final = 3  # a server that hangs must leave room for the others
+_LOOKED_AT: Final = 50
+_AGAIN_AFTER_CRASH_SECONDS: Final = 60.0  # longer than a send may take
+
+
+class Letters:
+    """Looks once a second, and at once after a turn that wrote one; its threads do the handing over."""
+
+    def __init__(self, house: House, directory: Directory, wake: Callable[[], None]) -> None:
+        """`wake` is called in the threads when a run may have heard of its letter."""
+        self._house, self._directory, self._wake = house, directory, wake
+        self._secret = house.key.sign(MESSAGE_IDS, b"")
+        self._threads = house.machine.pool(_AT_ONCE, "letter")
+        self._under_way: list[tuple[str, Future[None]]] = []
+        self._looked_at = 0.0
+
+    def hurry(self) -> None:
+        """A letter was written just now."""
+        self._looked_at = 0.0
+
+    def look(self) -> None:
+        """Begins to hand over what is due, as far as threads are free."""
+        present = self._house.machine.monotonic()
+        self._under_way = [one for one in self._under_way if not one[1].done()]
+        if len(self._under_way) >= _AT_ONCE or present - self._looked_at < _EVERY_SECONDS:
+            return
+        self._looked_at = present
+        with self._house.database.reading() as session:
+            due = stored.due(session, _LOOKED_AT)
+        if chosen := self._chosen(due):
+            with self._house.database.transaction() as session:
+                taken = stored.take(session, chosen, _AGAIN_AFTER_CRASH_SECONDS)
+                ready = [(one, self._post(session, one)) for one in taken]
+            for one, post in ready:
+                self._under_way.append((one.letter.credential, self._threads.submit(self._hand_over, one, post)))
+            if len(taken) < len(chosen):
+                self._wake()  # some were settled at once
+
+    def close(self) -> None:
+        """Starts no more."""
+        self._threads.shutdown(wait=False)
+
+    def _chosen(self, due: list[tuple[int, str]]) -> list[int]:
+        busy = Counter(credential for credential, _ in self._under_way)
+        chosen: list[int] = []
+        for id_, credential in due:
+            if busy[credential] < _OF_ONE_CREDENTIAL and busy.total() < _AT_ONCE:
+                busy[credential] += 1
+                chosen.append(id_)
+        return chosen
+
+    def _post(self, session: Session, taken: Taken) -> letters.Post:
+        credential: Credential | None = None
+        try:
+            credential = self._directory.credential(session, taken.letter.credential)
+        except SealBroken:
+            logger.error("The credential %s cannot be opened: enter it again.", taken.letter.credential)
+        return letters.Post(credential, self._secret, self._house.settings.effective_public_url, now(session))
+
+    def _hand_over(self, taken: Taken, post: letters.Post) -> None:
+        """In a thread."""
+        try:
+            settled = letters.hand_over(taken, post, self._house.http)
+        except Exception as error:  # a door: a bug of ours is a letter of unknown outcome, not a dead thread
+            logger.exception("The letter %s could not be handed over.", taken.unsent.key)
+            settled = Settled(taken.unsent, "unknown", error=f"It broke while it was sent: {type(error).__name__}.")
+        try:
+            self._house.database.retried(lambda session: stored.finish(session, settled))
+        except (SQLAlchemyError, DatabaseUnavailable):
+            logger.warning("What came of the letter %s was not stored; it will be shown as unknown.", taken.unsent.key)
+        self._wake()

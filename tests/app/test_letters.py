@@ -1,0 +1,271 @@
+"""What leaves by send_email and notify_team: once, whole or not at all, and the step hears what became of it."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import letters
+from app.config import Settings
+from app.credentials import Credential, read_credential, seal_credential
+from app.db import now
+from app.files import store_file
+from app.models import CredentialRow
+from tests.app.drawn import drawn, placed, sends, starts_with
+from tests.app.house import Runtime, runtime
+from tests.app.processes import until
+from tests.app.raw_server import RawServer, serving
+from tests.app.smtp_server import PASSWORD, USER, SmtpServer, silent_server, smtp_server
+
+TO = "anna@example.com"
+MAIL = {"credential": "mail", "to": [TO], "subject": {"en": "Order {{ message.text }}"}, "text": {"en": "It is ready."}}
+
+
+class Office:
+    """A house beside an SMTP server and the team's chat."""
+
+    def __init__(self, room: Runtime, server: SmtpServer, chat: RawServer, silent_port: int) -> None:
+        self.room, self.server, self.chat = room, server, chat
+        self._silent_port = silent_port
+        self.enter("mail", "smtp", self.account())
+        self.enter("silent", "smtp", self.account(port=silent_port))
+        self.enter("wrong", "smtp", self.account(secret="not it"))
+
+    def account(self, **changes: Any) -> dict[str, str]:
+        """The mail account."""
+        plain = {"host": "127.0.0.1", "port": self.server.port, "mode": "none", "user": USER, "secret": PASSWORD}
+        return {name: str(value) for name, value in {**plain, "sender": "Acme <desk@acme.example>", **changes}.items()}
+
+    def account_port(self, name: str) -> int:
+        """Where an account lies."""
+        return self._silent_port if name == "silent" else self.server.port
+
+    def link_chat(self, port: int) -> None:
+        """The team's chat, which is on this machine and so needs no encryption."""
+        self.store(Credential("team", "chat_webhook", (), {"url": f"http://127.0.0.1:{port}/hook"}))
+
+    def enter(self, name: str, kind: str, secret: dict[str, str]) -> None:
+        """A credential as people enter it."""
+        self.store(read_credential(name, kind, (), secret))
+
+    def store(self, credential: Credential) -> None:
+        """A credential."""
+        name, kind = credential.name, credential.kind
+        with self.room.house.database.transaction() as session:
+            at = now(session)
+            sealed = seal_credential(self.room.house.key, credential)
+            session.add(CredentialRow(name=name, kind=kind, origins="[]", sealed=sealed, created_at=at, changed_at=at))
+
+    def runs(self, kind: str, config: dict[str, Any], words: str = "4711") -> int:
+        """A contact writes to a flow with this step, which says how it left; the conversation's id."""
+        steps = {
+            "in": starts_with("keys", "it"),
+            "it": placed(kind, config, success="done", failure="failed"),
+            "done": sends("done"),
+            "failed": sends("failed: {{ error.kind }}"),
+        }
+        self.room.publish(drawn("Letters", steps))
+        return self.room.write(words).conversation_id
+
+    def ends(self, conversation_id: int, words: str) -> None:
+        """Waits for what the flow says last."""
+        until(lambda: self.room.said(conversation_id)[-1:] == [f"> {words}"], f"{self.room.said(conversation_id)}")
+
+    def states(self) -> list[str]:
+        """The letters' states in the outbox."""
+        return self.room.column("SELECT state FROM effects WHERE kind <> 'send_message' ORDER BY id")
+
+
+@pytest.fixture
+def office(sqlite_url: str, data_folder: Path, doubles: None) -> Iterator[Office]:
+    with an_office(Settings.from_environment({"DATABASE_URL": sqlite_url, "PATCHBAY_DATA": str(data_folder)})) as made:
+        yield made
+
+
+@pytest.fixture
+def either_office(runtime_settings: Settings, doubles: None) -> Iterator[Office]:
+    """The same on both databases, where what is stored matters most."""
+    with an_office(runtime_settings) as made:
+        yield made
+
+
+@contextmanager
+def an_office(settings: Settings) -> Iterator[Office]:
+    with smtp_server() as server, serving(lambda talk: talk.answer(b"ok")) as chat, silent_server() as silent_port:
+        hosts = frozenset(("127.0.0.1", port) for port in (server.port, silent_port, chat.port))
+        with runtime(settings, allowed_private_hosts=hosts) as room:
+            room.start()
+            yield Office(room, server, chat, silent_port)
+
+
+def test_an_e_mail_leaves_once_and_the_flow_goes_on(either_office: Office) -> None:
+    either_office.ends(either_office.runs("send_email", MAIL), "done")
+    (mail,) = either_office.server.mails
+    assert (mail.sender, mail.recipients, mail.text) == ("desk@acme.example", [TO], "It is ready.")
+    assert (mail.read["subject"], mail.read["from"], mail.read["to"]) == (
+        "Order 4711",
+        "Acme <desk@acme.example>",
+        TO,
+    )
+    assert either_office.states() == ["sent"]
+    assert (
+        mail.read["message-id"]
+        == either_office.room.column("SELECT provider_id FROM effects WHERE kind = 'send_email'")[0]
+    )
+
+
+def test_copies_html_and_files_go_with_it_and_a_blind_copy_stands_nowhere(office: Office) -> None:
+    content = b"\x89PNG\r\n\x1a\n" + bytes(20)
+    with office.room.house.database.transaction() as session:
+        store_file(session, content, "map.png")
+    more = {"cc": ["bob@example.com"], "bcc": ["eve@example.com"], "html": {"en": "<p>Order {{ message.text }}</p>"}}
+    files = [{"file": hashlib.sha256(content).hexdigest(), "name": "Mapa Łodzi.png"}]
+    office.ends(office.runs("send_email", {**MAIL, **more, "files": files}, "<b>4711</b>"), "done")
+    (mail,) = office.server.mails
+    assert sorted(mail.recipients) == [TO, "bob@example.com", "eve@example.com"]
+    assert mail.read["cc"] == "bob@example.com"
+    assert b"eve@" not in mail.content
+    html = mail.read.get_body(("html",))
+    assert html is not None
+    assert html.get_content().strip() == "<p>Order &lt;b&gt;4711&lt;/b&gt;</p>"
+    (file,) = mail.read.iter_attachments()
+    assert (file.get_filename(), file.get_content_type(), file.get_content()) == (
+        "Mapa Łodzi.png",
+        "image/png",
+        content,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused", "kind"),
+    [
+        ({"credential": "wrong"}, {}, "smtp_auth"),
+        ({"credential": "nobody"}, {}, "secret_missing"),
+        ({"credential": "chat"}, {}, "secret_missing"),
+        ({}, {TO: "550 No such user"}, "bounced"),
+        ({"files": [{"file": "0" * 64}]}, {}, "media_unreachable"),
+    ],
+)
+def test_a_final_refusal_is_heard_at_once(
+    office: Office, changes: dict[str, Any], refused: dict[str, str], kind: str
+) -> None:
+    office.server.refused = refused
+    office.enter("chat", "chat_webhook", {"url": "https://chat.example.com/hook"})
+    office.ends(office.runs("send_email", {**MAIL, **changes}), f"failed: {kind}")
+    assert (office.states(), office.server.mails) == (["dead"], [])
+    assert kind in office.room.problems()
+
+
+def test_a_server_that_is_away_is_tried_again_and_meanwhile_the_contact_is_answered(office: Office) -> None:
+    office.server.refused = {TO: "451 Come back later"}
+    conversation_id = office.runs("send_email", MAIL)
+    until(lambda: office.room.column("SELECT failures FROM effects WHERE kind = 'send_email'") == [1], "it was tried")
+    office.room.act(conversation_id, "agent_replied", text="One moment")
+    until(lambda: office.room.said(conversation_id)[-1:] == ["> One moment"], "people answer")
+    assert office.states() == ["cancelled"]  # they have it now, and the run has ended
+
+
+def test_a_second_attempt_reaches_the_server(either_office: Office) -> None:
+    either_office.server.refused = {TO: "451 Come back later"}
+    conversation_id = either_office.runs("send_email", MAIL)
+    until(
+        lambda: either_office.room.column("SELECT failures FROM effects WHERE kind = 'send_email'") == [1],
+        "it was tried",
+    )
+    either_office.server.refused = {}
+    either_office.room.move_clock(3)
+    either_office.ends(conversation_id, "done")
+    assert len(either_office.server.mails) == 1
+
+
+def test_what_is_cut_off_after_the_last_line_is_unknown_and_never_sent_twice(either_office: Office) -> None:
+    either_office.server.after_data = "close"
+    conversation_id = either_office.runs("send_email", MAIL)
+    until(lambda: either_office.states() == ["unknown"], f"nobody knows ({either_office.states()})")
+    assert either_office.room.problems() == ["outcome_unknown"]
+    either_office.server.after_data = "250 OK"
+    either_office.room.move_clock(700)
+    either_office.ends(conversation_id, "failed: send_timeout")
+    assert (len(either_office.server.mails), either_office.states()) == (1, ["unknown"])
+
+
+def test_a_process_that_dies_in_the_middle_leaves_it_unknown(office: Office) -> None:
+    office.server.refused = {TO: "451 Come back later"}
+    office.runs("send_email", MAIL)
+    until(lambda: office.room.column("SELECT failures FROM effects WHERE kind = 'send_email'") == [1], "it was tried")
+    office.server.refused = {}
+    office.room.execute(
+        "UPDATE effects SET state = 'sending', sending_at = 0, next_attempt_at = 0 WHERE kind = 'send_email'"
+    )
+    until(lambda: office.states() == ["unknown"], "nobody knows")
+    assert office.server.mails == []
+
+
+def test_nobody_who_has_opted_out_is_written_to(either_office: Office) -> None:
+    either_office.room.write("hello", "chat", "anna")
+    either_office.room.execute("UPDATE addresses SET kind = 'email', value = :to, opted_out_at = 1", to=TO)
+    either_office.ends(
+        either_office.runs("send_email", {**MAIL, "to": ["Anna@example.com".lower()]}), "failed: opted_out"
+    )
+    assert either_office.server.mails == []
+
+
+def test_a_server_that_hangs_is_left_after_its_time_and_holds_up_nobody(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(letters, "SEND_SECONDS", 0.5)
+    office.runs("send_email", {**MAIL, "credential": "silent"})
+    until(lambda: office.room.column("SELECT failures FROM effects WHERE kind = 'send_email'") == [1], "it was left")
+    error = office.room.column("SELECT error FROM effects WHERE kind = 'send_email'")[0]
+    assert error == f"127.0.0.1:{office.account_port('silent')} did not answer within 0.5 seconds."
+
+
+def test_the_team_is_told_in_its_chat_with_the_address_of_the_run(office: Office) -> None:
+    office.link_chat(office.chat.port)
+    config = {"by": {"means": "chat", "credential": "team"}, "text": "{{ message.text }} waits"}
+    office.ends(office.runs("notify_team", config, "<!channel> & co"), "done")
+    (talk,) = office.chat.talks
+    run = office.room.column("SELECT id FROM runs")[0]
+    link = f"{office.room.house.settings.effective_public_url}/runs/{run}"
+    assert json.loads(talk.body) == {"text": f"&lt;!channel&gt; &amp; co waits\n\n{link}"}
+    assert (
+        talk.headers["idempotency-key"] == office.room.column("SELECT key FROM effects WHERE kind = 'post_to_team'")[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("404 Not Found", "dead"),
+        ("500 Internal Server Error", "unknown"),
+        ("503 Busy", "queued"),
+        ("429 Slow", "queued"),
+    ],
+)
+def test_a_chat_that_refuses_is_believed_as_far_as_it_tells(office: Office, status: str, state: str) -> None:
+    office.chat.answer = lambda talk: talk.answer(b"", status)
+    office.link_chat(office.chat.port)
+    office.runs("notify_team", {"by": {"means": "chat", "credential": "team"}, "text": "x"})
+    until(lambda: len(office.chat.talks) == 1 and office.states() == [state], f"{office.states()}")
+
+
+def test_the_team_is_told_by_e_mail(office: Office) -> None:
+    by = {"means": "email", "credential": "mail", "to": ["team@acme.example"]}
+    office.ends(office.runs("notify_team", {"by": by, "text": "{{ message.text }} waits"}, "Anna"), "done")
+    (mail,) = office.server.mails
+    assert mail.read["subject"] == "Patchbay: PB-10001"
+    assert mail.text.startswith("Anna waits\n\nhttp")
+    assert mail.read["auto-submitted"] == "auto-generated"
+
+
+def test_two_workers_hand_over_each_letter_once(either_office: Office) -> None:
+    either_office.room.start()
+    conversations = [either_office.runs("send_email", MAIL)]
+    conversations += [either_office.room.write("4711", contact=f"+4860010030{n}").conversation_id for n in range(9)]
+    for one in conversations:
+        either_office.ends(one, "done")
+    assert len(either_office.server.mails) == 10
