@@ -14,6 +14,7 @@ from flows import document, flow_file
 from flows.check import Finding, InstallationNames, blocks, check
 from flows.document import Flow
 from flows.errors import DocumentError, FlowError
+from flows.flow_file import FlowFile
 from flows.registry import Registry
 
 _NEED_NAMES = frozenset({"missing_reference", "number_unsuitable"})
@@ -55,14 +56,19 @@ def read_flow(settings: Settings, path: Path) -> Flow:
 
 
 def read_flows(settings: Settings, path: Path) -> Sequence[Flow]:
-    """The flows in a file, or the one of a bare document.
+    """The flows in a file, or the one of a bare document. Raises: as read_file."""
+    return read_file(settings, path).flows
+
+
+def read_file(settings: Settings, path: Path) -> FlowFile:
+    """What a file, or a bare document, holds.
 
     Raises: OSError when the file cannot be read; FlowError, which names it, when it holds no flows.
     """
     with path.open("rb") as file:
         start = file.read(flow_file.MOST_BYTES + 1)  # what is longer is refused, however long it is
     try:
-        return flow_file.read(start, settings.limits).flows
+        return flow_file.read(start, settings.limits)
     except DocumentError as problem:
         raise FlowError(f"{path}: {problem}") from None
 

@@ -1,0 +1,314 @@
+"""Flows that travel in a file: the same bytes elsewhere, a plan before, everything or nothing, and no secret ever."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import publishing
+from app.cli import main
+from app.config import Settings
+from app.credentials import CredentialRefused, read_credential, seal_credential
+from app.errors import DomainError
+from app.models import CredentialRow
+from app.publishing.import_plan import Choices, plan
+from app.publishing.importing import Undecided, apply, export_all, plan_data
+from flows import document, flow_file
+from flows.errors import DocumentError
+from flows.flow_file import FlowFile
+from flows.registry import Registry
+from tests.app.seeded import Seeded, seeded
+
+CANARY = "canary-7f3a9e-secret"
+
+
+def flow(name: str, queue: str = "vip-night", number: str = "web-chat", **more: Any) -> dict[str, Any]:
+    """A flow that names a number, a queue, a credential and a constant."""
+    people = {"target": {"queue": queue}, "waiting_text": {"en": "Call {{ constants.support_phone }}."}}
+    closed = {"closed": "end", "timed_out": "end", "full": "end", "out_of_hours": "end"}
+    fetch = {"credential": "crm_key", "url": "https://crm.example.com/x", "mapping": []}
+    done = {"success": "people", "not_found": "people"}
+    return {
+        "format": 1,
+        "name": name,
+        "languages": ["en"],
+        "steps": {
+            "message": {"type": "incoming_message", "config": {"numbers": [number]}, "exits": {"next": "fetch"}},
+            "fetch": {"type": "fetch_variable", "config": fetch, "exits": done},
+            "people": {"type": "forward_to_queue", "config": people, "exits": closed},
+        },
+        "tests": [{"id": "one", "name": "One", "turns": []}],
+        **more,
+    }
+
+
+def file_of(*flows: dict[str, Any], **more: Any) -> FlowFile:
+    return flow_file.from_data({"format": 1, "flows": list(flows), **more})
+
+
+@pytest.fixture
+def house(settings: Settings) -> Iterator[Seeded]:
+    with seeded(settings) as made:
+        yield made
+
+
+def planned(house: Seeded, file: FlowFile, choices: Choices = Choices()) -> dict[str, Any]:  # noqa: B008  immutable
+    """The plan, as data."""
+    with house.house.database.reading() as session:
+        return plan_data(plan(session, house.house, file, choices))
+
+
+def imported(house: Seeded, file: FlowFile, choices: Choices) -> list[str]:
+    """The names of the flows that an import kept, committed."""
+    with house.house.database.transaction() as session:
+        return [draft.name for draft in apply(session, house.house, file, choices, "ada")[1]]
+
+
+def exported(house: Seeded, *names: str) -> str:
+    with house.house.database.reading() as session:
+        return export_all(session, house.house, names)
+
+
+def states(plan_: dict[str, Any]) -> dict[str, str]:
+    return {f"{need['kind']}.{need['name']}": need["state"] for need in plan_["needs"]}
+
+
+LEAVE = Choices(leaves_all=True)
+
+
+def test_what_is_exported_and_imported_elsewhere_is_exported_as_the_same_bytes(house: Seeded, tmp_path: Path) -> None:
+    imported(house, file_of(flow("Żółw 🐢"), flow("A", queue="b")), LEAVE)
+    text = exported(house, "Żółw 🐢", "A")
+    data = json.loads(text)
+    assert data["format"] == 1
+    assert [one["name"] for one in data["flows"]] == ["A", "Żółw 🐢"]
+    assert data["flows"][0]["tests"] == [{"id": "one", "name": "One", "turns": []}]
+    needs = {"credentials": ["crm_key"], "queues": ["b", "vip-night"], "constants": ["support_phone"]}
+    empty: dict[str, list[str]] = {"calendars": [], "connections": [], "segments": [], "flows": [], "files": []}
+    assert data["needs"] == {"numbers": ["web-chat"], **needs, **empty}
+    elsewhere = Settings.from_environment(
+        {"DATABASE_URL": f"sqlite:///{tmp_path}/elsewhere.db", "PATCHBAY_DATA": str(tmp_path / "data")}
+    )
+    with seeded(elsewhere) as other:
+        imported(other, flow_file.read(text), LEAVE)
+        assert exported(other, "Żółw 🐢", "A") == text
+
+
+def test_a_plan_tells_what_is_found_missing_and_taken(house: Seeded) -> None:
+    told = planned(house, file_of(flow("New"), flow("VIP messages", queue="standard")))
+    assert told["flows"] == [
+        {"name": "New", "in_file": "New", "does": "create", "revision": 1},
+        {"name": "VIP messages", "in_file": "VIP messages", "does": "revise", "revision": 2},
+    ]
+    assert states(told) == {
+        "credentials.crm_key": "missing",
+        "queues.standard": "found",
+        "queues.vip-night": "missing",
+        "numbers.web-chat": "taken",
+        "constants.support_phone": "missing",
+    }
+    sentences = {need["name"]: need["sentence"] for need in told["needs"]}
+    assert sentences["vip-night"] == (
+        "There is no queue “vip-night” here. Choose another queue, create it, or leave it missing for now."
+    )
+    assert "“web-chat” is answered by the flow “VIP messages”" in sentences["web-chat"]
+    assert told["complete"] is False
+    assert {need["name"]: need["flows"] for need in told["needs"]}["standard"] == ["VIP messages"]
+
+
+def test_nothing_is_imported_while_something_is_undecided(house: Seeded) -> None:
+    with pytest.raises(Undecided) as refused:
+        imported(house, file_of(flow("New")), Choices())
+    assert refused.value.details["complete"] is False
+    assert house.rows("SELECT count(*) FROM flows WHERE name = 'New'") == [(0,)]
+
+
+SECRET = {"kind": "bearer", "origins": ["https://crm.example.com"], "secret": {"token": CANARY}}
+
+
+def test_what_is_missing_is_chosen_or_created(house: Seeded) -> None:
+    choices = Choices(
+        {"New": "Renamed"},
+        {
+            "queues": {"vip-night": {"use": "standard"}},
+            "credentials": {"crm_key": {"create": SECRET}},
+            "constants": {"support_phone": {"create": {"value": "+48 22 000"}}},
+        },
+    )
+    assert planned(house, file_of(flow("New")), choices)["complete"]
+    assert imported(house, file_of(flow("New")), choices) == ["Renamed"]
+    text = exported(house, "Renamed")
+    assert json.loads(text)["flows"][0]["steps"]["people"]["config"]["target"] == {"queue": "standard"}
+    assert house.rows("SELECT value FROM constants WHERE name = 'support_phone'") == [('"+48 22 000"',)]
+    assert states(planned(house, file_of(flow("New", queue="standard"))))["credentials.crm_key"] == "found"
+    assert house.rows("SELECT what FROM audit WHERE did = 'import_flows'") == [("Renamed",)]
+
+
+def test_no_secret_is_in_a_file(house: Seeded) -> None:
+    created = {"credentials": {"crm_key": {"create": SECRET}}}
+    imported(house, file_of(flow("New")), Choices({}, created, leaves_all=True))
+    assert CANARY not in exported(house)
+    stored = house.rows("SELECT document FROM revisions") + house.rows("SELECT what FROM audit")
+    assert not any(CANARY in str(row) for row in stored)
+
+
+def test_a_secret_that_cannot_be_opened_is_to_be_filled(house: Seeded) -> None:
+    read = read_credential("other", "bearer", ["https://crm.example.com"], {"token": "x"})
+    with house.house.database.transaction() as session:
+        row = CredentialRow(name="crm_key", kind="bearer", origins=json.dumps(read.origins))
+        row.sealed = seal_credential(house.house.key, read)  # under another name: as if by another key
+        row.created_at = row.changed_at = datetime(2026, 1, 1, tzinfo=UTC)
+        session.add(row)
+    assert states(planned(house, file_of(flow("New"))))["credentials.crm_key"] == "secret_to_fill"
+
+
+REFUSED: list[tuple[Choices, type[Exception], str]] = [
+    (Choices({}, {"queues": {"vip-night": {"use": "no-such"}}}), DomainError, "There is no queue “no-such” to use"),
+    (Choices({}, {"numbers": {"x": {"create": {}}}}, True), DomainError, "A number cannot be created by an import"),
+    (Choices({}, {"constants": {"support_phone": {"use": "y"}}}), DomainError, "A constant stands in expressions"),
+    (Choices({"Other": "B"}), DomainError, "The file has no flow “Other” that could be renamed."),
+    (Choices({"New": ""}, {}, True), DocumentError, "This text needs to be filled in."),
+    (Choices({}, {"credentials": {"crm_key": {"create": {}}}}, True), DomainError, "needs its kind, its origins"),
+    (Choices({}, {"constants": {"support_phone": {"create": {}}}}, True), DomainError, "needs a value"),
+    (
+        Choices({}, {"credentials": {"crm_key": {"create": {**SECRET, "origins": ["ftp://x"]}}}}, True),
+        CredentialRefused,
+        "Origin 1",
+    ),
+]
+
+
+def test_a_choice_that_cannot_be_taken_is_refused_whole(house: Seeded) -> None:
+    before = house.rows("SELECT (SELECT count(*) FROM flows), (SELECT count(*) FROM queues)")
+    file = file_of(flow("New", number="x"), needs={"queues": ["vip-night"]})
+    for choices, kind, sentence in REFUSED:
+        needs = {"queues": {"vip-night": {"create": {}}}, **choices.needs}
+        with pytest.raises(kind) as refused:
+            imported(house, file, Choices(choices.names, needs, choices.leaves_all))
+        assert sentence in str(refused.value)
+        assert house.rows("SELECT (SELECT count(*) FROM flows), (SELECT count(*) FROM queues)") == before
+
+
+def test_two_imports_at_once_leave_one_of_each(house: Seeded) -> None:
+    file = file_of(*(flow(f"Flow {n}") for n in range(5)))
+    choices = Choices({}, {"queues": {"vip-night": {"create": {}}}}, leaves_all=True)
+
+    def run(_: int) -> str:
+        try:
+            return ",".join(imported(house, file, choices))
+        except Exception as refused:  # noqa: BLE001  whichever database's own
+            return type(refused).__name__
+
+    with ThreadPoolExecutor(4) as several:
+        results = list(several.map(run, range(4)))
+    assert "Flow 0,Flow 1,Flow 2,Flow 3,Flow 4" in results
+    assert set(results) <= {"Flow 0,Flow 1,Flow 2,Flow 3,Flow 4", "IntegrityError", "Conflict"}
+    assert house.rows("SELECT count(*) FROM flows WHERE name LIKE 'Flow %'") == [(5,)]
+    assert house.rows(
+        "SELECT count(*) FROM revisions r JOIN flows f ON f.id = r.flow_id WHERE f.name LIKE 'Flow %'"
+    ) == [(5,)]
+
+
+LAUGHS = "{{ 'x'" + " ~ 'x' * 9" * 300 + " }}"
+BAD: list[tuple[str, str]] = [
+    ("{", "not JSON"),
+    ("[]", "an object"),
+    ('{"format": 2, "flows": []}', "It was written by a newer Patchbay"),
+    ('{"format": "1", "flows": []}', "Export it again."),
+    ('{"format": 1, "flows": []}', "A file holds 1 to 200 flows; this one holds 0."),
+    ('{"format": 1, "flows": {}}', "a list"),
+    ('{"format": 1, "flows": [5]}', "flows.0"),
+    ('{"format": 1, "flows": [], "secrets": {}}', "This key is unknown here"),
+    ('{"format": 1, "flows": [' + json.dumps(flow("A")) + '], "needs": {"moons": []}}', "needs.moons"),
+    ('{"format": 1, "flows": [' + json.dumps(flow("A")) + '], "needs": {"queues": [5]}}', "needs.queues.0"),
+    (json.dumps({"format": 1, "flows": [flow("A"), flow("A")]}), "Two flows of this file are called “A”"),
+    (json.dumps({"format": 1, "flows": [flow("x" * 201)]}), "longer than 200 characters"),
+    (json.dumps({"format": 9, **{k: v for k, v in flow("A").items() if k != "format"}}), "format"),
+    ('{"a":' * 100 + "1" + "}" * 100, "deep"),
+    (json.dumps({"format": 1, "flows": [flow("A", description="x" * 600_000)]}), "512 KiB"),
+    ('"' + "x" * (flow_file.MOST_BYTES + 1) + '"', "16"),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), BAD, ids=[sentence for _, sentence in BAD])
+def test_a_file_that_is_none_is_a_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(DocumentError) as refused:
+        flow_file.read(text)
+    assert sentence in str(refused.value)
+
+
+HOSTILE = "<script>alert(1)</script>\u202e ' \" ; DROP TABLE flows"
+
+
+def test_hostile_names_and_texts_are_kept_as_texts(house: Seeded) -> None:
+    laughs = flow(HOSTILE, queue="b", description="&lol9;" * 1_000)
+    laughs["steps"]["people"]["config"]["waiting_text"] = {"en": LAUGHS[:2_000]}
+    assert imported(house, file_of(laughs), LEAVE) == [HOSTILE]
+    assert json.loads(exported(house, HOSTILE))["flows"][0]["name"] == HOSTILE
+    with pytest.raises(DomainError, match="A queue cannot be called"):
+        imported(
+            house,
+            file_of(flow("B", queue=HOSTILE)),
+            Choices({}, {"queues": {HOSTILE: {"create": {}}}}, leaves_all=True),
+        )
+
+
+def test_a_flow_that_calls_itself_is_a_finding_and_no_loop(house: Seeded) -> None:
+    begin = {"type": "called_by_flow", "config": {}, "exits": {"next": "again"}}
+    again = {"type": "run_flow", "config": {"flow": "Self"}, "exits": {"completed": "end"}}
+    own = {"format": 1, "name": "Self", "languages": ["en"], "steps": {"begin": begin, "again": again}}
+    imported(house, file_of(own), LEAVE)
+    with house.house.database.reading() as session:
+        row = publishing.find_flow(session, "Self")
+        found = publishing.findings(session, house.house, row.id, publishing.read(session, row).flow)
+    assert any(finding.severity == "blocking" for finding in found)
+    assert states(planned(house, file_of(own))) == {}
+
+
+def test_a_bare_document_is_a_file_of_one_flow(house: Seeded) -> None:
+    assert imported(house, flow_file.from_data(flow("Bare")), LEAVE) == ["Bare"]
+    assert planned(house, flow_file.from_data(flow("Bare")), LEAVE)["flows"][0]["does"] == "nothing"
+    assert document.read(json.dumps(flow("Bare"))).name == "Bare"
+
+
+def test_the_command_line_exports_plans_and_imports(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name in ("DATABASE_URL", "REDIS_URL", "PATCHBAY_DATA"):
+        monkeypatch.setenv(name, settings.environment.get(name, ""))
+    file = tmp_path / "flows.json"
+    file.write_text(flow_file.write(file_of(flow("New")).flows, _registry()), encoding="utf-8")
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main(["flows", *arguments])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    with seeded(settings) as house:
+        code, out, _ = run("import", str(file), "--plan")
+        assert code == 1
+        assert "queue “vip-night”: There is no queue “vip-night” here." in out
+        code, _, err = run("import", str(file))
+        assert (code, "Nothing was imported." in err) == (1, True)
+        decided = ["--use", "queues.vip-night=standard", "--create", "constants.support_phone=+48 22 000"]
+        code, out, err = run("import", str(file), *decided, "--leave-missing", "--as", "New=Newer")
+        assert (code, err, out.splitlines()[0]) == (0, "", "flow “Newer” is new")
+        assert house.rows("SELECT count(*) FROM flows WHERE name = 'Newer'") == [(1,)]
+        code, out, _ = run("export", "Newer", "--output", str(tmp_path / "out.json"))
+        assert (code, out) == (0, "")
+        assert run("import", str(tmp_path / "out.json"), "--leave-missing")[1].startswith(
+            "flow “Newer” is here already as revision 1"
+        )
+        assert run("export", "Newer")[1] == (tmp_path / "out.json").read_text(encoding="utf-8")
+        for wrong in (["--use", "queues"], ["--use", "a=b"], ["--create", "credentials.crm_key"]):
+            code, _, err = run("import", str(file), *wrong)
+            assert (code, err.endswith(".\n")) == (1, True)
+        assert run("export", "No such flow")[0] == 1
+
+
+def _registry() -> Registry:
+    return Registry.discover(["steps"])
