@@ -1,11 +1,13 @@
 """What people do with a conversation, and what brings it to them: what nobody answers or what failed for good."""
 
+from dataclasses import replace
+
 from app import call_document
-from app.handled import Entry, FollowUp, Handled
+from app.handled import Entry, FollowUp, Handled, Outgoing
 from app.opting import CONFIRMATION
 from app.scene import Scene
 from app.store.loading import Held
-from app.turn_results import ended
+from app.turn_results import ended, follow_up
 from flows import wire
 from flows.effect import Dial, HangUp, Say, SendMessage
 from flows.event import MessageFailed, MessageReceived
@@ -28,6 +30,27 @@ def take_over(handled: Handled, scene: Scene, run: Run | None) -> None:
         handled.cancels_flows = True
         handled.entry = Entry(scene.installation.fallback_queue, 0, "taken over", None, state="active")
     handled.owner = "people"
+
+
+def reply(handled: Handled, outgoing: Outgoing) -> None:
+    """An agent's words; whether they cannot be sent at all is known at once."""
+    handled.messages.append(replace(outgoing, author="agent"))
+    if outgoing.error_kind:
+        handled.follow_ups.append(follow_up(MessageFailed(outgoing.key, outgoing.error_kind, outgoing.error)))
+
+
+def is_our_timer(held: Held) -> bool:
+    """Whether the first event, a timer, belongs to the wait that is under way."""
+    first, run = held.events[0], held.run
+    return bool(run and int(run.id) == first.run_id and run.waiting is not None and run.waiting.turn == first.turn)
+
+
+def interrupt(handled: Handled, held: Held) -> None:
+    """The run under way, if any, ends for another one; what was written to it is not the other one's."""
+    if held.run is not None:
+        handled.runs.append(ended(held.run, held.version_id, "interrupted"))
+        handled.cancels_runs.append(int(held.run.id))
+        handled.finishes_kept = True
 
 
 def close(handled: Handled, scene: Scene, run: Run | None) -> None:

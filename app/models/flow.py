@@ -53,7 +53,8 @@ class Version(Base):
 class LiveNumber(Base):
     """A live trigger: what a version answers on a number.
 
-    slot: "calls", "messages" (the one default flow of each), or "keywords:<flow id>:<step id>".
+    slot: "calls", "messages" (the one default flow of each), or "keywords:<flow id>:<step id>"; runs that begin from our
+    side have "api:<flow id>:<step id>" and "schedule:<flow id>:<step id>".
     """
 
     __tablename__ = "live_numbers"
@@ -62,7 +63,7 @@ class LiveNumber(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     number_id: Mapped[int] = mapped_column(ForeignKey("numbers.id"))
     slot: Mapped[str] = mapped_column(Text)
-    kind: Mapped[str] = mapped_column(Text)  # calls, messages
+    kind: Mapped[str] = mapped_column(Text)  # calls, messages, api, schedule
     flow_id: Mapped[int] = mapped_column(ForeignKey("flows.id"), index=True)
     version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"))
     step: Mapped[str] = mapped_column(Text)

@@ -38,7 +38,7 @@ def write(session: Session, group: Sequence[Handled], now: int) -> tuple[list[Un
             "state": (state := _state(message, leaving)),
             "attempts": int(state == "sending"),
             "sending_at": now if state == "sending" else None,
-            "next_attempt_at": now + leaving.get(message.key, 0),
+            "next_attempt_at": max(now + leaving.get(message.key, 0), message.not_before),
             "rank": _RANKS[state],
             "error": message.error,
             "settled_at": now if state in ("dead", "sent") else None,
@@ -94,7 +94,7 @@ def _leaving(session: Session, group: Sequence[Handled], now: int) -> dict[str, 
     first: dict[Outgoing, float] = {}
     for one in group:
         sendable = [message for message in one.messages if not message.error_kind]
-        if one.first_recheck_seconds and sendable and sendable[0].has_key:
+        if one.first_recheck_seconds and sendable and sendable[0].has_key and not sendable[0].not_before:
             first[sendable[0]] = one.first_recheck_seconds
     limited = limited_numbers(session, [message.number_id for message in first], now) if first else set()
     return {

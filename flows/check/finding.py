@@ -27,10 +27,11 @@ class Finding:
 
 
 class Slot(NamedTuple):
-    """What one live trigger holds: a number's calls, its messages, or its messages that have a keyword."""
+    """What one live trigger holds: a number's calls, its messages, or its messages that have a keyword; "api" and
+    "schedule" are held by each flow for itself."""
 
     number: str
-    kind: Literal["calls", "messages"]
+    kind: Literal["calls", "messages", "api", "schedule"]
     keyword: str = ""  # folded; empty: every message that no keyword claims
 
 

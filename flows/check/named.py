@@ -7,6 +7,9 @@ from flows.check.finding import Finding, Slot, slots
 from flows.check.survey import Placed, Survey
 from flows.form import Reference
 
+_USED_FOR = {"calls": "calls", "messages": "messages", "api": "messages", "schedule": "messages"}
+_WORDS = {"api": "API calls"}
+
 
 def named(survey: Survey) -> Iterator[Finding]:
     """Credentials, queues, numbers, constants and files that are missing; numbers that are claimed twice."""
@@ -65,14 +68,15 @@ def _claims(survey: Survey) -> Iterator[Finding]:
     for trigger in survey.triggers:
         for slot in dict.fromkeys(slots(trigger.claims)):
             kinds = survey.names.numbers.get(slot.number)
-            if kinds is not None and slot.kind not in kinds:
-                sentence = f"The number “{slot.number}” cannot be used for {slot.kind}, as {trigger.title} does."
+            if kinds is not None and _USED_FOR[slot.kind] not in kinds:
+                used = _USED_FOR[slot.kind]
+                sentence = f"The number “{slot.number}” cannot be used for {used}, as {trigger.title} does."
                 yield trigger.blocking("number_unsuitable", "numbers", sentence, "Choose another number.")
-            other = f"in {taken[slot].title}" if slot in taken else ""
+            other = f"in {taken[slot].title}" if slot in taken and slot.kind != "schedule" else ""
             if slot in survey.names.claimed:
                 other = f"by the live flow “{survey.names.claimed[slot]}”"
             if other:
-                what = f"messages with “{slot.keyword}”" if slot.keyword else slot.kind
+                what = f"messages with “{slot.keyword}”" if slot.keyword else _WORDS.get(slot.kind, slot.kind)
                 yield trigger.blocking(
                     "keyword_conflict" if slot.keyword else "number_conflict",
                     "numbers",

@@ -1,0 +1,64 @@
+"""Messages on their way out: what is known of them before they are stored, and when they may leave.
+
+Keeps the promise of manners towards customers: nothing of a schedule leaves without consent or in the contact's quiet
+hours, however long the run has waited since it began.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from app.db import to_microseconds
+from app.desk.quiet_hours import allowed_at
+from app.handled import Outgoing
+from app.scene import Scene
+from app.store.opted_out import OPTED_OUT
+from flows import wire
+from flows.effect import SendMessage
+from flows.event import Event
+from flows.run import Run
+from flows.values import canonical_json
+
+NO_CONSENT: Final = "The contact does not agree to messages they did not ask for."
+
+
+def mannerly(scene: Scene, run: Run, event: Event, outgoing: Outgoing) -> Outgoing:
+    """The message as it may leave: at once, unless a schedule began the run and the contact has said nothing in it yet;
+    then put off to the end of the quiet hours, or not at all."""
+    if not run.quiet_hours or run.message:
+        return outgoing
+    row = scene.held.row
+    if row.consent != "given" and not outgoing.error_kind:
+        return replace(outgoing, error_kind="opted_out", error=NO_CONSENT)
+    first, _, last = run.quiet_hours.partition("-")
+    allowed = allowed_at(event.now, row.contact_zone or scene.installation.zone, int(first), int(last))
+    return replace(outgoing, not_before=to_microseconds(allowed)) if allowed > event.now else outgoing
+
+
+def outgoing(scene: Scene, key: str, message: SendMessage, *, opted_out: bool) -> Outgoing:
+    """A message on its way into the outbox, or why it can never leave."""
+    row, number, error_kind, error = scene.held.row, message.number, "", ""
+    policy = scene.channel.policy_of(scene.connection)
+    if number == scene.number.name and row.kind == "messages":
+        number = ""
+    if number:  # what is known here is about the conversation's own number
+        pass
+    elif opted_out:
+        error_kind, error = "opted_out", OPTED_OUT
+    elif not scene.number.answers_messages:
+        error_kind, error = "channel_disconnected", f"The number {scene.number.name} sends no messages."
+    return Outgoing(
+        key=key,
+        payload=wire.write(message),
+        text=message.text,
+        media=canonical_json([wire.to_data(item) for item in message.media]),
+        choices=canonical_json([wire.to_data(choice) for choice in message.choices]),
+        author="flow",
+        connection_id=scene.connection.id,
+        number_id=scene.number.id,
+        to=row.address,
+        number=number,
+        local=not number and policy.local,
+        has_key=not number and policy.key_lifetime_seconds > 0,
+        error_kind=error_kind,
+        error=error,
+    )
