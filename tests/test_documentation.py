@@ -3,13 +3,12 @@
 import hashlib
 import hmac
 import importlib
-import inspect
 import json
 import re
 import shlex
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,8 @@ from app.channels.arrival import Arrival, Report
 from app.channels.contract import ConnectionInfo, OutgoingMessage, SendFailed, Sent, Unreadable, Unsigned, Webhook
 from app.channels.twilio import Twilio
 from app.config import SettingError, Settings
+from app.contract import faults_of
+from app.contract.purity import worldly_code
 from app.outgoing import ConnectionLost, OutgoingAnswer, OutgoingRequest
 from docs import tables
 from flows.ask import HttpAnswer, HttpRequest
@@ -34,13 +35,11 @@ from flows.interpreter import advance, begin
 from flows.limits import Limits
 from flows.registry import Registry, installed, loaded
 from flows.run import Run, Turn
-from flows.step import Example, Step
+from flows.step import Step
 from flows.values import Value
 from flows.wire import read as read_wire
 from flows.wire import write
-from tests.steps import test_contract as contract
 from tests.steps import visits
-from tests.steps.purity import worldly_code
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -49,7 +48,6 @@ FLOW_PAGE = ROOT / "docs" / "flows.md"
 OPERATING_PAGE = ROOT / "docs" / "operating.md"
 STEP_TYPES = ("ask_rating", "check_stock", "days_until")
 PACKAGE = "acme_patchbay"
-Contract = Callable[..., None]
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -115,38 +113,9 @@ def test_a_file_in_a_folder_of_steps_is_found_without_being_listed(plugin: Path,
         del sys.modules[name]
 
 
-def contracts(*parameters: str) -> list[Contract]:
-    """The tests of the steps' contract that are about a step, or about a step and one of its examples."""
-    tests = [test for name, test in vars(contract).items() if name.startswith("test_") and inspect.isfunction(test)]
-    return [test for test in tests if tuple(inspect.signature(test).parameters) == parameters]
-
-
 @pytest.mark.parametrize("kind", STEP_TYPES)
-def test_a_step_of_the_page_keeps_the_whole_contract(
-    kind: str, steps: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(visits, "STEPS", steps)
-    monkeypatch.setattr(contract, "STEPS", steps)
-    step = step_of(steps, kind)
-    about_step, about_example = contracts("step"), contracts("step", "example")
-    assert len(about_step) >= 4
-    assert len(about_example) >= 6
-    for test in about_step:
-        test(step)
-    examples: list[Example] = list(step.examples)
-    for example in examples:
-        for test in about_example:
-            test(step, example)
-
-
-@pytest.mark.parametrize("kind", STEP_TYPES)
-def test_a_step_of_the_page_explains_its_errors_and_stands_an_unfinished_config(kind: str, steps: Registry) -> None:
-    step = step_of(steps, kind)
-    assert {example.error for example in step.examples if example.error} <= set(step.errors)
-    assert isinstance(step.summary({}), str)
-    assert [way.id for way in step.exits({})]
-    assert list(step.variables({})) == []
-    assert step.waits == (step.effective_limit(step.examples[0].config) is not None)
+def test_a_step_of_the_page_keeps_the_whole_contract(kind: str, steps: Registry) -> None:
+    assert list(faults_of(step_of(steps, kind), steps)) == []
 
 
 def test_no_step_of_the_page_asks_the_world(plugin: Path) -> None:

@@ -9,7 +9,7 @@ from flows.context import Context
 from flows.event import Event
 from flows.limits import Limits
 from flows.run import Run
-from flows.step import Finish, Outcome, Take
+from flows.step import Enter, Finish, Outcome, Take
 from flows.values import Value, decode, encode, from_plain
 
 Data = dict[str, Any]
@@ -54,6 +54,8 @@ def outcome_to_data(outcome: object) -> Data:
     """An outcome, its values as a run holds them. Raises: FlowError for what is none."""
     if isinstance(outcome, Take):
         outcome = replace(outcome, sets=_values(outcome.sets))
+    elif isinstance(outcome, Enter):
+        outcome = replace(outcome, inputs=_values(outcome.inputs))
     elif isinstance(outcome, Finish):
         outcome = replace(outcome, outputs=_values(outcome.outputs))
     return wire.to_data(outcome)

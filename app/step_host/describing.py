@@ -27,6 +27,7 @@ def description(step: Step) -> Data:
         "examples": [_example_to_data(example) for example in step.examples],
         "fails": step.fails(),
         "is_trigger": isinstance(step, Trigger),
+        "called": isinstance(step, Trigger) and step.called,
         "doc": kind.__doc__ or "",
         "module": kind.__module__,
         "name": kind.__name__,
@@ -42,6 +43,7 @@ def class_words(data: Mapping[str, Any]) -> Data:
         "media": frozenset(data["media"]),
         "at_once": frozenset(data["at_once"]),
         "errors": data["errors"],
+        "called": data["called"],
         "examples": tuple(_example_from_data(example) for example in data["examples"]),
         "__doc__": data["doc"],
         "__module__": data["module"],
@@ -61,6 +63,7 @@ def _example_to_data(example: Example) -> Data:
         "sets": None if example.sets is None else _written(example.sets),
         "effects": effects,
         "error": example.error,
+        "kept": wire.plain(example.kept),
     }
 
 
@@ -76,6 +79,7 @@ def _example_from_data(data: Data) -> Example:
         sets=None if data["sets"] is None else _read(data["sets"]),
         effects=None if data["effects"] is None else [wire.from_data(Effect, effect) for effect in data["effects"]],
         error=data["error"],
+        kept=data["kept"],
     )
 
 

@@ -16,7 +16,7 @@ from app.step_host.describing import class_words
 from app.step_host.host import StepHost
 from app.step_host.questions import QUESTIONS, read_answer
 from flows import wire
-from flows.ask import Answer
+from flows.ask import Answer, FlowVersion
 from flows.context import Context
 from flows.document import Flow
 from flows.errors import FlowError, RegistryError
@@ -138,6 +138,11 @@ class _PluginStep(Step):
         """As the plugin says."""
         limit: float | None = self._told("effective_limit", config)
         return limit
+
+    def calls(self, config: Config) -> Sequence[FlowVersion]:
+        """As the plugin says."""
+        calls: Sequence[FlowVersion] = self._told("calls", config)
+        return calls
 
     def upgrade(self, config: Config, format: int) -> Config:
         """As the plugin says."""

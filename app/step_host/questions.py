@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from flows import wire
+from flows.ask import FlowVersion
 from flows.step import Claim, Exit, Problem, Step, Trigger
 
-QUESTIONS: Final = ("exits", "media_of", "summary", "problems", "variables", "effective_limit", "claims")
+QUESTIONS: Final = ("exits", "media_of", "summary", "problems", "variables", "effective_limit", "calls", "claims")
 _EVER: Final = "ever"
 
 
@@ -26,6 +27,8 @@ def answers_about(step: Step, config: Mapping[str, Any], question: str) -> Any:
         case "effective_limit":
             limit = step.effective_limit(config)
             return _EVER if limit == float("inf") else wire.plain(limit)
+        case "calls":
+            return [wire.to_data(flow) for flow in step.calls(config)]
         case "claims" if isinstance(step, Trigger):
             return [wire.to_data(claim) for claim in step.claims(config)]
     raise KeyError(question)
@@ -46,6 +49,8 @@ def read_answer(question: str, data: Any) -> Any:
             return tuple((name, kind, tuple(ways)) for name, kind, ways in data)
         case "effective_limit":
             return float("inf") if data == _EVER else None if data is None else float(data)
+        case "calls":
+            return tuple(wire.from_data(FlowVersion, flow) for flow in data)
         case "claims":
             return tuple(wire.from_data(Claim, claim) for claim in data)
     raise KeyError(question)
