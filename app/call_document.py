@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from app.channels.contract import CallPlace
-from app.handled import Handled
+from app.handled import FollowUp, Handled
 from app.scene import Scene
 from flows import wire
 from flows.effect import Dial, HangUp, Reject, Verb
+from flows.event import CallerHungUp
+from flows.hanging_up import must_hang_up
+from flows.run import Run
 from flows.values import canonical_json
 
-CALL_REQUESTS: Final = ("call_started", "keys_pressed", "call_polled", "dial_ended")
+CALL_REQUESTS: Final = ("call_started", "keys_pressed", "call_polled", "dial_ended", "recorded")
 """The kinds of events with which a carrier waits for a document."""
 
 
@@ -39,3 +42,10 @@ def render(handled: Handled, scene: Scene, verbs: Sequence[Verb], *, run_goes_on
     )
     document = scene.channel.render(scene.connection, said, place)
     handled.document = (held.events[0].provider_id, document.text, document.media_type)
+
+
+def end_late(handled: Handled, run: Run) -> None:
+    """A call whose end a step has held back (a recording was still to come) ends for the flow by a further event."""
+    if must_hang_up(run):
+        key = f"left/{run.id}/{run.turn}"
+        handled.follow_ups.append(FollowUp(key, wire.kind_of(CallerHungUp), wire.write(CallerHungUp())))

@@ -17,7 +17,7 @@ from app.store import arrival_at_once, arrival_in_steps
 from app.store.events import NewEvent, Put, append, append_at_once
 from app.store.new_arrival import NewArrival, UnknownNumber
 from flows import wire
-from flows.event import Attachment, Happening, MessageReceived
+from flows.event import Attachment, Happening, MessageReceived, Recorded
 from flows.limits import Limits
 from flows.values import canonical_json, clean_text, encode
 
@@ -46,6 +46,8 @@ def put_at_once(session: Executor, connection_id: int, entry: Arrival | Report, 
     Raises: as these.
     """
     if isinstance(entry, Report):
+        if isinstance(entry.happened, Recorded):
+            return None
         event = _event_of(session, connection_id, entry)
         return append_at_once(session, event) if event else None
     happened = entry.happened

@@ -1,12 +1,18 @@
 """The simulated connection: Twilio's webhooks with a secret of its own; what it sends is only recorded."""
 
 import hashlib
+import io
+import wave
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from app.channels.contract import ConnectionInfo, Http, OutgoingMessage, SendPolicy, Sent
 from app.channels.twilio import COUNTRY, Twilio
+from app.outgoing import OutgoingAnswer
+
+RECORDING: Final = "simulated:recording/"  # and its length in seconds
+_SAMPLES_PER_SECOND: Final = 8_000  # as a telephone's
 
 
 class Simulated(Twilio):
@@ -43,6 +49,24 @@ class Simulated(Twilio):
         """What `send` would have answered."""
         return self.send(connection, outgoing, http)
 
+    def fetch_file(self, connection: ConnectionInfo, address: str, http: Http) -> OutgoingAnswer:
+        """A recording that the telephone in the terminal made up is as long as it said, and silent."""
+        seconds = address.removeprefix(RECORDING)
+        if seconds == address or not seconds.isdecimal() or len(seconds) > 3:
+            return super().fetch_file(connection, address, http)
+        return OutgoingAnswer(200, {}, silence(int(seconds)), 0.0, address)
+
     def webhook_addresses(self, connection: ConnectionInfo) -> Mapping[str, str]:
         """None: there is no carrier whose settings could name them."""
         return {}
+
+
+def silence(seconds: int) -> bytes:
+    """A WAV file in which nothing is heard."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(_SAMPLES_PER_SECOND)
+        sound.writeframes(bytes(2 * _SAMPLES_PER_SECOND * seconds))
+    return buffer.getvalue()

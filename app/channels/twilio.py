@@ -90,7 +90,7 @@ class Twilio(Channel):
                 return twilio_messages.status(webhook)
             case "calls":
                 return [twilio_calls.started(webhook, country)]
-            case "calls/turn":
+            case "calls/turn" | "calls/recording":
                 return twilio_calls.turn(webhook)
             case "calls/status" if twilio_messages.is_status(webhook):  # one status callback entered for both
                 return twilio_messages.status(webhook)
@@ -133,7 +133,12 @@ class Twilio(Channel):
 
     def render(self, connection: ConnectionInfo, verbs: Sequence[Verb], place: CallPlace) -> Document:
         """TwiML in the portable subset; twilio_documents says where it ends."""
-        return twilio_documents.render(connection.hook("calls/turn"), verbs, place)
+        return twilio_documents.render(connection, verbs, place)
+
+    def whisper(self, connection: ConnectionInfo, webhook: Webhook) -> Document:
+        """The words of the webhook's own address."""
+        asked = dict(webhook.query)
+        return twilio_documents.whisper(asked.get("text", ""), asked.get("language", ""), asked.get("voice", ""))
 
     def fallback(self, connection: ConnectionInfo, apology: str, fallback_number: str, language: str) -> Document:
         """Apology, fallback number, end."""

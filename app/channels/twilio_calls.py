@@ -1,8 +1,9 @@
 """What Twilio tells about a call: its beginning, its turns, its end. https://www.twilio.com/docs/voice/twiml#request-parameters
 
 A call's first webhook is turn 0. Every later request carries its turn in the address that our own document gave:
-`calls/turn?turn=3&after=gather`, after a gather, a dial or a pause, and `empty=1` where the document's Redirect stands
-in for a gather without input.
+`calls/turn?turn=3&after=gather`, after a gather, a recording, a dial or a pause, and `empty=1` where the document's
+Redirect stands in for a gather or a recording without input. A recording is told twice, by the call's next request and
+by a status callback of its own; both carry the same turn, so the first of them is the event.
 """
 
 import math
@@ -12,7 +13,7 @@ from app.channels.arrival import Arrival, Report
 from app.channels.contract import Unreadable, Webhook
 from app.channels.phone_number import country_of
 from app.channels.twilio_messages import read_number, read_sender, required, whole
-from flows.event import CallerHungUp, CallPolled, CallStarted, DialEnded, Happening, KeysPressed
+from flows.event import CallerHungUp, CallPolled, CallStarted, DialEnded, Happening, KeysPressed, Recorded
 
 Outcome = Literal["completed", "busy", "no-answer", "failed", "canceled"]
 
@@ -29,8 +30,10 @@ _KINDS: Final[dict[type, str]] = {
     KeysPressed: "keys_pressed",
     CallPolled: "call_polled",
     DialEnded: "dial_ended",
+    Recorded: "recorded",
 }
 _LONGEST_SPEECH = 2_000
+_LONGEST_ADDRESS = 2_000
 _LAST_TURN = 100_000
 
 
@@ -100,6 +103,11 @@ def _happened(webhook: Webhook) -> Happening:
         )
     speech = webhook.field("SpeechResult")[:_LONGEST_SPEECH]
     digits = "".join(key for key in webhook.field("Digits")[:200] if key in _KEYS)
+    if recording := _asked(webhook, "recording"):
+        if _asked(webhook, "empty"):
+            return Recorded(recording)
+        seconds = whole(webhook.field("RecordingDuration"))
+        return Recorded(recording, url=webhook.field("RecordingUrl").strip()[:_LONGEST_ADDRESS], seconds=seconds)
     if _asked(webhook, "empty"):
         return KeysPressed()
     if after == "gather" or (not after and (digits or speech)):

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, assert_never
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from twilio.twiml.voice_response import Gather as GatherElement
 from twilio.twiml.voice_response import VoiceResponse
 
-from app.channels.contract import CallPlace, Document
+from app.channels.contract import CallPlace, ConnectionInfo, Document
 from app.channels.twilio_languages import spoken_language
-from flows.effect import Dial, Gather, HangUp, Pause, Play, Reject, Say, Verb
+from flows.effect import Dial, Gather, HangUp, Pause, Phone, Play, Record, Reject, Say, Verb
 
 LONGEST_ENCODED: Final = 3_000
 """Of one Say, percent-encoded: the least of Twilio's bounds (https://www.twilio.com/docs/api/errors/13521), so that a
@@ -22,14 +22,13 @@ _REPEATED_BYTES = 32_768  # a document may have 64 KiB: https://www.twilio.com/d
 _HEADER = re.compile(r"X-(?!Twilio)[A-Za-z0-9-]{1,60}\Z", re.IGNORECASE)  # https://www.twilio.com/docs/api/errors/32113
 
 
-def render(turn_address: str, verbs: Sequence[Verb], place: CallPlace) -> Document:
-    """The document of the verbs, up to the first that gives the call away (gather, dial, hang up, reject): what follows
-    such a one is unreachable and belongs to a later document.
+def render(connection: ConnectionInfo, verbs: Sequence[Verb], place: CallPlace) -> Document:
+    """The document of the verbs, up to the first that gives the call away (gather, record, dial, hang up, reject): what
+    follows such a one is unreachable and belongs to a later document.
 
-    `turn_address` is the absolute address of the connection's later turns, without a query. A document that neither
-    ends the call nor gives it away comes back with the next turn.
+    A document that neither ends the call nor gives it away comes back with the next turn.
     """
-    back = f"{turn_address}?turn={place.next_turn}"
+    back = f"{connection.hook('calls/turn')}?turn={place.next_turn}"
     response = VoiceResponse()
     for verb in verbs:
         match verb:
@@ -38,8 +37,14 @@ def render(turn_address: str, verbs: Sequence[Verb], place: CallPlace) -> Docume
             case Gather():
                 _gather(response, verb, f"{back}&after=gather", place.language)
                 return _document(response)
+            case Record():
+                of_it = urlencode({"recording": verb.effect})
+                status = f"{connection.hook('calls/recording')}?turn={place.next_turn}&{of_it}"
+                _record(response, verb, f"{back}&after=record&{of_it}", status)
+                return _document(response)
             case Dial():
-                _dial(response, verb, action=f"{back}&after=dial", method="POST")
+                whispered = _whisper_address(connection, verb, place.language)
+                _dial(response, verb, whispered, action=f"{back}&after=dial", method="POST")
                 return _document(response)
             case Reject():
                 response.reject(reason=verb.reason)
@@ -60,6 +65,16 @@ def fallback(apology: str, fallback_number: str, language: str) -> Document:
     if fallback_number:
         _dial(response, Dial(number=fallback_number))
     response.hangup()
+    return _document(response)
+
+
+def whisper(text: str, language: str, voice: str) -> Document:
+    """What whoever answers a forwarded call hears before the two are connected, which the end of the document does.
+
+    https://www.twilio.com/docs/voice/twiml/number#attributes-url
+    """
+    response = VoiceResponse()
+    _speak(response, Say(text, voice=voice), language)
     return _document(response)
 
 
@@ -128,7 +143,37 @@ def _gather(response: VoiceResponse, verb: Gather, action: str, default_language
     response.redirect(f"{action}&empty=1", method="POST")
 
 
-def _dial(response: VoiceResponse, verb: Dial, **options: Any) -> None:
+def _record(response: VoiceResponse, verb: Record, action: str, status: str) -> None:
+    """Nothing is asked after an empty recording, so the document goes on by itself then. The status callback is for a
+    caller who hangs up meanwhile. https://www.twilio.com/docs/voice/twiml/record"""
+    response.record(
+        action=action,
+        method="POST",
+        timeout=verb.silence_seconds,
+        finish_on_key=verb.finish_key,
+        max_length=verb.maximum_seconds,
+        play_beep=verb.beep,
+        recording_status_callback=status,
+        recording_status_callback_method="POST",
+        recording_status_callback_event="completed absent",
+    )
+    response.redirect(f"{action}&empty=1", method="POST")
+
+
+def _whisper_address(connection: ConnectionInfo, verb: Dial, default_language: str) -> str:
+    """The words stand in the address itself, which the carrier signs: nothing needs to be looked up to say them."""
+    if verb.whisper is None:
+        return ""
+    said = {
+        "text": _NOT_XML.sub(" ", verb.whisper.text),
+        "language": verb.whisper.language or default_language,
+        "voice": verb.whisper.voice,
+    }
+    query = urlencode({name: value for name, value in said.items() if value})
+    return f"{connection.hook('calls/whisper')}?{query}"
+
+
+def _dial(response: VoiceResponse, verb: Dial, whisper_address: str = "", **options: Any) -> None:
     dial = response.dial(
         timeout=verb.ring_seconds,
         time_limit=verb.limit_seconds,
@@ -136,10 +181,12 @@ def _dial(response: VoiceResponse, verb: Dial, **options: Any) -> None:
         answer_on_bridge=True,
         **options,
     )
-    if verb.sip:
-        dial.sip(sip_address(verb.sip, verb.headers))
-    else:
-        dial.number(verb.number)
+    asks = {"url": whisper_address, "method": "POST"} if whisper_address else {}
+    for phone in (Phone(verb.number, verb.sip), *verb.also):
+        if phone.sip:
+            dial.sip(sip_address(phone.sip, verb.headers), **asks)
+        else:
+            dial.number(phone.number, **asks)
 
 
 def _document(response: VoiceResponse) -> Document:

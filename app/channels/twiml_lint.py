@@ -15,7 +15,7 @@ from twilio.twiml.voice_response import Dial, VoiceResponse
 LARGEST_BYTES: Final = 65_536  # https://www.twilio.com/docs/api/errors/11750
 
 CHILDREN: Final[Mapping[str, frozenset[str]]] = {
-    "Response": frozenset({"Say", "Play", "Gather", "Dial", "Pause", "Redirect", "Reject", "Hangup"}),
+    "Response": frozenset({"Say", "Play", "Gather", "Record", "Dial", "Pause", "Redirect", "Reject", "Hangup"}),
     "Gather": frozenset({"Say", "Play", "Pause"}),
     "Dial": frozenset({"Number", "Sip"}),
 }
@@ -23,6 +23,11 @@ CHILDREN: Final[Mapping[str, frozenset[str]]] = {
 
 _WITH_TEXT: Final = frozenset({"Say", "Play", "Redirect", "Number", "Sip"})
 _ENDS: Final = frozenset({"Reject", "Hangup", "Redirect", "Dial"})
+_ADDRESSES: Final = {"action": "method", "recordingStatusCallback": "recordingStatusCallbackMethod", "url": "method"}
+"""The attributes that hold an address of ours, and which one says how it is asked."""
+
+MOST_PHONES: Final = 10  # of one Dial: https://www.twilio.com/docs/voice/twiml/number
+
 _BUILDERS = {
     **{name: getattr(VoiceResponse, name.lower()) for name in CHILDREN["Response"]},
     "Number": Dial.number,
@@ -30,8 +35,11 @@ _BUILDERS = {
 }
 
 
-def problems(document: str) -> list[str]:
-    """A sentence for each thing that is wrong; none when a carrier can execute the document."""
+def problems(document: str, *, of_whisper: bool = False) -> list[str]:
+    """A sentence for each thing that is wrong; none when a carrier can execute the document.
+
+    of_whisper: it is heard by whoever answers a forwarded call, and its end connects the two.
+    """
     if len(document.encode()) > LARGEST_BYTES:
         return [f"The document has more than {LARGEST_BYTES // 1024} KiB, which carriers refuse."]
     try:
@@ -40,6 +48,9 @@ def problems(document: str) -> list[str]:
         return [f"The document is not XML: {problem}."]
     if root.tag != "Response":
         return [f"The document begins with {root.tag} instead of Response."]
+    if of_whisper:
+        strays = {verb.tag for verb in root} - {"Say", "Play", "Pause"}
+        return [*_wrong_within(root), *(f"{tag} stands in a whisper, which may only be heard." for tag in strays)]
     return [*_wrong_within(root), *_wrong_order(root)]
 
 
@@ -72,16 +83,20 @@ def _wrong_within(element: ET.Element) -> Iterator[str]:
             yield from _wrong_within(child)
         if (child.tail or "").strip():
             yield f"There is a text after {child.tag}, which is ignored."
-    if tag == "Dial" and len(element) != 1:
-        yield "Dial does not hold exactly one Number or Sip."
+    if tag == "Dial" and not 1 <= len(element) <= MOST_PHONES:
+        yield f"Dial does not hold one to {MOST_PHONES} Numbers or Sips."
 
 
 def _wrong_for_portability(element: ET.Element, text: str) -> Iterator[str]:
-    address = text if element.tag in {"Play", "Redirect"} else element.get("action")
-    if address is not None and not re.match(r"https?://[^/\s]", address):
-        yield f"{element.tag} has the address {address!r}, which is not absolute."
-    if (element.tag == "Redirect" or element.get("action") is not None) and element.get("method") != "POST":
-        yield f'{element.tag} does not say method="POST".'
+    addresses = {text: "method"} if element.tag == "Redirect" else {text: ""} if element.tag == "Play" else {}
+    addresses |= {element.get(name, ""): how for name, how in _ADDRESSES.items() if element.get(name) is not None}
+    for address, how in addresses.items():
+        if not re.match(r"https?://[^/\s]", address):
+            yield f"{element.tag} has the address {address!r}, which is not absolute."
+        if how and element.get(how) != "POST":
+            yield f'{element.tag} does not say {how}="POST".'
+    if element.tag == "Record" and (element.get("action") is None or element.get("recordingStatusCallback") is None):
+        yield "Record lacks an action or a recordingStatusCallback, so a caller who hangs up loses what was recorded."
     if element.tag == "Gather" and (element.get("action") is None or element.get("actionOnEmptyResult") != "true"):
         yield 'Gather lacks an action or actionOnEmptyResult="true".'
     if element.tag == "Dial" and element.get("answerOnBridge") != "true":
@@ -99,8 +114,8 @@ def _wrong_order(root: ET.Element) -> Iterator[str]:
         gives_away = verb.tag in {"Reject", "Hangup", "Redirect"} or (verb.tag == "Dial" and verb.get("action"))
         if gives_away and following is not None:
             yield f"{following.tag} after {verb.tag} is never reached."
-        if verb.tag == "Gather" and not _goes_on_empty(verb, following):
-            yield "Gather is not followed by a Redirect to its own action and turn with the empty flag."
+        if verb.tag in {"Gather", "Record"} and not _goes_on_empty(verb, following):
+            yield f"{verb.tag} is not followed by a Redirect to its own action and turn with the empty flag."
     if verbs and any(verb.tag == "Reject" for verb in verbs[1:]):
         yield "Reject does not stand first, so the call is answered before it."
 

@@ -1,4 +1,5 @@
-"""Fetches the files of contacts' messages from where the provider keeps them, beside the runner's rounds.
+"""Fetches the files of contacts' messages, and recordings of calls, from where the provider keeps them, beside the
+runner's rounds.
 
 docs/decisions/attachments.md tells why a worker does it, at once, and not the first who looks.
 """
@@ -16,7 +17,7 @@ from app.channels.registry import channel_of
 from app.db import DatabaseUnavailable
 from app.directory import Directory
 from app.house import House
-from app.outgoing import OutgoingError, OutgoingRequest
+from app.outgoing import OutgoingAnswer, OutgoingError
 from app.store import attachments
 from app.store.attachments import Wanted
 
@@ -76,12 +77,14 @@ class Attachments:
             logger.warning("File %d of event %d was fetched, but not stored.", wanted.place, wanted.event_id)
             return
         self._house.lanes.announce(wanted.conversation_id)
+        if wanted.recording:
+            self._house.lanes.wake("calls")
 
     def _outcome(self, wanted: Wanted, connection: ConnectionInfo) -> Callable[[Session], None]:
         """What is to be stored of one attempt."""
         try:
             channel = channel_of(connection.kind)
-            content = self._content(channel.file_request(connection, wanted.attachment.url))
+            content = self._content(lambda: channel.fetch_file(connection, wanted.attachment.url, self._house.http))
         except _NotFetched as reason:
             why, is_final = str(reason), reason.is_final
         except Exception as error:  # a door: a channel that is gone, or a plugin's bug, is a failed attempt
@@ -94,9 +97,9 @@ class Attachments:
         pause = _PAUSES_SECONDS[wanted.failures]
         return lambda session: attachments.retry(session, wanted, why, pause)
 
-    def _content(self, request: OutgoingRequest) -> bytes:
+    def _content(self, fetch: Callable[[], OutgoingAnswer]) -> bytes:
         try:
-            answer = self._house.http.send(request)
+            answer = fetch()
         except OutgoingError as error:
             raise _NotFetched(str(error), is_final=error.kind in _FINAL) from None
         if answer.status != 200:

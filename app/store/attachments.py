@@ -1,4 +1,4 @@
-"""Files that came with a message and still lie at the provider: wanted, fetched, then kept with the message.
+"""Files that came with a message, or were recorded on a call, and still lie at the provider: wanted, fetched, kept.
 
 Each is an effect of its own number, put into the outbox in the message's transaction, so that none is forgotten.
 """
@@ -13,12 +13,15 @@ from sqlalchemy.orm import Session
 
 from app.db import sql
 from app.files import media_type_of, store_file
+from app.store import recordings
 from app.store.events import Put
+from app.store.recordings import Recording
 from flows import wire
-from flows.event import Attachment
+from flows.event import Attachment, Recorded
 from flows.values import canonical_json, clean_text
 
 _KIND: Final = "fetch_attachment"
+_RECORDING: Final = "fetch_recording"
 _LONGEST_WORDS: Final = 1_000
 
 _WANT = """
@@ -28,7 +31,8 @@ _WANT = """
     FROM conversations c WHERE c.id = :conversation
 """
 _DUE = """
-    SELECT id FROM effects WHERE conversation_id IS NULL AND kind = :kind AND state IN ('queued', 'sending')
+    SELECT id FROM effects WHERE conversation_id IS NULL AND kind IN (:kind, :recording)
+        AND state IN ('queued', 'sending')
         AND next_attempt_at <= {now} ORDER BY next_attempt_at LIMIT :most
 """
 # The instant is compared again here: whoever waited for the row finds it taken.
@@ -62,6 +66,7 @@ class Wanted:
     event_id: int
     place: int  # among the message's files
     attachment: Attachment
+    recording: Recording | None = None  # instead of a message's file
 
 
 def want(session: Session, put: Put, media: Sequence[Attachment]) -> None:
@@ -82,9 +87,27 @@ def want(session: Session, put: Put, media: Sequence[Attachment]) -> None:
         session.execute(sql(session, _WANT), values)
 
 
+def want_recording(session: Session, put: Put, recorded: Recorded) -> None:
+    """Has a recording fetched, once however often the carrier tells of it: the event is new only once."""
+    if not recorded.url or put.duplicate:
+        return
+    payload = {
+        "conversation": put.conversation_id,
+        "event": put.event_id,
+        "place": 0,
+        "url": clean_text(recorded.url),
+        "media_type": "audio/wav",
+        "name": "recording",
+        "recording": clean_text(recorded.effect),
+        "seconds": recorded.seconds,
+    }
+    values = {"key": f"recording/{put.event_id}", "kind": _RECORDING, "payload": canonical_json(payload)}
+    session.execute(sql(session, _WANT), {**values, "conversation": put.conversation_id})
+
+
 def due(session: Session, most: int) -> Sequence[int]:
     """The ids of files that may be fetched now."""
-    return session.execute(sql(session, _DUE), {"kind": _KIND, "most": most}).scalars().all()
+    return session.execute(sql(session, _DUE), {"kind": _KIND, "recording": _RECORDING, "most": most}).scalars().all()
 
 
 def take(session: Session, ids: Sequence[int], again_seconds: float) -> list[Wanted]:
@@ -100,8 +123,14 @@ def take(session: Session, ids: Sequence[int], again_seconds: float) -> list[Wan
 def keep(session: Session, wanted: Wanted, content: bytes, accepted: tuple[str, ...]) -> None:
     """Stores what was fetched beside its message, if its content is of an accepted kind. Raises: FileTooLarge."""
     media_type = media_type_of(content)
+    if wanted.recording and not media_type.startswith("audio/"):
+        give_up(session, wanted, f"It is no sound, but {media_type}.")
+        return
     if not _settled(session, wanted, "sent"):
         return  # another process was faster
+    if wanted.recording:
+        recordings.keep(session, wanted.recording, content)
+        return
     if not media_type.startswith(accepted):
         _change(session, wanted, not_accepted(media_type))
         return
@@ -119,8 +148,12 @@ def give_up(session: Session, wanted: Wanted, why: str) -> None:
     """No further attempt: the message says that a file is missing, and people see why."""
     if _settled(session, wanted, "dead", why):
         kind = wanted.attachment.media_type
-        _change(session, wanted, Attachment(kind, f"not fetched: {kind}"))
-        sentence = clean_text(f"A file of a message could not be fetched: {why}")[:_LONGEST_WORDS]
+        if wanted.recording:
+            recordings.lose(session, wanted.recording, why)
+        else:
+            _change(session, wanted, Attachment(kind, f"not fetched: {kind}"))
+        what = "A recording" if wanted.recording else "A file of a message"
+        sentence = clean_text(f"{what} could not be fetched: {why}")[:_LONGEST_WORDS]
         values = {"conversation": wanted.conversation_id, "why": sentence}
         session.execute(sql(session, _PROBLEM), values)
 
@@ -142,6 +175,9 @@ def _wanted(row: Row[Any]) -> Wanted:
         told["event"],
         told["place"],
         attachment,
+        Recording(told["conversation"], told["event"], told["recording"], told["seconds"])
+        if "recording" in told
+        else None,
     )
 
 

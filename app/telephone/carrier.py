@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
 
+from app.channels.simulated import RECORDING
 from app.telephone.line import Line, LineDead
 from app.telephone.person import Given, HungUp, Person, Wanted
 
@@ -45,13 +46,9 @@ class Carrier:
             match verb.tag:
                 case "Say" | "Play" | "Pause":
                     self._sound(verb)
-                case "Gather":
-                    following = self._gather(verb)
-                    if following is not None:
-                        return following, "completed"
-                case "Dial":
-                    following = self._dial(verb)
-                    if following is not None:
+                case "Gather" | "Record" | "Dial":
+                    give_away = {"Gather": self._gather, "Record": self._record, "Dial": self._dial}[verb.tag]
+                    if (following := give_away(verb)) is not None:
                         return following, "completed"
                 case "Redirect":
                     return self.line.ask(_text(verb)), "completed"
@@ -87,10 +84,33 @@ class Carrier:
         fields = {"SpeechResult": given.speech, "Confidence": "0.9"} if given.speech else {"Digits": given.keys}
         return self.line.ask(_action(gather), **fields)
 
+    def _record(self, record: ET.Element) -> ET.Element | None:
+        """Tells of the recording twice, as carriers do: by the call's next request and by a status callback."""
+        spoken = self.person.speak(int(record.get("maxLength", "3600")), beep=record.get("playBeep") != "false")
+        if not spoken.seconds and not spoken.is_gone:
+            return None
+        fields = {"RecordingDuration": str(spoken.seconds)}
+        if spoken.seconds:
+            fields["RecordingUrl"] = f"{RECORDING}{spoken.seconds}"
+        following = self.line.ask(
+            _action(record),
+            Digits="hangup" if spoken.is_gone else "",
+            CallStatus="completed" if spoken.is_gone else "in-progress",
+            **fields,
+        )
+        if status := record.get("recordingStatusCallback"):
+            self.line.tell(status, RecordingStatus="completed" if spoken.seconds else "absent", **fields)
+        if spoken.is_gone:
+            raise HungUp
+        return following
+
     def _dial(self, dial: ET.Element) -> ET.Element | None:
-        phone, *_ = (*dial, ET.Element("Number"))
-        outcome, seconds, gone = self.person.pick_up(_shown(phone)), 0, False
+        phone, *others = list(dial) or [ET.Element("Number")]
+        outcome, seconds, gone = self.person.pick_up(" and ".join(map(_shown, (phone, *others)))), 0, False
         if outcome == "completed":
+            if whisper := phone.get("url"):
+                for verb in self.line.ask(whisper, CallSid=f"{self.line.call_id}-leg", ParentCallSid=self.line.call_id):
+                    self.person.note(f"(only they hear) {_text(verb)}")
             started_at = self.clock()
             try:
                 self.person.talk()

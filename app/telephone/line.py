@@ -46,6 +46,10 @@ class Line:
             raise LineDead(f"The voice door's document begins with {document.tag} instead of Response.")
         return document
 
+    def tell(self, address: str, **fields: str) -> None:
+        """Posts news that no document answers. Raises: LineDead."""
+        self._post(address, fields)
+
     def end(self, status: str, seconds: int) -> None:
         """Tells that the call is over. Raises: LineDead."""
         over = {"CallStatus": status, "CallDuration": str(seconds), "SequenceNumber": "0"}

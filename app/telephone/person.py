@@ -1,11 +1,14 @@
 """Who holds the receiver: hears what is said, presses keys, answers the phones that ring, and hangs up."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 _PATIENCE_SECONDS = 30.0  # of silence, after the last word of a script
+_WORD_SECONDS = 1
+_LENGTH = re.compile(r"([0-9]{1,3})(h?)")
 _LONGEST_SILENCE_SECONDS = 300.0  # before its next word, while it waits in a queue
 
 
@@ -29,6 +32,14 @@ class Given:
 
     keys: str = ""
     speech: str = ""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """How long the caller spoke into a recording, and whether they put the receiver down instead of waiting."""
+
+    seconds: int
+    is_gone: bool = False
 
 
 class Person:
@@ -81,6 +92,17 @@ class Person:
                 pressed = pressed.partition(wanted.finish_key)[0]
             return Given(keys=pressed[: wanted.digits or None])
         return Given(speech=answer) if wanted.speech else Given()
+
+    def speak(self, most_seconds: int, *, beep: bool) -> Spoken:
+        """What is said after the beep: a text, or how many seconds long it is; an `h` at its end hangs up."""
+        heard = "♪ beep" if beep else "(recording)"
+        try:
+            answer = self._next(f"{heard} Speak (a text or its seconds, then h = hang up, Enter = silence): ")
+        except HungUp:
+            return Spoken(0, is_gone=True)
+        length = _LENGTH.fullmatch(answer)
+        seconds = int(length[1]) if length else len(answer.split()) * _WORD_SECONDS
+        return Spoken(min(seconds, most_seconds), is_gone=bool(length and length[2]))
 
     def pick_up(self, phone: str) -> str:
         """The outcome of a phone that rings, in DialCallStatus words. Raises: HungUp."""

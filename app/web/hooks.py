@@ -17,7 +17,7 @@ from app import inbox
 from app.calling import UNAVAILABLE, Awaited, Calling
 from app.channels.arrival import Arrival, Notice, Report
 from app.channels.contract import CallPlace, Document, Unreadable, Unsigned, Webhook
-from app.channels.twilio_documents import fallback
+from app.channels.twilio_documents import fallback, whisper
 from app.house import House
 from app.points import point
 from app.store import attachments, webhooks
@@ -27,13 +27,14 @@ from app.web.rates import Rates
 from app.web.refusals import Refusal, refused
 from app.web.wakes import Wakes
 from flows.effect import HangUp
-from flows.event import CallerHungUp, MessageReceived
+from flows.event import CallerHungUp, MessageReceived, Recorded
 from flows.values import clean_text
 
 blueprint = Blueprint("hooks", __name__)
 
 CALLS: Final = ("calls", "calls/turn")  # these are answered with a voice document
 FALLBACK: Final = "calls/fallback"
+WHISPER: Final = "calls/whisper"  # on a forwarded leg, whose carrier hangs up where it gets no document
 _STATE: Final = "patchbay.hooks"
 _RETRY_SECONDS: Final = 0.1
 _TRIES_SECONDS: Final = {"calls": 3.0, "turns": 1.0}  # a database restarts in about one; a caller can wait a bit more
@@ -82,12 +83,16 @@ def hook(connection: str, path: str) -> Response:
     try:
         known = _known(state, connection)
     except UNAVAILABLE:
+        if path == WHISPER:
+            return _document(whisper("", "", ""))
         return _document(fallback(APOLOGY, "", "en")) if path in CALLS else _unavailable()
     webhook = _signed(state, known, path)
     # Only what the provider signed counts: strangers must not be able to use up its share.
     if waits := state.rates.take(connection):
         sentence = "More webhooks came at once than this connection may send: send this one again in a moment."
         raise Refusal(429, "too_often", sentence, retry_after_seconds=max(1, round(waits)))
+    if path == WHISPER:
+        return _document(known.channel.whisper(known.info, webhook))
     if path in CALLS:
         return _document(_answer_call(state, known, webhook))
     try:
@@ -169,7 +174,10 @@ def _put(session: Session, house: House, connection_id: int, entry: Told) -> inb
     if isinstance(entry, Notice):
         return webhooks.receive(session, connection_id, entry)
     if not isinstance(entry, Arrival):
-        return inbox.put_report(session, connection_id, entry)
+        reported = inbox.put_report(session, connection_id, entry)
+        if reported is not None and isinstance(entry.happened, Recorded):
+            attachments.want_recording(session, reported, entry.happened)
+        return reported
     put = inbox.put(session, connection_id, entry, house.limits)
     if isinstance(entry.happened, MessageReceived):
         attachments.want(session, put, entry.happened.media)

@@ -15,6 +15,7 @@ from flows.effect import (
     HangUp,
     LeaveQueue,
     Pause,
+    Phone,
     Play,
     PostToTeam,
     Record,
@@ -86,7 +87,7 @@ def _message(effect: SendMessage) -> Iterator[str]:
 
 def _dial(effect: Dial) -> Iterator[str]:
     headers = "".join(f" {name}: {value}" for name, value in sorted(effect.headers.items()))
-    phones = ", ".join(phone.number or phone.sip for phone in (effect, *effect.also))
+    phones = ", ".join(phone.number or phone.sip for phone in (Phone(effect.number, effect.sip), *effect.also))
     yield f"  (forwards to {phones}{headers}; /dial says how it ends)"
     if effect.whisper is not None:
         yield f"  (whoever answers hears first: {effect.whisper.text})"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from app.channels.simulated import RECORDING
 from app.telephone.carrier import DOCUMENTS_AT_MOST, Carrier
 from app.telephone.line import Line, LineDead
 from app.telephone.person import Given, HungUp, Person, Wanted
@@ -34,6 +35,10 @@ class FakeLine(Line):
         self.asked.append((address, fields))
         return ET.fromstring(f"<Response>{self.documents.pop(0)}</Response>")  # noqa: S314  written above
 
+    def tell(self, address: str, **fields: str) -> None:
+        """Remembers the news."""
+        self.asked.append((address, fields))
+
     def end(self, status: str, seconds: int) -> None:
         """Remembers the end."""
         self.asked.append((status, {}))
@@ -53,6 +58,20 @@ def dialled(outcome: str, **fields: str) -> tuple[str, dict[str, str]]:
     """What the line is asked after a forwarded leg."""
     told = {"DialCallStatus": outcome, "DialCallDuration": "0", "CallStatus": "in-progress"}
     return "https://x.example/?turn=2", told | fields
+
+
+RECORD = (
+    '<Record action="https://x.example/?turn=3" recordingStatusCallback="https://x.example/status" maxLength="20"/>'
+    "<Redirect>https://x.example/?turn=3&amp;empty=1</Redirect>"
+)
+
+
+def recorded(seconds: int, *, gone: bool = False) -> list[tuple[str, dict[str, str]]]:
+    """What the line is asked, and what it is told, after a recording."""
+    told = {"RecordingDuration": str(seconds)} | ({"RecordingUrl": f"{RECORDING}{seconds}"} if seconds else {})
+    how = {"Digits": "hangup", "CallStatus": "completed"} if gone else {"Digits": "", "CallStatus": "in-progress"}
+    status = {"RecordingStatus": "completed" if seconds else "absent"}
+    return [("https://x.example/?turn=3", how | told), ("https://x.example/status", status | told)]
 
 
 EMPTY = {"Digits": ""}
@@ -81,6 +100,17 @@ CALLS: list[tuple[str, list[str], str, list[tuple[str, dict[str, str]]]]] = [
     ("finds it busy", [DIAL, ""], "busy", [dialled("busy", DialSipResponseCode="486"), ("completed", {})]),
     ("is not answered", [DIAL, ""], "what? n", [dialled("no-answer"), ("completed", {})]),
     ("hangs up while talking", [DIAL, ""], "y h", [dialled("completed", CallStatus="completed"), ("completed", {})]),
+    ("leaves a message", [RECORD, "<Hangup/>"], "12", [*recorded(12), ("completed", {})]),
+    ("says a word after the beep", [RECORD, "<Hangup/>"], "hello", [*recorded(1), ("completed", {})]),
+    ("speaks longer than allowed", [RECORD, "<Hangup/>"], "99", [*recorded(20), ("completed", {})]),
+    ("hangs up while speaking", [RECORD, ""], "12h", [*recorded(12, gone=True), ("completed", {})]),
+    ("hangs up at the beep", [RECORD, ""], "h", [*recorded(0, gone=True), ("completed", {})]),
+    (
+        "says nothing after the beep",
+        [RECORD, "<Hangup/>"],
+        ".",
+        [("https://x.example/?turn=3&empty=1", {}), ("completed", {})],
+    ),
     ("follows a fallback", ["<Say>Sorry</Say><Dial><Number>+3</Number></Dial><Hangup/>"], "n", [("completed", {})]),
     ("hangs up in a queue", ['<Pause length="40"/><Redirect>https://x.example/</Redirect>'], "h", [("completed", {})]),
 ]
@@ -100,6 +130,17 @@ def test_what_is_said_and_what_rings_is_shown() -> None:
         "» ♪ https://x.example/bye.wav",
         "  The other side hung up.",
     ]
+
+
+def test_several_phones_ring_together_and_whoever_answers_hears_the_whisper() -> None:
+    several = (
+        '<Dial action="https://x.example/?turn=2"><Number url="https://x.example/whisper">+3</Number>'
+        '<Number url="https://x.example/whisper">+4</Number></Dial>'
+    )
+    asked, lines = run([several, "<Say>A customer.</Say>", "<Hangup/>"], "y .")
+    assert asked[0] == ("https://x.example/whisper", {"CallSid": f"{asked[0][1]['ParentCallSid']}-leg", **asked[0][1]})
+    assert lines[0] == "  Ringing +3 and +4 — answer? [y/n/busy]: y"
+    assert lines[1] == "  (only they hear) A customer."
 
 
 def test_a_document_that_leads_to_itself_ends() -> None:

@@ -11,14 +11,17 @@ from app.channels.registry import channel_of
 from app.channels.twilio_documents import LONGEST_ENCODED, sip_address, spoken_pieces
 from app.channels.twilio_languages import spoken_language
 from app.channels.twiml_lint import problems
-from flows.effect import Dial, Gather, HangUp, Pause, Play, Reject, Say, Verb
-from tests.twilio_house import connection
+from flows.effect import Dial, Gather, HangUp, Pause, Phone, Play, Record, Reject, Say, Verb
+from tests.twilio_house import connection, webhook
 
 PLACE = CallPlace("CA1", 3, "+48221234567", "+48600100200", "pl")
 TURN = "https://patchbay.example/hooks/main/calls/turn?turn=3"
 AFTER_PAUSE = f'<Redirect method="POST">{TURN}&amp;after=pause</Redirect>'
 GATHER = f'<Gather action="{TURN}&amp;after=gather" actionOnEmptyResult="true"'
 ON_EMPTY = f'<Redirect method="POST">{TURN}&amp;after=gather&amp;empty=1</Redirect>'
+WHISPER = "https://patchbay.example/hooks/main/calls/whisper"
+RECORDED = f"{TURN}&amp;after=record&amp;recording=7%2F1%2F0"
+RECORDING = "https://patchbay.example/hooks/main/calls/recording?turn=3&amp;recording=7%2F1%2F0"
 DIAL = f'<Dial action="{TURN}&amp;after=dial" answerOnBridge="true"'
 
 
@@ -77,6 +80,24 @@ DOCUMENTS: list[tuple[Sequence[Verb], str]] = [
         (
             f'{DIAL} method="POST" timeLimit="14400" timeout="30">'
             "<Sip>sip:gold@queues.example.com;transport=tcp?X-Loyalty-Tier=gold</Sip></Dial>"
+        ),
+    ),
+    (
+        [Dial(number="+48111222333", also=(Phone(sip="sip:anna@example.com"),), whisper=Say("Płatny & pilny", "pl"))],
+        (
+            f'{DIAL} method="POST" timeLimit="14400" timeout="30">'
+            f'<Number method="POST" url="{WHISPER}?text=P%C5%82atny+%26+pilny&amp;language=pl">+48111222333</Number>'
+            f'<Sip method="POST" url="{WHISPER}?text=P%C5%82atny+%26+pilny&amp;language=pl">'
+            "sip:anna@example.com;transport=udp</Sip></Dial>"
+        ),
+    ),
+    (
+        [Say("Beep."), Record("7/1/0", maximum_seconds=60, silence_seconds=3, finish_key="*", beep=False), Say("no")],
+        (
+            f'<Say language="pl-PL">Beep.</Say><Record action="{RECORDED}" finishOnKey="*" maxLength="60" method="POST"'
+            f' playBeep="false" recordingStatusCallback="{RECORDING}" recordingStatusCallbackEvent="completed absent"'
+            f' recordingStatusCallbackMethod="POST" timeout="3" />'
+            f'<Redirect method="POST">{RECORDED}&amp;empty=1</Redirect>'
         ),
     ),
     ([HangUp(), Say("too late")], "<Hangup />"),
@@ -168,7 +189,35 @@ FAULTS = [
     ),
     ("<Response><Dial><Number>+1</Number></Dial><Hangup/></Response>", "answerOnBridge"),
     ("<Response><Dial answerOnBridge='true'><Sip>sip:a@b</Sip></Dial><Hangup/></Response>", "no transport"),
-    ("<Response><Dial answerOnBridge='true'/><Hangup/></Response>", "exactly one"),
+    ("<Response><Dial answerOnBridge='true'/><Hangup/></Response>", "one to 10"),
+    (
+        f"<Response><Dial answerOnBridge='true'>{'<Number>+1</Number>' * 11}</Dial><Hangup/></Response>",
+        "one to 10",
+    ),
+    (
+        "<Response><Dial answerOnBridge='true'><Number url='/whisper'>+1</Number></Dial><Hangup/></Response>",
+        "not absolute",
+    ),
+    (
+        "<Response><Dial answerOnBridge='true'><Number url='https://x.example/'>+1</Number></Dial><Hangup/></Response>",
+        'method="POST"',
+    ),
+    ("<Response><Record/><Hangup/></Response>", "loses what was recorded"),
+    (
+        (
+            "<Response><Record action='https://x.example/?turn=1' method='POST'"
+            " recordingStatusCallback='https://x.example/'/><Hangup/></Response>"
+        ),
+        'recordingStatusCallbackMethod="POST"',
+    ),
+    (
+        (
+            "<Response><Record action='https://x.example/?turn=1' method='POST'"
+            " recordingStatusCallback='https://x.example/' recordingStatusCallbackMethod='POST'/>"
+            "<Say>x</Say><Hangup/></Response>"
+        ),
+        "Record is not followed",
+    ),
     ("<Response><Dial answerOnBridge='true'><Number>+1</Number></Dial></Response>", "neither ends"),
     ("<Response><Say>x</Say><Reject/></Response>", "does not stand first"),
     ("<Html/>", "instead of Response"),
@@ -180,3 +229,15 @@ FAULTS = [
 @pytest.mark.parametrize(("document", "sentence"), FAULTS)
 def test_the_lint_sees_what_the_builders_accept(document: str, sentence: str) -> None:
     assert any(sentence in problem for problem in problems(document)), problems(document)
+
+
+def test_a_whisper_is_its_own_address_spoken_and_nothing_else() -> None:
+    asked = webhook("calls/whisper", {"CallSid": "CA2"}, [("text", "Płatny <&> pilny"), ("language", "pl")])
+    document = channel_of("twilio").whisper(connection(), asked)
+    assert problems(document.text, of_whisper=True) == []
+    assert '<Say language="pl-PL">Płatny &lt;&amp;&gt; pilny</Say></Response>' in document.text
+
+
+def test_the_lint_keeps_a_whisper_from_doing_more_than_speak() -> None:
+    assert problems("<Response><Hangup/></Response>", of_whisper=True)
+    assert problems("<Response><Say>x</Say></Response>", of_whisper=True) == []
