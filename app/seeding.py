@@ -75,9 +75,9 @@ def prepare(settings: Settings) -> Sequence[str]:
         database.close()
     address = settings.effective_public_url
     return [
-        f"  Your API token, once within 24 hours:  {address}/first/{secret}",
-        f"  The example chat:                      {address}/chat",
-        "  The example telephone:                 .venv/bin/patchbay call support-line",
+        f"  Become the owner, once within 24 hours:  {address}/first/{secret}",
+        f"  The example chat:                        {address}/chat",
+        "  The example telephone:                   .venv/bin/patchbay call support-line",
     ]
 
 
@@ -97,7 +97,7 @@ def _fill(session: Session, house: House) -> str:
     _add_numbers(session, house)
     for name in PUBLISHED:
         _publish(session, house, document.read((EXAMPLES / f"{name}.json").read_bytes(), house.limits))
-    return make_first_link(session)
+    return make_first_link(session, _AUTHOR)
 
 
 def _add_numbers(session: Session, house: House) -> None:

@@ -1,1 +1,1 @@
-"""Who may do what: tokens, the first link, the audit log."""
+"""Who may do what: people and how they sign in, roles, tokens, links of one use, the audit log."""

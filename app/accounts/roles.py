@@ -34,6 +34,7 @@ class Right(StrEnum):
     END_TOKENS = "end_tokens"
     READ_AUDIT = "read_audit"
     READ_METRICS = "read_metrics"
+    OWN_ACCOUNT = "own_account"  # one's password, and where one is signed in: every person, and no token
 
 
 class Role(StrEnum):
@@ -53,11 +54,19 @@ EVERYBODY: Final[Rights] = frozenset()
 
 _ALL: Final[Rights] = frozenset(Right)
 _LOOK: Final = frozenset(
-    {Right.READ_FLOWS, Right.READ_RUNS, Right.READ_CONVERSATIONS, Right.READ_CONTACTS, Right.READ_SETTINGS}
+    {
+        Right.OWN_ACCOUNT,
+        Right.READ_FLOWS,
+        Right.READ_RUNS,
+        Right.READ_CONVERSATIONS,
+        Right.READ_CONTACTS,
+        Right.READ_SETTINGS,
+    }
 )
 _DRAW: Final = _LOOK - {Right.READ_CONTACTS} | {Right.EDIT_FLOWS, Right.UPLOAD_FILES}
 _ANSWER: Final = frozenset(
     {
+        Right.OWN_ACCOUNT,
         Right.READ_CONVERSATIONS,
         Right.ANSWER_CONVERSATIONS,
         Right.READ_CONTACTS,
@@ -78,7 +87,7 @@ ROLES: Final[Mapping[Role, Rights]] = {
     Role.VIEWER: _LOOK,
 }
 
-SCOPES: Final[Rights] = _ALL - {Right.EDIT_PEOPLE, Right.EDIT_OWNERS, Right.MAKE_TOKENS}
+SCOPES: Final[Rights] = _ALL - {Right.EDIT_PEOPLE, Right.EDIT_OWNERS, Right.MAKE_TOKENS, Right.OWN_ACCOUNT}
 """What a token may do: never make other tokens or people, so that a leaked one cannot outlive its end."""
 
 

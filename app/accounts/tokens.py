@@ -3,7 +3,7 @@
 import json
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -65,16 +65,13 @@ def find_token(session: Session, text: str) -> tuple[Token, Rights] | None:
 
     Only digests are compared, so the time it takes tells nothing about a token that is near.
     """
-    row = session.execute(
-        select(Token, Person).outerjoin(Person, Person.id == Token.person_id).where(Token.sha256 == digest(text))
-    ).one_or_none()
-    if row is None:
+    token = session.scalar(select(Token).where(Token.sha256 == digest(text)))
+    if token is None or token.revoked_at is not None:
         return None
-    token, person = row
-    if token.revoked_at is not None or (person is not None and person.removed_at is not None):
-        return None
-    rights = scopes_of(token)
-    return token, rights if person is None else rights & rights_of(person.role)
+    if token.person_id is None:
+        return token, scopes_of(token)
+    person = session.get_one(Person, token.person_id)
+    return None if person.removed_at is not None else (token, scopes_of(token) & rights_of(person.role))
 
 
 def scopes_of(token: Token) -> Rights:
@@ -103,11 +100,10 @@ def revoke_token(session: Session, name: str, who: str) -> Token:
     return token
 
 
-def unused_name(session: Session, wish: str) -> str:
-    """The wish, or with the first number behind it that no token has."""
-    taken: Sequence[str] = session.scalars(select(Token.name)).all()
-    names = (wish, *(f"{wish} {number}" for number in range(2, len(taken) + 3)))
-    return next(name for name in names if name not in taken)
+def revoke_all(session: Session, person_id: int) -> None:
+    """Ends all tokens of somebody who leaves."""
+    query = update(Token).where(Token.person_id == person_id, Token.revoked_at.is_(None))
+    session.execute(query.values(revoked_at=now(session)))
 
 
 def _granted(scopes: Iterable[str], maker: Maker) -> list[str]:

@@ -66,5 +66,6 @@ class PasswordLink(Base):
 
     sha256: Mapped[str] = mapped_column(Text, primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
+    made_by: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime]
     used_at: Mapped[datetime | None]

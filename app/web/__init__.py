@@ -11,9 +11,10 @@ from app.house import House
 from app.log_lines import write_json_lines
 from app.runner.taking import take_one
 from app.web import chat, chat_page, files, hooks, pages, updates
-from app.web.api import BLUEPRINTS
+from app.web.api import NOUNS
 from app.web.errors import handle_errors
-from app.web.guard import keep_guard
+from app.web.guard import NEEDS, keep_guard
+from app.web.screens import BLUEPRINTS, SCREENS
 from app.wiring import START_REFUSALS, build_house
 
 DIST: Final = Path(__file__).resolve().parents[2] / "static" / "dist"
@@ -44,6 +45,13 @@ def _application(house: House) -> Flask:
     handle_errors(app)
     for module in (chat, chat_page, files, hooks, pages, updates):
         app.register_blueprint(module.blueprint)
+    needs = app.extensions[NEEDS] = {}
+    for noun in NOUNS:
+        app.register_blueprint(noun.blueprint)
+        needs |= {f"{noun.blueprint.name}.{door.endpoint}": door.needs for door in noun.doors}
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    for screens in SCREENS:
+        app.register_blueprint(screens.blueprint)
+        needs |= screens.needs
     return app

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from app.accounts.people import Forbidden
 from app.credentials import CredentialRefused
 from app.db import DatabaseUnavailable
 from app.errors import Conflict, DomainError, Invalid, NotFound
@@ -17,7 +18,12 @@ from app.sealing import SealBroken
 from app.web.refusals import Refusal, of_http, refused
 from flows.errors import DocumentError
 
-_STATUSES: Final[Mapping[type[DomainError], int]] = {NotFound: 404, Conflict: 409, Invalid: 422}
+_STATUSES: Final[Mapping[type[DomainError], int]] = {
+    NotFound: 404,
+    Conflict: 409,
+    Invalid: 422,
+    Forbidden: 403,
+}
 _AWAY: Final = (DatabaseUnavailable, OperationalError, InterfaceError, PoolTimeout)
 _log = structlog.get_logger("patchbay.web")
 

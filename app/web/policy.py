@@ -1,4 +1,7 @@
-"""Every route's policy, in one table: which doors are open, and what opens the others."""
+"""Every route's policy, in one table: which doors are open, and what opens the others.
+
+Which right a door behind a token or session needs stands beside the door: `right=` of app/web/api and app/web/pages.
+"""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -12,7 +15,8 @@ class Policy(Enum):
     SIGNED = "a signature over the request or in its address"
     TICKET = "a ticket of 60 seconds"
     ONE_TIME = "the secret of a one-time link"
-    TOKEN = "an API token"  # noqa: S105  a policy's words
+    TOKEN = "an API token or a sign-in session that has the door's right"  # noqa: S105  a policy's words
+    SESSION = "a sign-in session that has the page's right"
 
 
 _WHOLE: Final[Mapping[str, Policy]] = {
@@ -20,6 +24,12 @@ _WHOLE: Final[Mapping[str, Policy]] = {
     "/live": Policy.OPEN,
     "/ready": Policy.OPEN,
     "/chat": Policy.OPEN,
+    "/sign-in": Policy.OPEN,
+    "/sign-out": Policy.SESSION,
+    "/people": Policy.SESSION,
+    "/tokens": Policy.SESSION,
+    "/audit": Policy.SESSION,
+    "/account": Policy.SESSION,
     "/updates": Policy.TICKET,
 }
 _BELOW: Final[Mapping[str, Policy]] = {
@@ -28,6 +38,11 @@ _BELOW: Final[Mapping[str, Policy]] = {
     "/hooks/": Policy.SIGNED,
     "/files/": Policy.SIGNED,
     "/first/": Policy.ONE_TIME,
+    "/invitation/": Policy.ONE_TIME,
+    "/password/": Policy.ONE_TIME,
+    "/people/": Policy.SESSION,
+    "/tokens/": Policy.SESSION,
+    "/account/": Policy.SESSION,
     "/api/v1/": Policy.TOKEN,
 }
 

@@ -1,8 +1,11 @@
-"""The API under /api/v1, one module per noun; every door needs a token."""
+"""The API under /api/v1, one module per noun; every door names the right it needs."""
 
 from typing import Final
 
 from app.web.api import (
+    audit,
+    calendar_hours,
+    calendars,
     connections,
     constants,
     conversations,
@@ -10,8 +13,10 @@ from app.web.api import (
     dead_letters,
     files,
     flows,
+    me,
     numbers,
     openapi,
+    people,
     problems,
     queues,
     runs,
@@ -29,10 +34,14 @@ _DESCRIBED: Final = (
     connections.noun,
     numbers.noun,
     queues.noun,
+    calendars.noun,
+    calendar_hours.noun,
     credentials.noun,
     constants.noun,
     files.noun,
+    people.noun,
     tokens.noun,
+    audit.noun,
+    me.noun,
 )
 NOUNS: Final = (*_DESCRIBED, openapi.describing(_DESCRIBED))
-BLUEPRINTS: Final = tuple(noun.blueprint for noun in NOUNS)

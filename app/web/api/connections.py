@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.accounts.audit import note_act
+from app.accounts.roles import Right
 from app.channels.contract import Channel
 from app.channels.registry import UnknownChannel, channel_of, channels
 from app.db import now
@@ -19,7 +20,7 @@ from app.web.api.lists import PAGE, page, wanted
 from app.web.api.references import named, refuse_taken
 from flows.values import canonical_json
 
-noun = Noun("connections")
+noun = Noun("connections", Right.READ_SETTINGS, Right.EDIT_SETTINGS)
 
 _SECRETS: Schema = {"type": "object", "additionalProperties": text(8_192), "maxProperties": 20}
 _CHANGES = {"settings": {"type": "object"}, "secrets": _SECRETS, "enabled": YES_NO}

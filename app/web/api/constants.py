@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from app.accounts.roles import Right
 from app.db import now
 from app.errors import Invalid
 from app.models import Constant
@@ -14,7 +15,7 @@ from app.web.api.references import named
 from flows.form import ID_PATTERN
 from flows.values import NotJson, TooLarge, canonical_json, decode, encode, from_plain, to_json
 
-noun = Noun("constants")
+noun = Noun("constants", Right.READ_SETTINGS, Right.EDIT_SETTINGS)
 
 _NAME: Schema = {"type": "string", "pattern": ID_PATTERN}
 

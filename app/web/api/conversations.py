@@ -10,6 +10,7 @@ from sqlalchemy import Row, Select, select
 
 from app import inbox
 from app.accounts.audit import note_act
+from app.accounts.roles import Right
 from app.db import now
 from app.errors import Invalid
 from app.file_address import file_address
@@ -21,7 +22,7 @@ from app.web.api.doors import SLUG, Asked, Noun, fields, one_of, text
 from app.web.api.lists import PAGE, page, wanted
 from app.web.api.references import conversation_id
 
-noun = Noun("conversations")
+noun = Noun("conversations", Right.READ_CONVERSATIONS, Right.ANSWER_CONVERSATIONS)
 
 _FILTERS = {
     "state": one_of("open", "closed"),
@@ -30,6 +31,7 @@ _FILTERS = {
     "number": SLUG,
     "queue": SLUG,
     "address": text(200, 1),
+    "category": text(200, 1),
 }
 _STATES = {0: "received", 1: "queued", 2: "sending", 3: "unknown", 4: "sent", 5: "failed", 6: "delivered", 7: "read"}
 _LONGEST_KEY = 200
@@ -46,6 +48,7 @@ def list_conversations(asked: Asked) -> dict[str, Any]:
         "number": Number.name,
         "queue": Queue.name,
         "address": Address.value,
+        "category": Conversation.category,
     }
     for name, column in columns.items():
         if name in asked.query:
@@ -172,6 +175,9 @@ def _shown(row: Row[Conversation, str, str, Address, Contact, QueueEntry, str]) 
         }
         if queue
         else None,
+        "category": one.category,
+        "tags": json.loads(one.tags),
+        "result": one.result,
         "opened_at": one.opened_at.isoformat(),
         "last_message_at": one.last_message_at.isoformat() if one.last_message_at else None,
         "closed_at": one.closed_at.isoformat() if one.closed_at else None,

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.accounts.audit import note_act
+from app.accounts.roles import Right
 from app.credentials import KINDS, read_credential, seal_credential
 from app.db import now
 from app.models import CredentialRow
@@ -13,10 +14,10 @@ from app.web.api.doors import SLUG, Asked, Noun, Schema, fields, held, one_of, t
 from app.web.api.lists import PAGE, page, wanted
 from app.web.api.references import named
 
-noun = Noun("credentials")
+noun = Noun("credentials", Right.READ_SETTINGS, Right.EDIT_CREDENTIALS)
 
-_SECRET: Schema = {"type": "object", "additionalProperties": text(8_192, 1), "maxProperties": 5}
-_ORIGINS: Schema = {"type": "array", "items": text(300, 1), "minItems": 1, "maxItems": 20}
+_SECRET: Schema = {"type": "object", "additionalProperties": text(8_192, 1), "maxProperties": 6}
+_ORIGINS: Schema = {"type": "array", "items": text(300, 1), "maxItems": 20}
 
 
 @noun.get("/credentials", PAGE)
@@ -30,12 +31,12 @@ def list_credentials(asked: Asked) -> dict[str, Any]:
 
 @noun.put(
     "/credentials/<credential>",
-    fields({"kind": one_of(*KINDS), "origins": _ORIGINS, "secret": _SECRET}, "kind", "origins", "secret"),
+    fields({"kind": one_of(*KINDS), "origins": _ORIGINS, "secret": _SECRET}, "kind", "secret"),
 )
 def put_credential(asked: Asked, credential: str) -> dict[str, Any]:
     """Makes a credential or replaces it whole: whoever changes its origins must enter the secret again."""
     held(fields({"name": SLUG}), {"name": credential}, "the name")
-    read = read_credential(credential, asked.body["kind"], asked.body["origins"], asked.body["secret"])
+    read = read_credential(credential, asked.body["kind"], asked.body.get("origins", []), asked.body["secret"])
     with asked.house.database.transaction() as session:
         at = now(session)
         row = session.scalar(select(CredentialRow).where(CredentialRow.name == credential).with_for_update())

@@ -9,13 +9,14 @@ from sqlalchemy.orm import Session
 
 from app import dead_letters
 from app.accounts.audit import note_act
+from app.accounts.roles import Right
 from app.db import from_microseconds
 from app.models.conversation import reference
 from app.web.api.doors import ROW_ID, Asked, Noun, fields, one_of, text
 from app.web.api.lists import PAGE, page, wanted
 from app.web.api.references import conversation_id
 
-noun = Noun("dead_letters")
+noun = Noun("dead_letters", Right.READ_RUNS, Right.MEND_RUNS)
 
 _QUESTION = "It is unknown whether this message arrived. Send it again?"
 

@@ -7,8 +7,10 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, current_app, g, jsonify, request
 
+from app.accounts.roles import SCOPES, Right, Rights
 from app.errors import Invalid
 from app.house import House
+from app.web.callers import Caller
 from app.web.refusals import Refusal
 from flows import form, plain_json
 from flows.limits import Limits
@@ -19,6 +21,7 @@ Json = Any
 Schema = Mapping[str, Any]
 Answer = Mapping[str, Json] | Response
 View = Callable[..., Answer]
+Needs = Right | Rights
 
 _PLACE: Final = re.compile(r"<(?:[^:>]*:)?(\w+)>")
 MOST_BODY_BYTES: Final = 1_000_000
@@ -28,12 +31,17 @@ _ENVELOPE: Final = replace(Limits(), document_bytes=MOST_BODY_BYTES, document_de
 
 @dataclass(frozen=True)
 class Asked:
-    """One request, checked: the house, whose token it is, and the body and query as their schemas allow them."""
+    """One request, checked: the house, who asks, and the body and query as their schemas allow them."""
 
     house: House
-    who: str
+    caller: Caller
     body: Mapping[str, Json]
     query: Mapping[str, Json]
+
+    @property
+    def who(self) -> str:
+        """A person's e-mail address or a token's name: the author of what is made."""
+        return self.caller.who
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,12 @@ class Door:
     body: Schema | None
     query: Schema
     status: int
+    needs: Rights
+
+    @property
+    def endpoint(self) -> str:
+        """The route's name within its blueprint."""
+        return f"{self.method.lower()}_{self.view.__name__}"
 
     @property
     def address(self) -> str:
@@ -59,38 +73,50 @@ class Door:
 
 
 class Noun:
-    """The doors of one noun. Its methods decorate `view(asked, **path) -> plain data or a Response`."""
+    """The doors of one noun. Its methods decorate `view(asked, **path) -> plain data or a Response`.
 
-    def __init__(self, name: str) -> None:
+    `read` and `change` are the rights that its doors need, unless a door names its own: a right, several, or EVERYBODY.
+    A door without any opens only to who may do all that a token can.
+    """
+
+    def __init__(self, name: str, read: Needs | None = None, change: Needs | None = None) -> None:
         self.name = name
         self.blueprint = Blueprint(f"api_{name}", __name__, url_prefix=PREFIX)
         self.doors: list[Door] = []
+        self._read, self._change = read, change
 
-    def get(self, path: str, query: Mapping[str, Schema] | None = None) -> Callable[[View], View]:
+    def get(
+        self, path: str, query: Mapping[str, Schema] | None = None, *, right: Needs | None = None
+    ) -> Callable[[View], View]:
         """A door that only reads."""
-        return self._door("GET", path, None, query, 200)
+        return self._door("GET", path, fields(query or {}), right)
 
-    def post(self, path: str, body: Schema | None = None, status: int = 200) -> Callable[[View], View]:
+    def post(
+        self, path: str, body: Schema | None = None, status: int = 200, *, right: Needs | None = None
+    ) -> Callable[[View], View]:
         """A door that does something."""
-        return self._door("POST", path, body, None, status)
+        return self._door("POST", path, body, right, status)
 
-    def put(self, path: str, body: Schema) -> Callable[[View], View]:
+    def put(self, path: str, body: Schema, *, right: Needs | None = None) -> Callable[[View], View]:
         """A door that replaces something."""
-        return self._door("PUT", path, body, None, 200)
+        return self._door("PUT", path, body, right)
 
-    def patch(self, path: str, body: Schema) -> Callable[[View], View]:
+    def patch(self, path: str, body: Schema, *, right: Needs | None = None) -> Callable[[View], View]:
         """A door that changes the named fields."""
-        return self._door("PATCH", path, body, None, 200)
+        return self._door("PATCH", path, body, right)
 
-    def delete(self, path: str) -> Callable[[View], View]:
+    def delete(self, path: str, *, right: Needs | None = None) -> Callable[[View], View]:
         """A door that ends something."""
-        return self._door("DELETE", path, None, None, 200)
+        return self._door("DELETE", path, None, right)
 
     def _door(
-        self, method: str, path: str, body: Schema | None, query: Mapping[str, Schema] | None, status: int
+        self, method: str, path: str, taken: Schema | None, right: Needs | None, status: int = 200
     ) -> Callable[[View], View]:
+        body, query, usual = (None, taken, self._read) if method == "GET" else (taken, None, self._change)
+        needs = needed(right if right is not None else usual)
+
         def decorate(view: View) -> View:
-            door = Door(method, path, view, body, fields(query or {}), status)
+            door = Door(method, path, view, body, query or fields({}), status, needs)
             self.doors.append(door)
 
             def enter(**path_values: Json) -> Response:
@@ -102,8 +128,7 @@ class Noun:
                 response.status_code = door.status
                 return response
 
-            endpoint = f"{method.lower()}_{view.__name__}"
-            self.blueprint.add_url_rule(path, endpoint, enter, methods=[method], provide_automatic_options=False)
+            self.blueprint.add_url_rule(path, door.endpoint, enter, methods=[method], provide_automatic_options=False)
             return view
 
         return decorate
@@ -118,6 +143,11 @@ def fields(properties: Mapping[str, Schema], *required: str) -> Schema:
         "properties": dict(properties),
         "required": list(required),
     }
+
+
+def needed(right: Needs | None) -> Rights:
+    """The rights of a door as a set; all that a token can have where none is named."""
+    return SCOPES if right is None else frozenset({right}) if isinstance(right, Right) else right
 
 
 def text(most: int = 200, least: int = 0) -> Schema:
@@ -155,7 +185,7 @@ ROW_ID: Final = f"<int(max={2**53 - 1}):number>"  # what fits every database and
 
 def _asked(door: Door) -> Asked:
     house: House = current_app.extensions["patchbay"]
-    return Asked(house, g.who, _body(door), _query(door))
+    return Asked(house, g.caller, _body(door), _query(door))
 
 
 def _body(door: Door) -> Mapping[str, Json]:

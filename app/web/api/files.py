@@ -6,6 +6,7 @@ from flask import request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.accounts.roles import Right
 from app.db import now
 from app.errors import Invalid, NotFound
 from app.file_address import file_address
@@ -15,7 +16,7 @@ from app.models import File
 from app.web.api.doors import RAW, ROW_ID, Asked, Noun
 from app.web.refusals import too_large
 
-noun = Noun("files")
+noun = Noun("files", Right.READ_CONVERSATIONS, Right.UPLOAD_FILES)
 
 
 @noun.post("/files", RAW, status=201)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import publishing
 from app.accounts.audit import note_act
+from app.accounts.roles import Right
 from app.house import House
 from app.models import FlowRow, Revision, Version
 from app.publishing import Draft
@@ -17,7 +18,7 @@ from app.web.api.lists import PAGE, page, wanted
 from flows import document
 from flows.document import Flow
 
-noun = Noun("flows")
+noun = Noun("flows", Right.READ_FLOWS, Right.EDIT_FLOWS)
 
 _DOCUMENT: Schema = {"type": "object"}  # the engine's reader says what may stand in it
 _REVISION = {"revision": whole(1)}
@@ -80,7 +81,7 @@ def list_revisions(asked: Asked, flow: str) -> dict[str, Any]:
     return page(rows, asked.query, _revision_data, lambda one: one.number)
 
 
-@noun.post("/flows/<flow>/check", fields({"document": _DOCUMENT}))
+@noun.post("/flows/<flow>/check", fields({"document": _DOCUMENT}), right=Right.READ_FLOWS)
 def check_flow(asked: Asked, flow: str) -> dict[str, Any]:
     """All findings about a draft, or about this document in its place; nothing is saved."""
     with asked.house.database.reading() as session:

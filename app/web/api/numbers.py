@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session
 
+from app.accounts.roles import Right
 from app.channels.contract import Channel
 from app.channels.phone_number import read_phone_number
 from app.channels.registry import channel_of
@@ -17,7 +18,7 @@ from app.web.api.lists import PAGE, page, wanted
 from app.web.api.references import named, refuse_taken
 from flows.values import canonical_json
 
-noun = Noun("numbers")
+noun = Noun("numbers", Right.READ_SETTINGS, Right.EDIT_SETTINGS)
 
 _CHANGES = {
     "answers_calls": YES_NO,

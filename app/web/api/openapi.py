@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from app.accounts.roles import EVERYBODY
 from app.web.api.doors import PREFIX, RAW, Asked, Door, Noun
 
 _PART = re.compile(r"<(?:(int)[^:]*:)?(\w+)>")
@@ -29,7 +30,7 @@ _ERROR = {
 
 def describing(nouns: Iterable[Noun]) -> Noun:
     """The noun whose one door describes all the others, and itself."""
-    noun = Noun("description")
+    noun = Noun("description", EVERYBODY)
     described = (*nouns, noun)
 
     @noun.get("/openapi.json")

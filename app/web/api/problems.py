@@ -4,13 +4,14 @@ from typing import Any
 
 from sqlalchemy import select
 
+from app.accounts.roles import Right
 from app.models import Problem
 from app.models.conversation import reference as reference_of
 from app.web.api.doors import Asked, Noun, text
 from app.web.api.lists import PAGE, page, wanted
 from app.web.api.references import conversation_id
 
-noun = Noun("problems")
+noun = Noun("problems", Right.READ_RUNS)
 
 
 @noun.get("/problems", {**PAGE, "conversation": text(30), "kind": text(80)})

@@ -6,21 +6,23 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.accounts.roles import Right
 from app.db import now
-from app.models import Queue, QueueEntry
+from app.models import CalendarRow, Queue, QueueEntry
 from app.models.desk import LIVE_ENTRY
-from app.web.api.doors import NAME, SLUG, TEXTS, Asked, Noun, fields, whole
+from app.web.api.doors import NAME, SLUG, TEXTS, Asked, Noun, fields, text, whole
 from app.web.api.lists import PAGE, page, wanted
 from app.web.api.references import named, refuse_taken
 from flows.values import canonical_json
 
-noun = Noun("queues")
+noun = Noun("queues", Right.READ_CONVERSATIONS, Right.EDIT_QUEUES)
 
 _CHANGES = {
     "title": NAME,
     "maximum_length": whole(0, 1_000_000),
     "maximum_wait_seconds": whole(0, 30 * 86_400),
     "waiting_text": TEXTS,
+    "calendar": text(40),
 }
 
 
@@ -31,19 +33,20 @@ def list_queues(asked: Asked) -> dict[str, Any]:
         query = select(Queue).where(Queue.id > asked.query.get("after", 0)).order_by(Queue.id)
         rows = session.scalars(query.limit(wanted(asked.query))).all()
         lengths = _lengths(session, [row.id for row in rows])
-    return page(rows, asked.query, lambda row: _shown(row, lengths.get(row.id, {})), lambda row: row.id)
+        shown = {row.id: _shown(session, row, lengths.get(row.id, {})) for row in rows}
+    return page(rows, asked.query, lambda row: shown[row.id], lambda row: row.id)
 
 
 @noun.post("/queues", fields({"name": SLUG, **_CHANGES}, "name", "title"), status=201)
 def create_queue(asked: Asked) -> dict[str, Any]:
-    """A new queue. 0 means no limit."""
+    """A new queue. 0 means no limit; without a calendar it is always open."""
     with asked.house.database.transaction() as session:
         refuse_taken(session, Queue, asked.body["name"])
         row = Queue(name=asked.body["name"], title=asked.body["title"], created_at=now(session))
-        _change(row, asked.body)
+        _change(session, row, asked.body)
         session.add(row)
         session.flush()
-        return _shown(row, {})
+        return _shown(session, row, {})
 
 
 @noun.get("/queues/<queue>")
@@ -51,7 +54,7 @@ def read_queue(asked: Asked, queue: str) -> dict[str, Any]:
     """One queue."""
     with asked.house.database.reading() as session:
         row = named(session, Queue, queue)
-        return _shown(row, _lengths(session, [row.id]).get(row.id, {}))
+        return _shown(session, row, _lengths(session, [row.id]).get(row.id, {}))
 
 
 @noun.patch("/queues/<queue>", fields(_CHANGES))
@@ -59,14 +62,18 @@ def change_queue(asked: Asked, queue: str) -> dict[str, Any]:
     """Changes what is named."""
     with asked.house.database.transaction() as session:
         row = named(session, Queue, queue)
-        _change(row, asked.body)
+        _change(session, row, asked.body)
         session.flush()
-        return _shown(row, _lengths(session, [row.id]).get(row.id, {}))
+        return _shown(session, row, _lengths(session, [row.id]).get(row.id, {}))
 
 
-def _change(row: Queue, given: Any) -> None:
+def _change(session: Session, row: Queue, given: Any) -> None:
     for name in _CHANGES:
-        if name in given:
+        if name == "calendar" and name in given:
+            # Locked, so that it cannot be deleted between this look and the commit.
+            calendar = named(session, CalendarRow, given[name], locked=True) if given[name] else None
+            row.calendar_id = calendar.id if calendar else None
+        elif name in given:
             setattr(row, name, canonical_json(given[name]) if name == "waiting_text" else given[name])
 
 
@@ -81,13 +88,15 @@ def _lengths(session: Session, ids: list[int]) -> dict[int, dict[str, int]]:
     return found
 
 
-def _shown(row: Queue, lengths: dict[str, int]) -> dict[str, Any]:
+def _shown(session: Session, row: Queue, lengths: dict[str, int]) -> dict[str, Any]:
+    calendar = session.get(CalendarRow, row.calendar_id) if row.calendar_id else None
     return {
         "name": row.name,
         "title": row.title,
         "maximum_length": row.maximum_length,
         "maximum_wait_seconds": row.maximum_wait_seconds,
         "waiting_text": json.loads(row.waiting_text or "{}"),
+        "calendar": calendar.name if calendar else "",
         "waiting": lengths.get("waiting", 0),
         "active": lengths.get("active", 0),
         "shown": lengths.get("shown", 0),

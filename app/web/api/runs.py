@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, select
 
+from app.accounts.roles import Right
 from app.errors import NotFound
 from app.models import FlowRow, InboundEvent, RunRow, TurnRow, Version
 from app.models.conversation import reference as reference_of
@@ -12,7 +13,7 @@ from app.web.api.doors import ROW_ID, Asked, Noun, one_of, text
 from app.web.api.lists import PAGE, page, wanted
 from app.web.api.references import conversation_id
 
-noun = Noun("runs")
+noun = Noun("runs", Right.READ_RUNS, Right.MEND_RUNS)
 
 
 @noun.get("/runs", {**PAGE, "conversation": text(30), "flow": text(200), "status": one_of("waiting", "ended")})

@@ -1,37 +1,57 @@
-"""The API's tokens: listed and revoked; new ones are made on the machine itself, by `patchbay token NAME`."""
+"""The API's tokens: made by people, listed, and revoked. A token makes no others, so that a leaked one stays alone."""
 
 from typing import Any
 
 from sqlalchemy import select
 
-from app.accounts.tokens import revoke_token
-from app.models import Token
-from app.web.api.doors import Asked, Noun
+from app.accounts.roles import SCOPES, Right
+from app.accounts.tokens import create_token, revoke_token, scopes_of
+from app.models import Person, Token
+from app.web.api.doors import NAME, Asked, Noun, fields, one_of
 from app.web.api.lists import PAGE, page, wanted
 
-noun = Noun("tokens")
+noun = Noun("tokens", Right.READ_TOKENS, Right.END_TOKENS)
+
+_SCOPES = {"type": "array", "items": one_of(*sorted(SCOPES)), "minItems": 1, "maxItems": len(SCOPES)}
 
 
 @noun.get("/tokens", PAGE)
 def list_tokens(asked: Asked) -> dict[str, Any]:
     """All API tokens, also revoked ones; their texts are not stored."""
     with asked.house.database.reading() as session:
-        rows = session.scalars(
-            select(Token).where(Token.id > asked.query.get("after", 0)).order_by(Token.id).limit(wanted(asked.query))
+        rows = session.execute(
+            select(Token, Person.email)
+            .outerjoin(Person, Person.id == Token.person_id)
+            .where(Token.id > asked.query.get("after", 0))
+            .order_by(Token.id)
+            .limit(wanted(asked.query))
         ).all()
-    return page(rows, asked.query, _token_data, lambda row: row.id)
+    return page(rows, asked.query, lambda row: _token_data(row[0], row[1]), lambda row: row[0].id)
+
+
+@noun.post("/tokens", fields({"name": NAME, "scopes": _SCOPES}, "name", "scopes"), status=201, right=Right.MAKE_TOKENS)
+def new_token(asked: Asked) -> dict[str, Any]:
+    """A new token, shown only here: it may do what its scopes name, and never more than the person who made it."""
+    with asked.house.database.transaction() as session:
+        made = create_token(session, asked.body["name"], asked.caller.maker, asked.body["scopes"])
+    return {"name": asked.body["name"].strip(), "scopes": sorted(set(asked.body["scopes"])), "token": made}
 
 
 @noun.delete("/tokens/<token>")
 def end_token(asked: Asked, token: str) -> dict[str, Any]:
     """Revokes a token at once; the one that asks may end itself."""
     with asked.house.database.transaction() as session:
-        return _token_data(revoke_token(session, token, asked.who))
+        row = revoke_token(session, token, asked.who)
+        maker = session.get(Person, row.person_id) if row.person_id is not None else None
+        return _token_data(row, maker.email if maker else None)
 
 
-def _token_data(row: Token) -> dict[str, Any]:
+def _token_data(row: Token, made_by: str | None) -> dict[str, Any]:
     return {
         "name": row.name,
+        "scopes": sorted(scopes_of(row)),
+        "made_by": made_by,
         "created_at": row.created_at.isoformat(),
+        "used_at": row.used_at.isoformat() if row.used_at else None,
         "revoked_at": row.revoked_at.isoformat() if row.revoked_at else None,
     }

@@ -6,13 +6,14 @@ from typing import Any
 from sqlalchemy import select
 
 from app import publishing
+from app.accounts.roles import Right
 from app.models import FlowRow, LiveNumber, Number, Version
 from app.publishing import Order, Published
 from app.web.api.doors import ROW_ID, YES_NO, Asked, Noun, fields, text, whole
 from app.web.api.lists import PAGE, page, wanted
 from flows import document
 
-noun = Noun("versions")
+noun = Noun("versions", Right.READ_FLOWS, Right.PUBLISH_FLOWS)
 
 _NOTE = text(1_000)
 

@@ -1,0 +1,31 @@
+"""The API's audit log: who did what to the installation."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from app.accounts.roles import Right
+from app.models import Audit
+from app.web.api.doors import Asked, Noun, text
+from app.web.api.lists import PAGE, page, wanted
+
+noun = Noun("audit", Right.READ_AUDIT)
+
+
+@noun.get("/audit", {**PAGE, "who": text(254), "did": text(80)})
+def list_audit(asked: Asked) -> dict[str, Any]:
+    """Sign-ins, roles, invitations, credentials, tokens, publishing, exports and takeovers, the newest first."""
+    query = select(Audit).order_by(Audit.id.desc()).limit(wanted(asked.query))
+    if asked.query.get("after"):
+        query = query.where(Audit.id < asked.query["after"])
+    if "who" in asked.query:
+        query = query.where(Audit.who == asked.query["who"])
+    if "did" in asked.query:
+        query = query.where(Audit.did == asked.query["did"])
+    with asked.house.database.reading() as session:
+        rows = session.scalars(query).all()
+    return page(rows, asked.query, _shown, lambda row: row.id)
+
+
+def _shown(row: Audit) -> dict[str, Any]:
+    return {"id": row.id, "at": row.created_at.isoformat(), "who": row.who, "did": row.did, "what": row.what}

@@ -1,0 +1,47 @@
+"""The API's door that starts a run from outside: with an input, for a contact, on one of our numbers."""
+
+import secrets
+from typing import Any, Final
+
+from flask import request
+
+from app import publishing, starts
+from app.accounts.roles import Right
+from app.errors import Invalid
+from app.models.conversation import reference
+from app.web.api.doors import SLUG, Asked, Noun, fields, text
+from app.web.rates import Rates
+from app.web.refusals import Refusal
+
+noun = Noun("starts", Right.READ_RUNS, Right.START_RUNS)
+
+_LONGEST_KEY: Final = 200
+_RATES: Final = Rates(per_second=50, burst=200)  # of one caller; a run costs more than a look
+_START: Final = fields({"number": SLUG, "address": text(200, 1), "name": text(200), "input": {}}, "number", "address")
+
+
+@noun.post("/flows/<flow>/runs", _START, status=202)
+def start_run(asked: Asked, flow: str) -> dict[str, Any]:
+    """Starts a run of the published flow for a contact, by their address on one of our numbers.
+
+    The header Idempotency-Key makes it exactly one: the same request gets the same answer. 409 names the run that is
+    under way.
+    """
+    key = request.headers.get("Idempotency-Key", "") or secrets.token_hex(16)
+    if len(key) > _LONGEST_KEY or not key.isprintable():
+        raise Invalid(f"An Idempotency-Key has at most {_LONGEST_KEY} printable characters.", "bad_key")
+    if waits := _RATES.take(asked.who):
+        sentence = "More runs are started at once than one caller may start: try again in a moment."
+        raise Refusal(429, "rate_limited", sentence, retry_after_seconds=max(1, round(waits)))
+    with asked.house.database.transaction() as session:
+        ordered = starts.Ordered(
+            flow_id=publishing.find_flow(session, flow).id,
+            number=asked.body["number"],
+            address=asked.body["address"],
+            input=asked.body.get("input", {}),
+            key=f"{asked.who}/{key}",
+            name=asked.body.get("name", ""),
+        )
+        started = starts.start(session, ordered)
+    asked.house.lanes.wake("turns")
+    return {"run": started.run_id, "conversation": reference(started.conversation_id), "key": key}

@@ -1,0 +1,9 @@
+"""The pages for people: signing in, and the frame with what each may see. They work without script."""
+
+from typing import Final
+
+from app.web.screens import account, audit, joining, people, sign_in, start, tokens
+
+BLUEPRINTS: Final = (sign_in.blueprint, joining.blueprint)
+"""Open pages: whoever comes is not signed in yet."""
+SCREENS: Final = (start.screens, people.screens, tokens.screens, audit.screens, account.screens)

@@ -1,0 +1,88 @@
+"""A page's doors: the route, the right it needs, and one function that makes the page."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, current_app, g, redirect, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.accounts.people import Actor
+from app.accounts.roles import Rights
+from app.accounts.sign_in_sessions import SignedIn
+from app.house import House
+from app.web.api.doors import Needs, needed
+from app.web.callers import Caller
+from app.web.refusals import Refusal
+from flows.values import clean_text
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request of somebody who is signed in and has the page's right."""
+
+    house: House
+    caller: Caller
+
+    @property
+    def signed_in(self) -> SignedIn:
+        """The sign-in session."""
+        if self.caller.signed_in is None:
+            raise Refusal(403, "not_a_person", "A token has no pages: sign in in a browser.")
+        return self.caller.signed_in
+
+    @property
+    def actor(self) -> Actor:
+        """Who changes something about people."""
+        return Actor(self.caller.who, self.caller.rights)
+
+    def field(self, name: str) -> str:
+        """What was entered; empty when nothing was."""
+        return entered(name)
+
+
+View = Callable[..., BaseResponse]
+
+
+class Screens:
+    """The pages of one noun. Its methods decorate `view(visit, **path) -> Response`."""
+
+    def __init__(self, name: str) -> None:
+        self.blueprint = Blueprint(f"screens_{name}", __name__, template_folder="../templates")
+        self.needs: dict[str, Rights] = {}
+
+    def get(self, path: str, right: Needs) -> Callable[[View], View]:
+        """A page."""
+        return self._door("GET", path, right)
+
+    def post(self, path: str, right: Needs) -> Callable[[View], View]:
+        """What a form of it does."""
+        return self._door("POST", path, right)
+
+    def _door(self, method: str, path: str, right: Needs) -> Callable[[View], View]:
+        def decorate(view: View) -> View:
+            def enter(**path_values: int | str) -> BaseResponse:
+                return view(Visit(house(), g.caller), **path_values)
+
+            endpoint = f"{method.lower()}_{view.__name__}"
+            self.blueprint.add_url_rule(path, endpoint, enter, methods=[method], provide_automatic_options=False)
+            self.needs[f"{self.blueprint.name}.{endpoint}"] = needed(right)
+            return view
+
+        return decorate
+
+
+def house() -> House:
+    """This process's house."""
+    found: House = current_app.extensions["patchbay"]
+    return found
+
+
+def entered(name: str) -> str:
+    """A field of the form that was sent."""
+    return clean_text(request.form.get(name, ""))
+
+
+def back_to(address: str, done: str = "") -> BaseResponse:
+    """Leads on to a page after something was done, so that reloading it repeats nothing."""
+    response: Response = redirect(f"{address}?done={done}" if done else address, code=303)  # type: ignore[assignment]  # Flask's own class
+    return response
