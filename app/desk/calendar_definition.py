@@ -27,7 +27,7 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
 
 
-@lru_cache(maxsize=256)  # read with every question; a text means the same calendar for ever
+@lru_cache(maxsize=64)  # read with every question; a text means the same calendar for ever
 def stored_calendar(text: str) -> Calendar:
     """The calendar of a stored definition."""
     return calendar_of(json.loads(text))
