@@ -30,7 +30,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All differences of meaning. `moved` are steps that only stand elsewhere; `layout`: whether anything of it differs."""
+    """All differences of meaning. `moved` are steps that only stand elsewhere; `layout`: anything of it differs."""
 
     changes: tuple[Change, ...]
     moved: tuple[str, ...]

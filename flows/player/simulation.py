@@ -1,7 +1,7 @@
 """One simulated conversation with one flow: nothing is sent, called or asked, and only whoever simulates moves time."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from flows.ask import Answer, Request
@@ -13,7 +13,7 @@ from flows.limits import Limits
 from flows.player.moves import Advanced, Asked, Move, TimeUp, Unmoved
 from flows.player.start import VERSION, begun_by
 from flows.player.state import Simulated
-from flows.player.surroundings import NOTHING, after_effects, follows, take_answer
+from flows.player.surroundings import NOTHING, Host, after_effects, follows, take_answer
 from flows.run import Run
 from flows.walk import Steps
 from flows.wire import read, write
@@ -22,25 +22,32 @@ from flows.wire import read, write
 MOST_IN_A_ROW = 50
 
 
-class Simulation:
-    """A conversation and the flow it is with. `state` is all there is to it: another one may go on from there.
+@dataclass(frozen=True)
+class Around:
+    """What a simulation may use. flows: those it may call, by their names. host: answers what is not prepared."""
 
-    steps: the registry. flows: those that may be called, by their names.
-    """
+    limits: Limits = field(default_factory=Limits)
+    flows: Mapping[str, Flow] = field(default_factory=dict)
+    host: Host | None = None
+
+
+class Simulation:
+    """A conversation and the flow it is with. `state` is all there is to it: another one may go on from there."""
 
     def __init__(
         self,
         flow: Flow,
         steps: Steps,
         state: Simulated,
-        limits: Limits | None = None,
-        flows: Mapping[str, Flow] | None = None,
+        around: Around | None = None,
     ) -> None:
+        around = around or Around()
         self.flow = flow
         self.steps = steps
         self.state = state
-        self.limits = limits or Limits()
-        called = {flow.name: flow, **(flows or {})}
+        self.limits = around.limits
+        self._host = around.host
+        called = {flow.name: flow, **around.flows}
         self._called = {name: f"flow:{name}" for name in called}
         self._flows = {VERSION: flow, **{self._called[name]: one for name, one in called.items()}}
 
@@ -138,7 +145,7 @@ class Simulation:
             run, open_event = self.run, self.state.open_event
             if run is not None and run.open_turn is not None and open_event is not None:
                 opened = run.open_turn
-                self.state, answer = take_answer(self.state, opened.request, self._called)
+                self.state, answer = take_answer(self.state, opened.request, self._called, self._host)
                 if answer is None:
                     yield Asked(run.stack[-1].step, opened.request)
                     return

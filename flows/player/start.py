@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from flows.context import Context
 from flows.document import Flow
-from flows.event import CallStarted, Event, MessageReceived
+from flows.event import ApiCalled, CallStarted, Event, MessageReceived, ScheduleDue
 from flows.interpreter import begin
 from flows.limits import Limits
 from flows.player.lines import CALLER
@@ -16,6 +16,7 @@ from flows.values import Value
 from flows.walk import Steps
 
 VERSION = "draft"
+_KINDS = {CallStarted: "calls", MessageReceived: "messages", ApiCalled: "api", ScheduleDue: "schedule"}
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,16 @@ class Begun:
 
 
 def kinds(flow: Flow, steps: Steps) -> set[str]:
-    """What can start the flow: "calls", "messages", both, or nothing."""
+    """What can start the flow: "calls", "messages" and so on, as triggers claim it, or nothing."""
     return {claim.kind for _, _, claim in _claims(flow, steps)}
 
 
 def begun_by(flow: Flow, steps: Steps, event: Event, run: Run | None, run_id: str) -> Begun | None:
     """The run that an event begins; while another is under way only a trigger that interrupts it may."""
     happened = event.happened
-    if not isinstance(happened, CallStarted | MessageReceived):
+    kind = _KINDS.get(type(happened))
+    if kind is None:
         return None
-    kind = "calls" if isinstance(happened, CallStarted) else "messages"
     under_way = run is not None and run.status != "ended"
     best: tuple[int, Begun] | None = None
     for step, trigger, claim in _claims(flow, steps):
@@ -62,7 +63,7 @@ def _claims(flow: Flow, steps: Steps) -> Iterator[tuple[str, Trigger, Claim]]:
 def _begun(flow: Flow, step: str, claim: Claim, event: Event, run_id: str) -> Begun:
     number = next(iter(claim.numbers), "")
     conversation: dict[str, Value] = {
-        "kind": claim.kind if claim.kind == "messages" else "call",
+        "kind": "call" if claim.kind == "calls" else "messages",
         "number": number,
         "channel": "player",
         "reference": f"PB-{run_id}",

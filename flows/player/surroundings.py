@@ -4,9 +4,11 @@ What becomes of a message is its fate: "" it is taken and delivered, "accepted" 
 error kind with which it fails.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from flows.ask import (
+    AddressState,
+    AddressStateAnswer,
     Answer,
     CalendarState,
     CalendarStateAnswer,
@@ -22,6 +24,8 @@ from flows.ask import (
     Way,
     WaysToContact,
     WaysToContactAnswer,
+    WebhookState,
+    WebhookStateAnswer,
 )
 from flows.changed import changed
 from flows.effect import Effect, PostToTeam, SendEmail, SendMessage, UpdateContact
@@ -42,6 +46,7 @@ from flows.player.state import Simulated
 from flows.values import Value
 
 TAKEN, NOTHING = "accepted", "nothing"
+Host = Callable[[str, Request], Answer | None]  # the answer to a step's request, None where it has none
 
 
 def after_effects(state: Simulated, effects: Sequence[Effect], before: str) -> Simulated:
@@ -57,19 +62,21 @@ def after_effects(state: Simulated, effects: Sequence[Effect], before: str) -> S
     return state
 
 
-def take_answer(state: Simulated, request: Request, flows: Mapping[str, str]) -> tuple[Simulated, Answer | None]:
+def take_answer(
+    state: Simulated, request: Request, flows: Mapping[str, str], host: Host | None = None
+) -> tuple[Simulated, Answer | None]:
     """The answer to a request, and the conversation without it; None when a person has to give it.
 
-    flows: the versions of the flows that may be called, by their names.
+    flows: the versions of the flows that may be called, by their names. host: asked for what is not prepared.
     """
     step = state.run.stack[-1].step if state.run else ""
     prepared = state.answers.get(step, ())
     if prepared and isinstance(request, HttpRequest) == isinstance(prepared[0], HttpAnswer):
         return changed(state, answers={**state.answers, step: prepared[1:]}), prepared[0]
-    if isinstance(request, HttpRequest):
-        given = state.next_answers
-        return changed(state, next_answers=given[1:]), given[0] if given else None
-    return state, _usual(request, flows)
+    if isinstance(request, HttpRequest) and state.next_answers:
+        return changed(state, next_answers=state.next_answers[1:]), state.next_answers[0]
+    answer = host(step, request) if host else None
+    return state, _usual(request, flows) if answer is None else answer
 
 
 def follows(state: Simulated) -> tuple[Simulated, Happening | None]:
@@ -103,6 +110,10 @@ def _usual(request: Request, flows: Mapping[str, str]) -> Answer | None:
         return CalendarStateAnswer(exists=True, state="open")
     if isinstance(request, QueueState):
         return QueueStateAnswer(exists=True)
+    if isinstance(request, AddressState):
+        return AddressStateAnswer("nobody")
+    if isinstance(request, WebhookState):
+        return WebhookStateAnswer()
     if isinstance(request, PhonesOfContacts):
         return PhonesOfContactsAnswer(("+48500100100",) * len(request.addresses))
     if isinstance(request, WaysToContact):

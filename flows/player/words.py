@@ -13,6 +13,7 @@ from flows.effect import (
     EnterQueue,
     Gather,
     HangUp,
+    LabelConversation,
     LeaveQueue,
     Pause,
     Phone,
@@ -104,6 +105,11 @@ def _update(effect: UpdateContact) -> Iterator[str]:
         yield f"  (the contact's {name} is now {_short(value)})"
 
 
+def _label(effect: LabelConversation) -> Iterator[str]:
+    labels = [effect.category, *effect.tags, effect.result]
+    yield f"  (labels the conversation: {', '.join(label for label in labels if label)})"
+
+
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
@@ -120,6 +126,7 @@ _ONE_LINE: Mapping[type, Any] = {
     EnterQueue: _enter,
     LeaveQueue: lambda effect: [f"  (leaves the queue: {effect.outcome})"],
     UpdateContact: _update,
+    LabelConversation: _label,
     CancelMessage: lambda _: ["  (cancels its message, had it not left yet)"],
     SendEmail: lambda effect: [f"  (e-mail to {', '.join(effect.to)}: {effect.subject or _short(effect.text)})"],
     PostToTeam: lambda effect: [f"  (posts to the team: {_short(effect.text)})"],

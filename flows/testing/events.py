@@ -8,6 +8,7 @@ from typing import Any, Final, get_args, get_type_hints
 from flows import event as events
 from flows.errors import DocumentError, FlowError
 from flows.event import (
+    ApiCalled,
     Attachment,
     CallerHungUp,
     CallStarted,
@@ -19,12 +20,15 @@ from flows.event import (
     MessageFailed,
     MessageReceived,
     QueueLeft,
+    ScheduleDue,
+    WebhookReceived,
 )
 from flows.player.answers import answer_of, read_answer
 from flows.player.moves import Move
 from flows.player.simulation import Simulation
 from flows.player.surroundings import NOTHING, TAKEN
 from flows.testing.words import NAME, TEXT, TRUE, Json, Schema, the_word
+from flows.values import from_plain
 from flows.wire import from_data
 
 Action = Callable[[Simulation], Iterator[Move]]
@@ -124,6 +128,22 @@ def _answer(data: Data) -> Action:
     return lambda simulation: simulation.answer(answer)
 
 
+def _webhook(data: Data) -> Action:
+    """The key is that of the present wait; one that comes before it is for any."""
+    told = from_plain(data["webhook"])
+
+    def act(simulation: Simulation) -> Iterator[Move]:
+        waiting = simulation.run.waiting if simulation.run else None
+        key = waiting.keep.get("webhook", "") if waiting else ""
+        return simulation.happen(WebhookReceived(str(key), told))
+
+    return act
+
+
+def _schedule(data: Data) -> Action:
+    return lambda simulation: simulation.happen(ScheduleDue(0, data["schedule"], simulation.state.clock))
+
+
 def _of_latest(made: Callable[[str], Happening]) -> Action:
     return lambda simulation: simulation.happen(made(simulation.state.sent))
 
@@ -199,6 +219,16 @@ EVENT_WORDS: Final[Mapping[str, EventWord]] = {
         {},
         _answer,
     ),
+    "webhook": EventWord(
+        "the webhook that the flow waits for arrives, with this content", {"webhook": {"paid": True}}, {}, _webhook
+    ),
+    "api_call": EventWord(
+        "another system starts the flow, with this input",
+        {"api_call": {"order": "A-17"}},
+        {},
+        lambda data: _happens(ApiCalled(0, from_plain(data["api_call"]))),
+    ),
+    "schedule": EventWord("the schedule of this step is due", {"schedule": "every_monday"}, NAME, _schedule),
     "happening": EventWord(
         "anything else that may happen, in the engine's own form",
         {"happening": {"kind": "queue_left", "outcome": "timed_out"}},

@@ -10,7 +10,7 @@ from flows.errors import DocumentError, FlowError
 from flows.facts import Facts
 from flows.limits import Limits
 from flows.named import names_in
-from flows.player.simulation import Simulation
+from flows.player.simulation import Around, Simulation
 from flows.player.state import Simulated
 from flows.testing.expectations import EXPECTATION_WORDS, is_ignored
 from flows.testing.matching import shown
@@ -56,7 +56,7 @@ class Given:
 
     steps: Steps
     facts: Facts = field(default_factory=Facts)
-    flows: Mapping[str, Flow] | None = None
+    flows: Mapping[str, Flow] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
 
 
@@ -85,9 +85,8 @@ def with_stand_ins(flow: Flow, steps: Steps, constants: Mapping[str, Value]) -> 
 def _first_difference(test: FlowTest, flow: Flow, given: Given, path: str) -> Difference | None:
     language = test.contact.get("language")
     facts = changed(given.facts, contact=test.contact, language=language if isinstance(language, str) else "")
-    simulation = Simulation(
-        flow, given.steps, Simulated(test.clock, facts, answers=test.answers), given.limits, given.flows
-    )
+    state = Simulated(test.clock, facts, answers=test.answers)
+    simulation = Simulation(flow, given.steps, state, Around(given.limits, given.flows))
     if len(test.turns) > MOST_TURNS:
         return Difference(f"{path}.turns", f"A test has at most {MOST_TURNS} turns; this one has {len(test.turns)}.")
     for index, turn in enumerate(test.turns):

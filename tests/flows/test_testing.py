@@ -36,7 +36,7 @@ def calls() -> Flow:
 
 
 def given(registry: Registry, flows: Mapping[str, Flow] | None = None) -> Given:
-    return Given(registry, Facts(constants={"customer_api": "https://crm.example.com"}), flows)
+    return Given(registry, Facts(constants={"customer_api": "https://crm.example.com"}), flows or {})
 
 
 def difference(
