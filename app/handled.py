@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from flows.effect import ExpectWebhook, PostToTeam, SendEmail, UpdateContact
+from flows.effect import ExpectWebhook, LabelConversation, PostToTeam, SendEmail, UpdateContact
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,7 @@ class Handled:
     leaves: str = ""  # the state the live entry ends in
     activates: bool = False  # an agent has taken the waiting entry up
     updates: list[UpdateContact] = field(default_factory=list)  # what is written about the contact, in this order
+    labels: list[LabelConversation] = field(default_factory=list)  # what the conversation is about, in this order
     expects: list[ExpectWebhook] = field(default_factory=list)  # webhooks that its run waits for from now on
     returned: list[int] = field(default_factory=list)  # events of webhooks that the run had no use for any more
     opted_out: bool | None = None

@@ -86,6 +86,7 @@ class Scene:
             language=row.contact_language or self.number.language or self.installation.language,
             apology=self.installation.apology,
             fallback_queue=self.installation.fallback_queue,
+            contact_id=str(row.contact_id),
             fallback_number=self.number.fallback_number,
         )
 

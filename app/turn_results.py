@@ -18,6 +18,7 @@ from flows.effect import (
     CancelMessage,
     EnterQueue,
     ExpectWebhook,
+    LabelConversation,
     LeaveQueue,
     PostToTeam,
     SendEmail,
@@ -119,6 +120,8 @@ def _take_effects(
                 handled.leaves = effect.outcome
             case UpdateContact():
                 handled.updates.append(effect)
+            case LabelConversation():
+                handled.labels.append(effect)
             case ExpectWebhook():
                 handled.expects.append(effect)
             case _ if isinstance(effect, VERBS):

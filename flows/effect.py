@@ -106,6 +106,15 @@ class ExpectWebhook:
 
 
 @dataclass(frozen=True)
+class LabelConversation:
+    """Say what the conversation is about and how it went; what is empty stays, tags are added."""
+
+    category: str = ""
+    tags: tuple[str, ...] = ()
+    result: str = ""
+
+
+@dataclass(frozen=True)
 class LimitCall:
     """End the call after so many seconds, as if the caller had hung up. The engine keeps the time itself, hangs up at
     the carrier's first request after it, and never hands this effect out."""
@@ -209,6 +218,7 @@ Effect = (
     | LeaveQueue
     | UpdateContact
     | ExpectWebhook
+    | LabelConversation
     | LimitCall
     | Verb
 )

@@ -23,6 +23,7 @@ class Facts:
     language: str = ""
     apology: Mapping[str, str] = field(default_factory=dict)  # the installation's words per language
     fallback_queue: str = "people"
+    contact_id: str = ""  # what tells the contact from all others, whatever becomes of their name and addresses
     fallback_number: str = ""  # the called number's own way out on a call, E.164, may be empty
 
     @property

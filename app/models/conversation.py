@@ -90,6 +90,9 @@ class Conversation(Base):
     opened_at: Mapped[datetime]
     last_message_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
+    category: Mapped[str] = mapped_column(Text, server_default="")  # what it is about, as flows and people say
+    tags: Mapped[str] = mapped_column(Text, server_default="[]")  # a JSON list
+    result: Mapped[str] = mapped_column(Text, server_default="")  # how it went
     created_at: Mapped[datetime] = mapped_column(index=True)
 
     @property

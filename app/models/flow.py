@@ -53,8 +53,8 @@ class Version(Base):
 class LiveNumber(Base):
     """A live trigger: what a version answers on a number.
 
-    slot: "calls", "messages" (the one default flow of each), or "keywords:<flow id>:<step id>"; runs that begin from our
-    side have "api:<flow id>:<step id>" and "schedule:<flow id>:<step id>".
+    slot: "calls", "messages" (the one default flow of each), or "keywords:<flow id>:<step id>"; for runs that begin
+    from our side "api:<flow id>:<step id>" and "schedule:<flow id>:<step id>".
     """
 
     __tablename__ = "live_numbers"

@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.handled import Handled
-from app.store import contacts
+from app.store import contacts, labels
 from app.store.events import NewEvent, append
 from app.store.rows import ids, over
 
@@ -75,6 +75,7 @@ def write(session: Session, group: Sequence[Handled], now: int) -> None:
             contacts.update(session, one, now)
         if one.opted_out is not None:
             _opt(session, one, now)
+    labels.write(session, group)
     _follow_ups(session, group)
     _problems(session, group, now)
     _documents(session, group, now)

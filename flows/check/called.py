@@ -89,7 +89,7 @@ def _circle(survey: Survey, wanted: FlowVersion) -> list[str]:
 
 def _inputs(placed: Placed, entry: Mapping[str, Any]) -> Iterator[Finding]:
     given = {row["name"] for row in placed.config.get("inputs", ())}
-    known = {row["name"]: row for row in entry.get("inputs", ())}
+    known = _named(entry, "inputs")
     for name, row in known.items():
         if row.get("required") and name not in given:
             sentence = f"{placed.title} does not give “{name}”, which the flow cannot begin without."
@@ -139,6 +139,13 @@ def _results(flow: Flow, steps: Steps) -> tuple[set[str], set[str]]:
         if placed.type == END and kind is not None:
             config = form.filled(kind.schema, placed.config)
             outcomes.add(str(config.get("outcome")))
-            outputs.update(str(row.get("name")) for row in config.get("outputs", ()) if isinstance(row, dict))
+            outputs |= set(_named(config, "outputs"))
     ends = chain.from_iterable(placed.exits.values() for placed in flow.steps.values())
     return outcomes | ({_COMPLETED} if END in ends else set()), outputs
+
+
+def _named(config: Mapping[str, Any], key: str) -> Mapping[str, Mapping[str, Any]]:
+    """The rows of a config by their names; of one that is not as it should be, those that are."""
+    found = config.get(key)
+    rows = found if isinstance(found, list) else []
+    return {row["name"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("name"), str)}
