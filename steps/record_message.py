@@ -1,13 +1,14 @@
 """The step `record_message`: records what a caller says and keeps it as a file."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar
 
 from flows.context import Context
 from flows.dialling import bridge_seconds
-from flows.effect import Pause, Record
+from flows.effect import Pause, Record, SendEmail
 from flows.event import (
     Attachment,
     CallerHungUp,
@@ -18,7 +19,8 @@ from flows.event import (
     RecordingStored,
     TimerFired,
 )
-from flows.form import choice, filled, record, seconds, variable, yes_no
+from flows.form import choice, filled, named, record, seconds, template, variable, yes_no
+from flows.letters import recipients, recipients_field
 from flows.step import Config, Example, Exit, Group, Json, Medium, Outcome, Step, Take, Wait, fail
 from flows.values import Value, ValueType
 from flows.voice import LOST_CALL_SECONDS, VOICE_ERRORS
@@ -27,6 +29,17 @@ LONGEST_SECONDS = 900  # 14 MiB as a WAV file of a telephone's quality, and a st
 STORING_SECONDS = 30  # a caller who is still on the line is not kept waiting longer
 STORING_LATER_SECONDS = 900  # nobody waits any more, and the carrier may need a moment
 TELLING_SECONDS = 120  # after a caller hung up, for the carrier to tell of the recording
+_NOTIFY = record(
+    {
+        "credential": named("credential", "Mail account", "The credential of the mail account that sends it."),
+        "to": recipients_field("To", "Who gets the recording by e-mail.", minimum=1),
+        "subject": template("Subject", "The e-mail's subject.", default="A recording, {{ conversation.reference }}"),
+        "text": template("Text", "What the e-mail says.", default="A caller has left the attached message."),
+    },
+    required=["credential", "to"],
+    title="Notify",
+    help_text="Sends the recording to people by e-mail; a further step is not needed for that.",
+)
 _LATER = ("stored", "lost", "hang_up")
 _FILE = Attachment("audio/wav", "recording.wav", file="5f" * 32, size_bytes=96_044)
 _KEPT: dict[str, Value] = {
@@ -66,10 +79,12 @@ class RecordMessageStep(Step):
             "finish_key": choice(
                 "Finish key", "The key that ends the recording.", {"#": "#", "*": "*", "none": "None"}, default="#"
             ),
+            "notify": _NOTIFY,
         },
     )
     errors: ClassVar[Mapping[str, str]] = {
         **VOICE_ERRORS,
+        "invalid_recipient": "The recording is kept, but an address that it was to be sent to is no e-mail address.",
         "storage_failed": "The recording was made, but it could not be fetched from the carrier and kept in time.",
     }
     examples: ClassVar[Sequence[Example]] = (
@@ -192,4 +207,20 @@ class RecordMessageStep(Step):
             "seconds": Decimal(length),
         }
         name = context.config.get("variable")
-        return Take("recorded", sets={name: recording} if name else {}, why={"seconds": length, "file": file.file})
+        sets = {name: recording} if name else {}
+        notice = self._notice(context, file)
+        if isinstance(notice, Take):
+            return replace(notice, sets=sets)  # it is kept all the same
+        return Take("recorded", sets=sets, effects=notice, why={"seconds": length, "file": file.file})
+
+    def _notice(self, context: Context, file: Attachment) -> Sequence[SendEmail] | Take:
+        """The e-mail to people, on which nothing waits; or why it cannot be written."""
+        config = filled(self.schema, context.config).get("notify")
+        if not config:
+            return ()
+        to = recipients(context, config["to"])
+        if isinstance(to, Take):
+            return to
+        subject = " ".join(context.text(config["subject"]).split())
+        words = context.text(config["text"])
+        return [SendEmail(config["credential"], to, subject, words, media=(file,), with_link=True, to_team=True)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows.effect import Pause, Record
+from flows.effect import Pause, Record, SendEmail
 from flows.event import (
     Attachment,
     CallerHungUp,
@@ -108,6 +108,28 @@ def test_the_end_of_a_call_is_told_once() -> None:
     seen = visit(GONE)
     turn = seen.run.turn
     assert seen.feed(GONE).run.turn == turn
+
+
+NOTIFY = {"credential": "mail", "to": ["team@example.com", "{{ boss }}"]}
+
+
+def test_people_get_the_recording_by_e_mail_on_wish() -> None:
+    seen = Visit("record_message", {"notify": NOTIFY}, on_call=True, variables={"boss": "ewa@example.com"})
+    seen.feed_all([SAID, STORED])
+    email = seen.effects[-1]
+    assert isinstance(email, SendEmail)
+    assert (seen.left_by, email.to, email.media) == (
+        "recorded",
+        ("team@example.com", "ewa@example.com"),
+        (STORED.attachment,),
+    )
+
+
+def test_an_address_that_is_none_fails_and_the_recording_is_kept() -> None:
+    config = {"notify": NOTIFY, "variable": "voicemail"}
+    seen = Visit("record_message", config, on_call=True, variables={"boss": "nobody"})
+    seen.feed_all([SAID, STORED])
+    assert (seen.error, "voicemail" in seen.sets) == ("invalid_recipient", True)
 
 
 def test_without_a_variable_nothing_is_set() -> None:
