@@ -16,7 +16,7 @@ RANDOM = ("worker parent", "worker child", "worker both", "web master", "web pro
 DATABASE = ("database killed", "database immediate")  # where it is a process
 _IN_WEB = "app/web"
 _REACH_SECONDS, _SHARES = 5.0, 3  # a labelled place that the traffic does not come by in so many tries is given up
-_PROGRESS_SECONDS = 1.0
+_PROGRESS_SECONDS = 0.6
 _CALM_SECONDS = 90.0
 
 
