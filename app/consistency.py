@@ -92,6 +92,12 @@ RULES: Final = (
            WHERE c.owner = 'people' OR NOT EXISTS ({event} AND e.shown_at IS NOT NULL)""",
     ),
     Rule(
+        "queued_in_vain",
+        "Something waits to begin a run, but nobody has the conversation, so nothing will ever let it.",
+        """SELECT c.id FROM conversations c WHERE c.owner = 'none' AND NOT EXISTS ({event}) AND EXISTS (
+               SELECT 1 FROM inbound_events e WHERE e.conversation_id = c.id AND e.state = 'queued')""",
+    ),
+    Rule(
         "sending_for_long",
         "It has been on its way out for more than five minutes.",
         "SELECT id FROM effects WHERE state = 'sending' AND sending_at < {now} - 300000000",

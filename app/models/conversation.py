@@ -145,8 +145,8 @@ class InboundEvent(Base):
     """The inbox: everything that happened and must be handled, timers and agents' actions too.
 
     kind: a happening of flows.event in snake_case, or opt-out free kinds of the house: agent_replied, agent_closed,
-    agent_took_over, message_status. state: waiting (to be handled), kept (for the next step that accepts), done,
-    dropped, set_aside. `at` with `seq` is the order; `due_at` when it may be handled at the earliest.
+    agent_took_over, message_status. state: waiting, kept (for the next step that accepts), queued (to start a
+    run), done, dropped, set_aside. `at` with `seq` is the order; `due_at` when it may be handled at the earliest.
     """
 
     __tablename__ = "inbound_events"

@@ -6,7 +6,12 @@ from flows.check.finding import Finding
 from flows.check.survey import Placed, Survey
 from flows.step import Medium
 
-_MEDIUM_OF_CLAIM: dict[str, Medium] = {"calls": "call", "messages": "messages", "api": "messages", "schedule": "messages"}
+_MEDIUM_OF_CLAIM: dict[str, Medium] = {
+    "calls": "call",
+    "messages": "messages",
+    "api": "messages",
+    "schedule": "messages",
+}
 
 
 def media(survey: Survey) -> Iterator[Finding]:

@@ -24,6 +24,7 @@ ORDERLY: list[tuple[str, dict[str, Any]]] = [
         {"state": "closed", "owner": "none", "event": "waiting", "shown": True, "entry": "shown"},
     ),
     ("it is closed", {"state": "closed", "owner": "none", "event": "done"}),
+    ("people have it, and a run waits for them to close", {"owner": "people", "entry": "active", "event": "queued"}),
     ("a call whose carrier comes back", {"kind": "call", "run": "waiting"}),
 ]
 BREACHES: list[tuple[str, dict[str, Any]]] = [
@@ -39,6 +40,7 @@ BREACHES: list[tuple[str, dict[str, Any]]] = [
     ("stray_run two_runs", {"run": "waiting", "event": "waiting", "stray": True}),
     ("entry_of_closed", {"state": "closed", "owner": "none", "entry": "waiting"}),
     ("entry_of_closed shown_in_vain", {"state": "closed", "owner": "none", "entry": "shown"}),
+    ("queued_in_vain", {"state": "closed", "owner": "none", "event": "queued"}),
     ("shown_in_vain", {"run": "waiting", "event": "kept", "entry": "shown"}),
     ("no_entry shown_in_vain", {"owner": "people", "event": "kept", "shown": True, "entry": "shown"}),
 ]

@@ -15,7 +15,9 @@ CONFIG: Mapping[str, Any] = {"connection": "payments", "key": "pay-{{ n }}", "va
 
 
 def waiting(**more: Any) -> Visit:
-    return Visit("wait_for_webhook", {**CONFIG, **more}, variables={"n": Decimal(7)}).feed(OPEN)
+    visit = Visit("wait_for_webhook", {**CONFIG, **more}, variables={"n": Decimal(7)})
+    visit.feed(OPEN)
+    return visit
 
 
 def test_it_asks_whether_webhooks_can_be_believed_and_then_expects_its_own() -> None:

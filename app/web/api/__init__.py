@@ -20,6 +20,7 @@ from app.web.api import (
     problems,
     queues,
     runs,
+    starts,
     tokens,
     versions,
 )
@@ -29,6 +30,7 @@ _DESCRIBED: Final = (
     versions.noun,
     conversations.noun,
     runs.noun,
+    starts.noun,
     problems.noun,
     dead_letters.noun,
     connections.noun,
