@@ -1,0 +1,55 @@
+"""Waiting for a reply: what counts as one, what is passed over, and for how long."""
+
+from typing import Any
+
+import pytest
+
+from flows.event import Attachment, MessageReceived, TimerFired
+from tests.steps.visits import Visit, step_of
+
+PHOTO = Attachment("image/jpeg")
+PDF = Attachment("application/pdf")
+VOICE = Attachment("audio/ogg")
+
+
+@pytest.mark.parametrize(
+    ("accepts", "message", "way"),
+    [
+        ([], MessageReceived("hi"), "reply"),
+        ([], MessageReceived(""), "reply"),
+        (["text"], MessageReceived("hi"), "reply"),
+        (["text"], MessageReceived("", media=(PHOTO,)), None),
+        (["text"], MessageReceived("look", media=(PHOTO,)), "reply"),
+        (["image"], MessageReceived("look", media=(PHOTO,)), "reply"),
+        (["image"], MessageReceived("", media=(PDF,)), None),
+        (["document"], MessageReceived("", media=(PDF,)), "reply"),
+        (["audio", "video"], MessageReceived("", media=(VOICE,)), "reply"),
+        (["button"], MessageReceived("Yes", choice="yes"), "reply"),
+        (["button"], MessageReceived("Yes"), None),
+    ],
+)
+def test_a_message_of_a_kind_that_counts_is_the_reply(accepts: list[str], message: MessageReceived, way: Any) -> None:
+    config = {"accepts": accepts} if accepts else {}
+    assert Visit("wait_for_reply", config).feed(message).left_by == way
+
+
+def test_what_is_passed_over_gives_no_more_time() -> None:
+    visit = Visit("wait_for_reply", {"accepts": ["image"], "time_limit_seconds": 600})
+    assert visit.run.waiting is not None
+    assert visit.run.waiting.limit_seconds == 600
+    visit.feed(MessageReceived("soon"))  # a minute later
+    visit.feed(MessageReceived("now"))
+    assert visit.run.waiting is not None
+    assert visit.run.waiting.limit_seconds == 480
+    assert visit.why == {"passed_over": ["text"]}
+    assert visit.feed(TimerFired()).left_by == "timed_out"
+
+
+def test_messages_are_joined_and_the_text_is_kept_where_the_author_wants() -> None:
+    visit = Visit("wait_for_reply", {"joining_seconds": 5, "variable": "said"})
+    assert visit.run.waiting is not None
+    assert visit.run.waiting.joining_seconds == 5
+    assert visit.feed(MessageReceived("one\ntwo")).sets == {"said": "one\ntwo"}
+    step = step_of("wait_for_reply")
+    assert step.summary({"accepts": ["image", "text"], "variable": "said"}) == "pictures, texts → said"
+    assert step.effective_limit({}) == 86_400
