@@ -18,9 +18,9 @@ from tests.app.house import Runtime
 ALWAYS = weekly("00:00-24:00", days=DAYS)
 
 
-def office(room: Runtime, zone: str = "UTC", **switch: Any) -> None:
-    """A calendar that is always open unless it is switched; the queue `standard` keeps its hours."""
-    definition = canonical_json({"zone": zone, "weekly": ALWAYS})
+def office(room: Runtime, weekly: dict[str, Any] = ALWAYS, **switch: Any) -> None:
+    """A calendar, always open unless told otherwise; the queue `standard` keeps its hours."""
+    definition = canonical_json({"zone": "Europe/Warsaw", "weekly": weekly})
     with room.house.database.transaction() as session:
         row = CalendarRow(name="office", title="Office", definition=definition, created_at=now(session), **switch)
         session.add(row)
@@ -88,3 +88,22 @@ def test_outside_its_hours_a_queue_lets_nobody_in_and_people_get_nothing(room: R
     room.write("hello again")
     room.drive()
     assert room.entries() == [("standard", "waiting")]
+
+
+def test_who_writes_on_saturday_is_told_the_hours_and_when_they_begin_again(room: Runtime) -> None:
+    office(room, weekly=weekly("08:00-17:00"))
+    config = {"calendar": "office", "next_opening": "opens_at"}
+    words = 'Monday to Friday, 8 to 17; again on day {{ opens_at | format_date("%u at %H:%M", "Europe/Warsaw") }}.'
+    steps = {
+        "in": starts_with("keys", "hours"),
+        "hours": placed("opening_hours", config, open="end", closed="no", holiday="end"),
+        "no": sends(words),
+    }
+    room.publish(drawn("Hours", steps))
+    with room.house.database.reading() as session:
+        at = now(session)
+    saturday = at.replace(hour=11, minute=0, second=0, microsecond=0) + timedelta(days=(5 - at.weekday()) % 7 or 7)
+    room.move_clock((saturday - at).total_seconds())
+    room.write("hello")
+    room.drive()
+    assert room.provider.texts == ["Monday to Friday, 8 to 17; again on day 1 at 08:00."]
