@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import importlib
+import io
 import json
 import re
 import shlex
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from app import cli
+from app import cli, step_host
 from app.channels import registry as channel_registry
 from app.channels.arrival import Arrival, Report
 from app.channels.contract import ConnectionInfo, OutgoingMessage, SendFailed, Sent, Unreadable, Unsigned, Webhook
@@ -31,6 +32,7 @@ from flows.document import read
 from flows.effect import SendMessage
 from flows.event import Answered, Event, Happening, MessageReceived
 from flows.expression import ExpressionError, Template
+from flows.failing import ENGINE_ERRORS
 from flows.interpreter import advance, begin
 from flows.limits import Limits
 from flows.registry import Registry, installed, loaded
@@ -44,6 +46,9 @@ from tests.steps import visits
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 STEP_PAGE = ROOT / "docs" / "writing-a-step.md"
+REFERENCE_PAGE = ROOT / "docs" / "step-reference.md"
+CHANNEL_PAGE = ROOT / "docs" / "writing-a-channel.md"
+PLUGIN_PAGES = (STEP_PAGE, REFERENCE_PAGE, CHANNEL_PAGE)
 FLOW_PAGE = ROOT / "docs" / "flows.md"
 OPERATING_PAGE = ROOT / "docs" / "operating.md"
 STEP_TYPES = ("ask_rating", "check_stock", "days_until")
@@ -57,16 +62,16 @@ def blocks(page: Path, language: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The plugin of the page: its modules on the path, its entry points as an installed distribution has them."""
+    """The plugin of the pages: its modules on the path, its entry points as an installed distribution has them."""
     folder = tmp_path_factory.mktemp("site")
     package, information = folder / PACKAGE, folder / "acme_patchbay-1.0.0.dist-info"
     package.mkdir()
     information.mkdir()
     (package / "__init__.py").touch()
-    for block in blocks(STEP_PAGE, "python"):
+    for block in [block for page in PLUGIN_PAGES for block in blocks(page, "python")]:
         name = block.splitlines()[0].removeprefix("# ")
         (package / name).write_text(block, encoding="utf-8")
-    project = tomllib.loads(blocks(STEP_PAGE, "toml")[0])["project"]
+    project = tomllib.loads(blocks(REFERENCE_PAGE, "toml")[0])["project"]
     groups = [[f"[{group}]", *(f"{key} = {value}" for key, value in points.items())]
               for group, points in project["entry-points"].items()]  # fmt: skip
     (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 1.0.0\n")
@@ -118,12 +123,62 @@ def test_a_step_of_the_page_keeps_the_whole_contract(kind: str, steps: Registry)
     assert list(faults_of(step_of(steps, kind), steps)) == []
 
 
+def test_who_follows_the_page_has_a_working_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def say(line: str) -> list[str]:
+        cli.main(shlex.split(line))
+        return capsys.readouterr().out.splitlines()
+
+    # Other tests have the steps of the pages installed, this one too.
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if not Path(entry, PACKAGE).exists()])
+    monkeypatch.chdir(tmp_path)
+    new, install, check_it = re.findall(r"bin/(.*)", blocks(STEP_PAGE, "sh")[0])
+    say(new.removeprefix("patchbay "))
+    project = tmp_path / install.removeprefix("pip install -e ")
+    shown = re.findall(r"^ +([\w./]+)", blocks(STEP_PAGE, "text")[0], re.MULTILINE)
+    assert {name.rstrip("/") for name in shown} == {path.name for path in project.rglob("*")}
+    install_editable(project, monkeypatch)
+    command = check_it.removeprefix("patchbay ")
+    assert say(command) == ["days_until: all is well"]
+    step = project / "patchbay_days_until" / "days_until.py"
+    text = blocks(STEP_PAGE, "python")[0]
+    step.write_text(text.replace('leaves_by="passed"', 'leaves_by="past"'), encoding="utf-8")
+    assert say(command) == blocks(STEP_PAGE, "text")[1].splitlines()
+    step.write_text(text, encoding="utf-8")
+    assert say(command) == ["days_until: all is well"]
+    (tmp_path / "delivery.json").write_text(blocks(STEP_PAGE, "json")[0], encoding="utf-8")
+    check_line, play_line = re.findall(r"bin/patchbay (.*)", blocks(STEP_PAGE, "sh")[2])
+    assert [line for line in say(check_line) if line.startswith(("blocking", "warning"))] == []
+    monkeypatch.setattr(sys, "stdin", io.StringIO("delivery\n/quit\n"))
+    assert any(re.search(r"Your parcel comes in \d+ days\.", line) for line in say(play_line))
+    step_host._host(tuple(installed())).close()
+    step_host._host.cache_clear()
+
+
+def install_editable(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As pip would: the project on the path, and its entry points told."""
+    told = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    information = project / f"{told['name'].replace('-', '_')}-{told['version']}.dist-info"
+    information.mkdir()
+    points = "".join(f"{key} = {value}\n" for key, value in told["entry-points"]["patchbay.steps"].items())
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {told['name']}\nVersion: {told['version']}\n")
+    (information / "entry_points.txt").write_text(f"[patchbay.steps]\n{points}")
+    monkeypatch.syspath_prepend(project)
+
+
+def test_the_page_names_every_way_in_which_a_plugin_fails() -> None:
+    told = {code(row[1]) for row in rows(STEP_PAGE, "## What it may cost")}
+    assert {kind for kind in ENGINE_ERRORS if kind.startswith("plugin_")} < told
+    assert told <= set(ENGINE_ERRORS)
+
+
 def test_no_step_of_the_page_asks_the_world(plugin: Path) -> None:
     assert [found for kind in STEP_TYPES for found in worldly_code(plugin / f"{kind}.py")] == []
 
 
 def test_the_flow_of_the_page_is_played_to_its_end(steps: Registry) -> None:
-    flow = read(blocks(STEP_PAGE, "json")[0])
+    flow = read(blocks(REFERENCE_PAGE, "json")[0])
     names = InstallationNames(numbers={"web-chat": frozenset({"messages"})})
     assert [finding for finding in check(flow, steps, names) if finding.severity == "blocking"] == []
 
@@ -220,7 +275,7 @@ def test_every_block_of_python_on_a_page_is_run_by_a_test(plugin: Path) -> None:
         if page.name in run_elsewhere:
             assert page.name in run_elsewhere[page.name].read_text(encoding="utf-8")
         else:
-            assert page == STEP_PAGE or blocks(page, "python") == [], page.name
+            assert page in PLUGIN_PAGES or blocks(page, "python") == [], page.name
     written = {path.stem for path in plugin.glob("*.py")} - {"__init__"}
     assert written == {*STEP_TYPES, "acme_sms"}
     for name in written:
