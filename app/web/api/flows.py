@@ -1,4 +1,4 @@
-"""The API's flows: drafts are created, read, saved, checked, exported and imported."""
+"""The API's flows: drafts are created, read, saved, checked and exported."""
 
 from dataclasses import asdict
 from typing import Any
@@ -16,6 +16,7 @@ from app.publishing import Draft
 from app.web.api.doors import NAME, Asked, Noun, Schema, fields, whole
 from app.web.api.lists import PAGE, page, wanted
 from flows import document
+from flows.check.drawing import drawing
 from flows.document import Flow
 
 noun = Noun("flows", Right.READ_FLOWS, Right.EDIT_FLOWS)
@@ -46,7 +47,7 @@ def create_flow(asked: Asked) -> dict[str, Any]:
     if given is not None and asked.body.get("name", flow.name) != flow.name:
         flow = document.from_data({**document.to_data(flow), "name": asked.body["name"]}, asked.house.limits)
     with asked.house.database.transaction() as session:
-        return _draft_data(session, asked.house, publishing.create(session, flow, asked.who))
+        return draft_data(session, asked.house, publishing.create(session, flow, asked.who))
 
 
 @noun.get("/flows/<flow>", _REVISION)
@@ -54,7 +55,7 @@ def read_flow(asked: Asked, flow: str) -> dict[str, Any]:
     """A flow's draft with all findings; an earlier revision by its number."""
     with asked.house.database.reading() as session:
         row = publishing.find_flow(session, flow)
-        return _draft_data(session, asked.house, publishing.read(session, row, asked.query.get("revision", 0)))
+        return draft_data(session, asked.house, publishing.read(session, row, asked.query.get("revision", 0)))
 
 
 @noun.put("/flows/<flow>", fields({"document": _DOCUMENT, "base": whole(1)}, "document", "base"))
@@ -64,7 +65,7 @@ def save_flow(asked: Asked, flow: str) -> dict[str, Any]:
     with asked.house.database.transaction() as session:
         row = publishing.find_flow(session, flow, locked=True)
         draft = publishing.save(session, row, changed, asked.body["base"], asked.who)
-        return _draft_data(session, asked.house, draft)
+        return draft_data(session, asked.house, draft)
 
 
 @noun.get("/flows/<flow>/revisions", PAGE)
@@ -83,12 +84,17 @@ def list_revisions(asked: Asked, flow: str) -> dict[str, Any]:
 
 @noun.post("/flows/<flow>/check", fields({"document": _DOCUMENT}), right=Right.READ_FLOWS)
 def check_flow(asked: Asked, flow: str) -> dict[str, Any]:
-    """All findings about a draft, or about this document in its place; nothing is saved."""
+    """All findings about a draft, or about this document in its place; nothing is saved.
+
+    `steps` tells of each its exits, its summary and the variables it may read, surely or perhaps.
+    """
     with asked.house.database.reading() as session:
         row = publishing.find_flow(session, flow)
         given = asked.body.get("document")
         read = publishing.read(session, row).flow if given is None else document.from_data(given, asked.house.limits)
-        return {"findings": findings_data(session, asked.house, row.id, read)}
+        found = findings_data(session, asked.house, row.id, read)
+    drawn = drawing(read, asked.house.steps, asked.house.limits)
+    return {"findings": found, "steps": {id: asdict(one) for id, one in drawn.items()}}
 
 
 @noun.get("/flows/<flow>/export", {**_REVISION, "version": whole(1)})
@@ -106,19 +112,6 @@ def export_flow(asked: Asked, flow: str) -> Response:
     return response
 
 
-@noun.post("/flows/import", fields({"document": _DOCUMENT}, "document"), status=201)
-def import_flow(asked: Asked) -> dict[str, Any]:
-    """A flow from a file as a new flow, or as the next revision of the flow that has its name."""
-    flow = document.from_data(asked.body["document"], asked.house.limits)
-    with asked.house.database.transaction() as session:
-        known = session.scalar(select(FlowRow).where(FlowRow.name == flow.name).with_for_update())
-        if known is None:
-            draft = publishing.create(session, flow, asked.who)
-        else:
-            draft = publishing.save(session, known, flow, known.latest_revision, asked.who)
-        return _draft_data(session, asked.house, draft)
-
-
 def findings_data(session: Session, house: House, flow_id: int, flow: Flow) -> list[dict[str, Any]]:
     """The findings as plain data."""
     return [asdict(finding) for finding in publishing.findings(session, house, flow_id, flow)]
@@ -133,7 +126,8 @@ def _flow_data(row: FlowRow) -> dict[str, Any]:
     }
 
 
-def _draft_data(session: Session, house: House, draft: Draft) -> dict[str, Any]:
+def draft_data(session: Session, house: House, draft: Draft) -> dict[str, Any]:
+    """A draft as plain data, with its findings."""
     return {
         "id": draft.flow_id,
         "name": draft.name,

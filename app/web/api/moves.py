@@ -1,0 +1,87 @@
+"""What a simulated conversation did, as the editor's simulator shows it."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from flows.ask import HttpRequest
+from flows.document import Flow
+from flows.player.moves import Advanced, Asked, Move, TimeUp, Unmoved
+from flows.player.state import Simulated
+from flows.player.words import effect_lines, failure_lines, request_lines
+from flows.secrecy import HIDDEN
+from flows.values import encode, to_json
+from flows.wire import to_data
+
+_SENTENCES: Final = {
+    "kept": "No message is expected now; it is kept for the next step that expects one.",
+    "read_by_people": "People have the conversation; they read that.",
+    "not_awaited": "The flow does not wait for that now.",
+    "starts_nothing": "Nothing starts by that: no trigger of this flow takes it.",
+    "no_time_limit": "Nothing here has a time limit: say how much time passes.",
+    "answer_first": "A step waits for the answer of another system: give it first.",
+    "endless": "The flow goes on and on without anybody; it was stopped here.",
+}
+
+
+def moves_data(flow: Flow, moves: Sequence[Move]) -> dict[str, Any]:
+    """The turns that were walked, what did not move and why, and what is asked of the author."""
+    turns: list[dict[str, Any]] = []
+    notes: list[dict[str, Any]] = []
+    asks: dict[str, Any] | None = None
+    is_open = False
+    for move in moves:
+        if isinstance(move, Advanced):
+            if not is_open:
+                turns.append({"came_by": to_data(move.came_by), "begins": move.begins, "steps": [], "effects": []})
+            _add(turns[-1], flow, move)
+            is_open = not move.is_over
+        elif isinstance(move, Asked):
+            request = to_data(move.request)
+            shown = list(request_lines(move.request))
+            asks = {"step": move.step, "title": _title(flow, move.step), "request": request, "lines": shown}
+            if isinstance(move.request, HttpRequest):
+                asks["hint"] = "Send the event {“answer”: …}, or set the fetches of this step to real, slow or broken."
+        elif isinstance(move, TimeUp):
+            notes.append({"word": "time_up", "sentence": "The time is up.", "at": move.at.isoformat()})
+        elif isinstance(move, Unmoved):
+            notes.append({"word": move.word, "sentence": _SENTENCES[move.word], "at": None})
+    return {"turns": turns, "notes": notes, "asks": asks}
+
+
+def run_data(flow: Flow, state: Simulated) -> dict[str, Any] | None:
+    """Where the latest run stands; private variables are hidden, as in a trace."""
+    run = state.run
+    if run is None:
+        return None
+    waiting = run.waiting
+    return {
+        "status": "asks" if run.open_turn else run.status,
+        "outcome": run.outcome,
+        "step": run.stack[-1].step if run.stack else "",
+        "stack": [{"version": frame.version, "step": frame.step} for frame in run.stack],
+        "variables": {
+            name: HIDDEN if flow.variables.get(name, {}).get("private") else json.loads(to_json(value))
+            for name, value in run.variables.items()
+        },
+        "error": {name: encode(value) for name, value in run.error.items()},
+        "waits_for": list(waiting.accepts) if waiting else [],
+        "until": state.due_at.isoformat() if state.due_at and waiting else None,
+        "in_queue": run.in_queue,
+        "on_call": state.facts.on_call and not run.call_ended and run.status != "ended",
+        "turns": run.turn,
+    }
+
+
+def _add(turn: dict[str, Any], flow: Flow, move: Advanced) -> None:
+    for entry in move.trace:
+        failed = list(failure_lines(flow, entry))
+        turn["steps"].append({**entry, "title": _title(flow, entry["step"]), "failed": failed})
+    for effect in move.effects:
+        turn["effects"].append({**to_data(effect), "lines": [line.strip() for line in effect_lines(effect)]})
+    turn["ended"] = move.run.outcome if move.is_over and move.run.status == "ended" else ""
+
+
+def _title(flow: Flow, step: str) -> str:
+    placed = flow.steps.get(step)
+    return (placed.name if placed else "") or step

@@ -1,0 +1,77 @@
+"""The API's simulations: turns with a draft in which nothing is sent or called in earnest; and a flow's tests."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app import publishing
+from app.accounts.roles import Right
+from app.models import FlowRow
+from app.simulating import FETCHES, Wanted, Went, run_all, simulate
+from app.web.api.doors import Asked, Noun, Schema, fields, one_of, text, whole
+from app.web.api.moves import moves_data, run_data
+from flows import document
+from flows.document import Flow
+from flows.testing import Observed, suggested
+from flows.wire import to_data
+
+noun = Noun("simulations", Right.READ_FLOWS, Right.EDIT_FLOWS)
+
+_OBJECT: Schema = {"type": "object"}
+_WHICH = {"document": _OBJECT, "revision": whole(1), "version": whole(1)}
+_FETCHES: Schema = {"type": "object", "additionalProperties": one_of(*FETCHES), "maxProperties": 200}
+_EVENT = {"state": _OBJECT, "event": _OBJECT, "contact": _OBJECT, "at": text(40), "fetches": _FETCHES}
+
+
+@noun.post("/flows/<flow>/simulations", fields({**_WHICH, **_EVENT}))
+def simulate_event(asked: Asked, flow: str) -> dict[str, Any]:
+    """One event of a simulated conversation, with everything it made happen; `state` goes back with the next one.
+
+    Without `state` it begins: with this `contact`, at this instant. Nothing is stored, sent or called; other systems
+    are asked only for steps whose `fetches` is `real`. `event` and `expect` are words of a flow's test.
+    """
+    body = asked.body
+    drawn = document_of(asked, flow)
+    given = {name: body[name] for name in ("state", "event", "contact", "at", "fetches") if name in body}
+    return _shown(drawn, simulate(asked.house, drawn, Wanted(**given)))
+
+
+@noun.post("/flows/<flow>/tests", fields(_WHICH))
+def run_flow_tests(asked: Asked, flow: str) -> dict[str, Any]:
+    """Runs the tests in a draft, or in this document, and tells the first difference of each."""
+    results = [
+        {**asdict(one), "passed": one.passed, "difference": asdict(one.difference) if one.difference else None}
+        for one in run_all(asked.house, document_of(asked, flow))
+    ]
+    return {"passed": all(one["passed"] for one in results), "results": results}
+
+
+def document_of(asked: Asked, flow: str) -> Flow:
+    """What a body means: the document in it, a revision, a version, else the draft. Raises: NotFound, DocumentError."""
+    with asked.house.database.reading() as session:
+        row = publishing.find_flow(session, flow)
+        if "document" in asked.body:
+            return document.from_data(asked.body["document"], asked.house.limits)
+        return drawn_as(session, row, asked.body)
+
+
+def drawn_as(session: Session, row: FlowRow, which: Mapping[str, Any]) -> Flow:
+    """A version, a revision, else the draft of a flow. Raises: NotFound."""
+    if "version" in which:
+        return document.read(publishing.read_version(session, row, which["version"]).document)
+    return publishing.read(session, row, which.get("revision", 0)).flow
+
+
+def _shown(flow: Flow, went: Went) -> dict[str, Any]:
+    state = went.state
+    seen = Observed.of(went.moves, state.facts)
+    return {
+        "state": to_data(state),
+        "clock": state.clock.isoformat(),
+        **moves_data(flow, went.moves),
+        "run": run_data(flow, state),
+        "choices": [{"id": id, "label": label} for label, id in state.choices.items()],
+        "expect": suggested(seen) if went.moves else [],
+    }

@@ -1,0 +1,166 @@
+"""Simulated conversations, tests of a flow, comparisons and transfers by the API: all that an editor needs, unsent."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.config import Settings
+from tests.app.api_client import Api, api
+
+GOLD = {"status": 200, "body": {"status": "gold", "name": "Ann"}}
+TESTED = {
+    "id": "gold",
+    "name": "Gold",
+    "answers": {"loyalty": [GOLD]},
+    "turns": [{"event": {"message": "hi"}, "expect": [{"queue": "gold"}]}],
+}
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[Api]:
+    with api(settings) as made:
+        yield made
+
+
+def simulated(client: Api, state: Any = None, **more: Any) -> dict[str, Any]:
+    """One event with the VIP flow."""
+    return client.post("/flows/VIP messages/simulations", **({"state": state} if state else {}), **more)
+
+
+def world(client: Api) -> list[tuple[Any, ...]]:
+    """How much of everything there is that a conversation in earnest makes."""
+    tables = ("conversations", "messages", "inbound_events", "effects", "runs", "turns", "queue_entries", "contacts")
+    return [client.installation.rows(f"SELECT count(*) FROM {table}")[0] for table in tables]  # noqa: S608  ours
+
+
+def test_a_simulation_goes_on_from_its_state_and_touches_nothing(client: Api) -> None:
+    before = world(client)
+    opened = simulated(client, at="2026-03-01T09:00:00Z", contact={"name": "Ann", "phone": "+48500100100"})
+    assert (opened["run"], opened["turns"], opened["clock"]) == (None, [], "2026-03-01T09:00:00+00:00")
+    asks = simulated(client, opened["state"], event={"message": "hi"})
+    assert asks["asks"]["step"] == "loyalty"
+    assert asks["asks"]["lines"][0].startswith("? GET http")
+    assert asks["run"]["status"] == "asks"
+    answered = simulated(client, asks["state"], event={"answer": GOLD})
+    steps = answered["turns"][0]["steps"]
+    assert [(step["step"], step["exit"]) for step in steps][:2] == [("loyalty", "success"), ("tier", "gold")]
+    assert steps[0]["set"] == {"loyalty_status": "gold", "customer_name": "Ann"}
+    assert answered["run"]["variables"]["loyalty_status"] == "gold"
+    assert answered["expect"][-1] == {"queue": "gold"}
+    assert any("Ann" in line for effect in answered["turns"][0]["effects"] for line in effect["lines"])
+    again = simulated(client, asks["state"], event={"answer": "404"})  # the author may go back and try another way
+    assert again["expect"][-1] == {"queue": "standard"}
+    closed = simulated(client, answered["state"], event={"agent_closes": "sold"})
+    assert (closed["turns"][0]["ended"], closed["run"]["status"]) == ("completed", "ended")
+    assert world(client) == before
+
+
+@pytest.mark.parametrize(
+    ("way", "expected"), [("slow", {"fails": "loyalty.timeout"}), ("broken", {"fails": "loyalty.http_5xx"})]
+)
+def test_other_systems_are_played(client: Api, way: str, expected: dict[str, str]) -> None:
+    told = simulated(client, event={"message": "hi"}, fetches={"loyalty": way})
+    assert expected in told["expect"]
+    assert simulated(client, event={"message": "hi"}, fetches={"": way})["asks"] is None
+
+
+def test_time_passes_only_when_it_is_said(client: Api) -> None:
+    told = simulated(client, event={"message": "hi"}, fetches={"": "broken"}, at="2026-03-01T09:00:00Z")
+    assert told["run"]["waits_for"] == ["queue"]
+    later = simulated(client, told["state"], event={"passes": "1h"})
+    assert later["clock"] == "2026-03-01T10:00:00+00:00"
+    limit = simulated(client, told["state"], event={"passes": "to the time limit"})
+    assert [note["word"] for note in limit["notes"]] == ["time_up"]
+    nothing = simulated(client, event={"keys": "1"})
+    assert [note["word"] for note in nothing["notes"]] == ["starts_nothing"]
+
+
+def test_a_draft_that_is_not_saved_is_simulated(client: Api) -> None:
+    draft = client.get("/flows/VIP messages")["document"]
+    draft["steps"]["standard"]["config"]["target"] = {"queue": "no_such_queue"}
+    told = simulated(client, document=draft, event={"message": "hi"}, fetches={"": "broken"})
+    assert {"fails": "standard.queue_missing"} in told["expect"]
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"event": {"dance": True}}, "An event has exactly one of these words"),
+    ({"state": {"clock": "now"}}, "This is no state of a simulated conversation"),
+    ({"state": {}}, "This is no state of a simulated conversation"),
+    ({"at": "soon"}, "An instant is written with its zone"),
+    ({"contact": {"shoe": 42}}, "A contact has no such field"),
+    ({"fetches": {"loyalty": "maybe"}}, "needs to be one of"),
+    ({"document": {"format": 1}}, "This key is missing"),
+    ({"document": {"format": 1}, "event": 5}, "needs to be a group of settings"),
+]
+
+
+def test_what_cannot_be_simulated_is_a_sentence(client: Api) -> None:
+    for body, sentence in REFUSED:
+        assert sentence in client.post("/flows/VIP messages/simulations", 422, **body)["error"]
+    big = simulated(client, event={"message": "hi"})["state"]
+    big["next_answers"] = [{"kind": "http_answer", "status": 200, "body": "x" * 450_000}]
+    refused = client.post("/flows/VIP messages/simulations", 422, state=big, event={"keys": "1"})
+    assert refused["code"] == "simulation_too_large"
+    assert client.post("/flows/No such flow/simulations", 404)["code"] == "not_found"
+
+
+def test_a_state_cannot_lead_into_another_flow(client: Api) -> None:
+    asks = simulated(client, event={"message": "hi"})["state"]
+    asks["run"]["stack"][0]["version"] = "elsewhere"
+    refused = client.post("/flows/VIP messages/simulations", 422, state=asks, event={"answer": GOLD})
+    assert refused["code"] == "cannot_simulate"
+    asks["run"]["stack"][0] |= {"version": "draft", "step": "gone"}
+    client.post("/flows/VIP messages/simulations", 200, state=asks, event={"answer": GOLD})
+
+
+def test_the_tests_of_a_flow_are_run(client: Api) -> None:
+    assert client.post("/flows/VIP messages/tests")["passed"] is True
+    draft = client.get("/flows/VIP messages")["document"]
+    wrong = {**TESTED, "id": "wrong", "turns": [{"event": {"message": "hi"}, "expect": [{"queue": "standard"}]}]}
+    told = client.post("/flows/VIP messages/tests", document={**draft, "tests": [TESTED, wrong]})
+    assert (told["passed"], [one["passed"] for one in told["results"]]) == (False, [True, False])
+    difference = told["results"][1]["difference"]
+    assert (difference["path"], difference["got"]) == ("tests.1.turns.0.expect.0", {"queue": ["gold"]})
+
+
+def test_two_states_of_a_flow_are_compared(client: Api) -> None:
+    draft = client.get("/flows/VIP messages")["document"]
+    draft["steps"]["tier"]["exits"]["gold"] = "standard"
+    client.put("/flows/VIP messages", document=draft, base=1)
+    sides = {"from": {"version": 1}, "to": {}}
+    told = client.post("/flows/VIP messages/compare", **sides)
+    assert [(one["does"], one["place"]) for one in told["changes"]] == [("rewired", "steps.tier.exits.gold")]
+    same = client.post("/flows/VIP messages/compare", **{"from": {"revision": 1}, "to": {"version": 1}})
+    assert same["same"] is True
+    assert client.post("/flows/VIP messages/compare", 404, **{"from": {"revision": 9}})["code"] == "not_found"
+    assert client.get("/flows/VIP messages?revision=1")["revision"] == 1
+
+
+def test_flows_travel_by_the_api(client: Api) -> None:
+    file = client.post("/exports", flows=["VIP calls"])
+    assert [one["name"] for one in file["flows"]] == ["VIP calls"]
+    renamed = {"file": file, "names": {"VIP calls": "Copy"}}
+    plan = client.post("/imports/plan", **renamed)
+    assert (plan["complete"], plan["flows"][0]["does"]) == (True, "create")
+    assert client.post("/imports", 201, **renamed)["drafts"][0]["name"] == "Copy"
+    file["needs"]["queues"] = ["night"]
+    undecided = client.post("/imports", 409, file=file)
+    assert (undecided["code"], undecided["details"]["complete"]) == ("import_undecided", False)
+    assert client.post("/imports", 201, file=file, needs={"queues": {"night": {"create": {"title": "Night"}}}})
+    assert client.get("/queues/night")["title"] == "Night"
+    assert client.post("/imports", 422, file={"format": 2, "flows": []})["code"] == "unknown_format"
+
+
+def test_an_editor_is_told_all_kinds_and_words(client: Api) -> None:
+    kinds = {kind["type"]: kind for kind in client.get("/step-kinds")["items"]}
+    assert kinds["branch"]["exits"][-1] == {"id": "failure", "title": "failure"}
+    assert kinds["menu"]["examples"][0]["exits"][0]["id"] == "key_1"
+    assert client.get("/step-kinds/menu") == kinds["menu"]
+    assert client.get("/step-kinds/no_such", 404)["code"] == "not_found"
+    words = client.get("/vocabulary")
+    assert {"filters", "tests", "names", "limits", "test_events", "test_expectations"} <= set(words)
+    told = client.post("/flows/VIP messages/check")
+    assert told["steps"]["gold"]["surely"] == ["customer_name", "loyalty_status", "phone"]
+    assert told["steps"]["message"]["surely"] == []
+    assert [way["id"] for way in told["steps"]["tier"]["exits"]] == ["platinum", "gold", "otherwise", "failure"]
