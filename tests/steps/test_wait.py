@@ -14,7 +14,7 @@ from tests.steps.visits import NOW, Visit, step_of
 OPENS = NOW + timedelta(hours=44)
 
 
-def until(visit: Visit) -> datetime | None:
+def until(visit: Any) -> datetime | None:
     """The instant the run waits for."""
     return visit.run.waiting.until if visit.run.waiting else None
 
@@ -103,7 +103,13 @@ def test_a_calendar_that_cannot_be_waited_for_is_a_failure(answer: CalendarState
 
 def test_its_summary_its_limit_and_its_findings() -> None:
     wait = step_of("wait")
-    told = [{"seconds": 90}, {"seconds": 7200}, {"seconds": 45}, {"until": "{{ day }}"}, {"calendar": "office"}]
+    told: list[dict[str, Any]] = [
+        {"seconds": 90},
+        {"seconds": 7200},
+        {"seconds": 45},
+        {"until": "{{ day }}"},
+        {"calendar": "office"},
+    ]
     assert [wait.summary(config) for config in told] == ["1.5 min", "2 h", "45 s", "Until day", "Until office opens"]
     assert [wait.effective_limit(config) for config in told[2:4]] == [45.0, 2_592_000.0]
     assert [one.code for one in wait.problems({"until": "x", "zone": "Moon/Crater"})] == ["zone_unknown"]
