@@ -141,9 +141,11 @@ def _reported(session: Executor, connection_id: int, report: Report) -> Row[Any]
 
 
 def _shortened(session: Session, happened: Happening, limits: Limits) -> Happening:
-    """Of a very long text the beginning is read, and the whole is kept as a file."""
-    if not isinstance(happened, MessageReceived):
-        return happened
+    return shortened(session, happened, limits) if isinstance(happened, MessageReceived) else happened
+
+
+def shortened(session: Session, happened: MessageReceived, limits: Limits) -> MessageReceived:
+    """A message as it is kept: of a very long text the beginning is read, and the whole is a file."""
     text_, media = clean_text(happened.text), happened.media
     if len(text_) > limits.inbound_text:
         stored = store_file(session, text_.encode(), "whole-message.txt")

@@ -2,9 +2,9 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from app.channels.contract import ConnectionInfo, Http, OutgoingMessage, SendFailed, SendPolicy, Sent
+from app.channels.contract import NO_THREAD, ConnectionInfo, Http, OutgoingMessage, SendFailed, SendPolicy, Sent, Thread
 from app.channels.registry import channel_of
 from app.db import from_microseconds
 from app.handled import Unsent
@@ -34,6 +34,8 @@ class Attempt:
     owned: frozenset[str] = frozenset()  # provider ids other effects own, for a look-up
     age_seconds: float = 0.0  # since the attempt that got no answer, for a look-up
     media: tuple[Attachment, ...] = ()  # the message's files, each stored one with an address
+    thread: Thread = NO_THREAD
+    contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 def message_of(unsent: Unsent) -> SendMessage:
@@ -144,6 +146,8 @@ def _message(attempt: Attempt) -> OutgoingMessage:
         to=unsent.to,
         message=replace(message_of(unsent), media=attempt.media),
         attempt=unsent.attempts,
+        thread=attempt.thread,
+        contents=attempt.contents,
     )
 
 

@@ -13,6 +13,7 @@ from flows.whole_address import NotWhole, whole_address
 SEND_ERRORS: Mapping[str, str] = {
     "opted_out": "The contact asked not to be written to any more.",
     "outside_24h_window": "The provider wants one of its templates, because the contact has not written for 24 hours.",
+    "bounced": "The message came back: the recipient's mail server refused it.",
     "invalid_recipient": "The contact has no address for this number, or the provider knows no such recipient.",
     "channel_disconnected": "There is no such number, it sends no messages, or its connection is turned off.",
     "media_too_large": "A file is larger than the provider takes.",

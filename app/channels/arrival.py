@@ -54,3 +54,33 @@ class Notice:
     provider_id: str
     key: str
     data: Value
+
+
+@dataclass(frozen=True)
+class ArrivedFile:
+    """A file that came together with a message; name and kind are what a stranger says."""
+
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A message that a worker fetched from where the provider keeps it, with what it answers.
+
+    message_id, subject: what an answer of ours names. answers: the message ids that it answers, the nearest first.
+    answers_effect: the effect of ours that it surely answers; returned_effect: the one that came back for good.
+    reference: of a conversation, as somebody wrote it. automatic: why no person wrote it, or empty.
+    """
+
+    arrival: Arrival
+    files: tuple[ArrivedFile, ...] = ()
+    message_id: str = ""
+    subject: str = ""
+    answers: tuple[str, ...] = ()
+    answers_effect: int = 0
+    reference: str = ""
+    automatic: str = ""
+    returned_effect: int = 0
+    why: str = ""  # it came back

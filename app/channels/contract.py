@@ -1,14 +1,39 @@
 """The contract of a channel: verify, parse, render, send. Built-in channels and plugins use the same one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Final, Protocol
 
-from app.channels.arrival import Arrival, Notice, Report
+from app.channels.arrival import Arrival, Fetched, Notice, Report
+from app.channels.errors import ChannelError, FetchFailed, SendFailed, Unreadable, Unsigned
 from app.channels.phone_number import read_phone_number
+from app.channels.thread import NO_THREAD, Thread
+from app.mail.servers import Lines
 from app.outgoing import MAXIMUM_FILE_BYTES, OutgoingAnswer, OutgoingRequest
 from flows.effect import SendMessage, Verb
+
+__all__ = [
+    "ACCEPTED_FILES",
+    "FILE_SECONDS",
+    "NO_THREAD",
+    "CallPlace",
+    "Channel",
+    "ChannelError",
+    "ConnectionInfo",
+    "Document",
+    "FetchFailed",
+    "Http",
+    "Keep",
+    "OutgoingMessage",
+    "SendFailed",
+    "SendPolicy",
+    "Sent",
+    "Thread",
+    "Unreadable",
+    "Unsigned",
+    "Webhook",
+]
 
 ACCEPTED_FILES: Final = (
     *("image/", "audio/", "video/"),
@@ -16,40 +41,6 @@ ACCEPTED_FILES: Final = (
 )
 """How the media types begin of what a contact may send: what a person can look at without running it."""
 FILE_SECONDS: Final = 60.0  # 16 MiB on a line of 2 Mbit/s
-
-
-class ChannelError(Exception):
-    """The root of what a channel may raise.
-
-    ChannelError
-    ├── Unsigned        a webhook whose signature is missing or wrong
-    ├── Unreadable      a webhook that is signed but cannot be understood
-    └── SendFailed      the provider refused a message
-    """
-
-
-class Unsigned(ChannelError):
-    """The webhook is not from the provider; nothing of it may be used."""
-
-
-class Unreadable(ChannelError):
-    """The webhook is signed, but something in it is missing or wrong; the message says what."""
-
-
-class SendFailed(ChannelError):
-    """The provider answered that it does not take the message.
-
-    `kind` is an error kind of send_message; a final failure is not repeated; `retry_after_seconds` is the provider's
-    wish (429), which holds for the whole number when `whole_number` is True.
-    """
-
-    def __init__(
-        self, kind: str, message: str, *, final: bool, retry_after_seconds: float = 0, whole_number: bool = False
-    ) -> None:
-        """An error kind, a sentence, and whether another attempt makes sense."""
-        super().__init__(message)
-        self.kind, self.final = kind, final
-        self.retry_after_seconds, self.whole_number = retry_after_seconds, whole_number
 
 
 @dataclass(frozen=True)
@@ -99,6 +90,8 @@ class OutgoingMessage:
     to: str  # the contact's address
     message: SendMessage
     attempt: int = 1
+    thread: Thread = NO_THREAD
+    contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # of stored files, where `threads` is True
 
 
 @dataclass(frozen=True)
@@ -142,12 +135,17 @@ class Document:
     media_type: str = "text/xml"
 
 
-class Http(Protocol):
-    """The guarded client, as far as a channel needs it."""
+class Http(Lines, Protocol):
+    """The guarded client, as far as a channel needs it: requests, and lines to mail servers."""
 
     def send(self, request: OutgoingRequest) -> OutgoingAnswer:
         """Performs one request; raises app.outgoing.OutgoingError."""
         ...
+
+
+Keep = Callable[[Fetched], bool]
+"""Stores one fetched message, for good, before it returns; only then the provider may be told that we have it. False:
+it cannot be stored, so it must stay where people find it."""
 
 
 class Channel:
@@ -165,6 +163,9 @@ class Channel:
     notices: ClassVar[bool] = False  # whether other systems tell by it what runs wait for
     opts_out: ClassVar[bool] = True  # STOP and its kin end all messages; False where the contact came to us (a page)
     confirms_opt_out: ClassVar[bool] = False  # the provider answers STOP itself
+    fetches: ClassVar[bool] = False  # nobody calls us: a worker fetches what has come
+    threads: ClassVar[bool] = False  # a message goes out with its thread and the contents of its files
+    example: ClassVar[str] = "a telephone number like +48221234567"  # what a number of this channel looks like
 
     def policy_of(self, connection: ConnectionInfo) -> SendPolicy:
         """The policy under this connection's settings."""
@@ -185,6 +186,13 @@ class Channel:
     def fetch_file(self, connection: ConnectionInfo, address: str, http: Http) -> OutgoingAnswer:
         """A file that came with a message, or a recording. Raises: app.outgoing.OutgoingError."""
         return http.send(self.file_request(connection, address))
+
+    def fetch(self, connection: ConnectionInfo, numbers: Sequence[str], keep: Keep, http: Http) -> None:
+        """Gives everything new at the provider to `keep`, one after the other; `numbers` are ours on this connection.
+
+        Raises: FetchFailed, app.outgoing.OutgoingError, and what `keep` raises; what was kept stays kept.
+        """
+        raise FetchFailed("This connection fetches nothing.")
 
     def spelled(self, value: str, country: str) -> str:
         """The value of a number of ours in its one spelling, empty when it is none; `country` reads national ones."""

@@ -12,6 +12,7 @@ from app.models.conversation import (
 )
 from app.models.desk import CalendarRow, Problem, Queue, QueueEntry
 from app.models.flow import FlowRow, LiveNumber, Revision, Version
+from app.models.mail import Mail, Mailbox
 from app.models.people import Invitation, PasswordLink, Person, SignInSession, SignInTries
 from app.models.run import JournalEntry, RunRow, StepCount, TurnRow
 from app.models.schedule import Occurrence, OccurrenceContact
@@ -39,21 +40,23 @@ __all__ = [
     "Invitation",
     "JournalEntry",
     "LiveNumber",
+    "Mail",
+    "Mailbox",
     "Message",
     "Number",
-    "PasswordLink",
-    "Person",
     "Occurrence",
     "OccurrenceContact",
+    "PasswordLink",
+    "Person",
     "Problem",
     "Queue",
     "QueueEntry",
     "Revision",
     "RunRow",
-    "SignInSession",
-    "SignInTries",
     "Segment",
     "SegmentMember",
+    "SignInSession",
+    "SignInTries",
     "StepCount",
     "Token",
     "TurnRow",

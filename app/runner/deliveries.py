@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError, StatementError
 from sqlalchemy.orm import Session
 
 from app import outbox
+from app.channels.registry import channel_of
 from app.db import now
 from app.directory import Directory
 from app.house import House
@@ -21,10 +22,10 @@ from app.points import point
 from app.runner.clock_watch import ClockWatch
 from app.runner.places import Places
 from app.runner.work import Delivered, Result, Work, Works
-from app.store import setbacks
+from app.store import setbacks, threads
 from app.store.marks import mark_look_ups, mark_sending
 from app.store.sends import Settled, settle
-from app.store.stored_files import with_addresses
+from app.store.stored_files import contents_of, with_addresses
 
 logger = logging.getLogger("patchbay.runner")
 
@@ -210,6 +211,9 @@ class Deliveries:
         if any(item.file for item in media):
             media = with_addresses(session, self._house.key, connection.public_url, now(session), media)
         attempt = outbox.Attempt(head, connection, sender, owned, age_seconds, media)
+        if channel_of(connection.kind).threads:
+            thread, contents = threads.of_message(session, head.key), contents_of(session, media)
+            attempt = replace(attempt, thread=thread, contents=contents)
         return _Next(work, attempt, looks_up, outbox.recheck_seconds(connection, head))
 
     def _deliver(self, attempt: outbox.Attempt, marked_at: float, looks_up: bool) -> None:

@@ -29,6 +29,7 @@ from app.runner.claiming import Claiming, Room
 from app.runner.clock_watch import ClockWatch
 from app.runner.deliveries import Deliveries
 from app.runner.letters import Letters
+from app.runner.mailboxes import Mailboxes
 from app.runner.work import Answered, Delivered, Result, Work, Works
 from app.store import setbacks
 from app.store.commits import commit
@@ -63,6 +64,7 @@ class Runner:
         self._carriers = Carriers(house, directory)
         self._attachments = Attachments(house, directory)
         self._letters = Letters(house, directory, self.wake)
+        self._mailboxes = Mailboxes(house, directory, self.wake)
         self._capacity = house.settings.ask_threads + house.settings.delivery_threads
         self._stopping = False  # a signal handler sets it, and an Event's lock may be held by the one it interrupts
 
@@ -88,6 +90,7 @@ class Runner:
         self._carriers.close()
         self._attachments.close()
         self._letters.close()
+        self._mailboxes.close()
 
     def round(self, results: Sequence[Result]) -> None:
         """One round: settle, advance, commit, mark and send, unlock, claim; in this order (RUNNER.md, "The shape").
@@ -109,6 +112,7 @@ class Runner:
         self._carriers.look()
         self._attachments.look()
         self._letters.look()
+        self._mailboxes.look()
         for work in self._claiming.claim(self._room(), stopping=self._stopping):
             self._go_on(work, None)
         self._asks.write_journal()  # what was just taken need not wait for the next round

@@ -95,7 +95,7 @@ def _change(row: Number, channel: Channel, given: Any) -> None:
 def _value(channel: Channel, value: str, country: str) -> str:
     number = channel.spelled(value, country)
     if not number:
-        raise Invalid(f"“{value[:80]}” is no telephone number: write it like +48221234567.", "bad_number")
+        raise Invalid(f"“{value[:80]}” is not what {channel.title} has: write {channel.example}.", "bad_number")
     return number
 
 

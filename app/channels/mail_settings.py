@@ -1,0 +1,113 @@
+"""What connections that send mail have in common: where their servers are, and how a message becomes a mail."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from app.channels.contract import ConnectionInfo, Http, OutgoingMessage, SendFailed, Sent
+from app.mail.composing import Draft, Enclosure, compose, domain_of, spelled
+from app.mail.message_ids import message_id
+from app.mail.servers import MailRefused, MailServer
+from app.mail.smtp import SEND_SECONDS, Envelope, submit
+from app.outgoing import MAXIMUM_FILE_BYTES, OutgoingError, OutgoingRequest
+from flows.effect import SendMessage
+from flows.event import Attachment
+from flows.letters import shown
+
+Settings = Mapping[str, Any]
+MODE: Final = {"type": "string", "enum": ["tls", "starttls", "none"], "default": "tls"}
+PORTS: Final = {"minimum": 1, "maximum": 65_535}
+HOST: Final = {"type": "string", "maxLength": 253}
+SENDING: Final[Settings] = {
+    "smtp_host": {**HOST, "title": "Outgoing mail server", "description": "Such as smtp.example.com."},
+    "smtp_port": {"type": "integer", **PORTS, "default": 465, "title": "Its port", "description": "465, 587 or 25."},
+    "smtp_mode": {
+        **MODE,
+        "title": "Its encryption",
+        "description": "none is for servers on this machine or in your own network only.",
+    },
+    "user": {"type": "string", "maxLength": 320, "title": "User", "description": "Mostly the address; empty: none."},
+    "sender_name": {
+        "type": "string",
+        "maxLength": 100,
+        "title": "Name of the sender",
+        "description": "Stands before the address, such as Acme support.",
+    },
+}
+_KINDS: Final[Mapping[str, str]] = {"blocked_address": "channel_disconnected", "smtp_auth": "channel_disconnected"}
+_LONGEST_SUBJECT: Final = 60  # of one made from the text
+_FILE_SECONDS: Final = 10.0
+
+
+def sending_server(connection: ConnectionInfo) -> MailServer:
+    """Where mail goes out. Raises: SendFailed."""
+    settings = connection.settings
+    if not settings.get("smtp_host"):
+        sentence = (
+            f"The connection “{connection.name}” has no outgoing mail server: enter it, or write by another number."
+        )
+        raise SendFailed("channel_disconnected", sentence, final=True)
+    user, password = str(settings.get("user") or ""), connection.secrets.get("password", "")
+    port, mode = int(settings.get("smtp_port") or 465), str(settings.get("smtp_mode") or "tls")
+    return MailServer(str(settings["smtp_host"]), port, mode, user if password else "", password)
+
+
+def send_mail(connection: ConnectionInfo, outgoing: OutgoingMessage, http: Http, sender: str) -> Sent:
+    """Sends a message as a mail that goes on with its thread; people's answers name the conversation.
+
+    Raises: SendFailed, OutgoingError.
+    """
+    server = sending_server(connection)
+    name = shown(str(connection.settings.get("sender_name") or ""))
+    try:
+        id_ = message_id(connection.own_secret, outgoing.effect_id, outgoing.key, domain_of(sender))
+        draft = Draft(
+            sender=f'"{name.replace(chr(34), "")}" <{sender}>' if name else sender,
+            to=[outgoing.to],
+            subject=_subject(outgoing),
+            text=_text(outgoing.message),
+            message_id=id_,
+            at=outgoing.thread.at,
+            enclosures=[_enclosure(outgoing, item, http) for item in outgoing.message.media],
+            in_reply_to=outgoing.thread.in_reply_to,
+            references=outgoing.thread.references,
+            is_automatic=_is_of_flow(outgoing.key),
+        )
+        submit(server, Envelope(spelled(sender), [spelled(outgoing.to)], compose(draft)), http, SEND_SECONDS)
+    except MailRefused as refused:
+        kind = _KINDS.get(refused.kind, refused.kind)
+        raise SendFailed(kind, str(refused), final=refused.final) from None
+    return Sent(provider_id=id_)
+
+
+def _subject(outgoing: OutgoingMessage) -> str:
+    """What the contact wrote about, else how our words begin; always with the reference."""
+    thread = outgoing.thread
+    words = shown(outgoing.message.text.strip().split("\n")[0])[:_LONGEST_SUBJECT]
+    subject = f"Re: {shown(thread.subject)}" if thread.subject else words or "Message"
+    return f"{subject} [{thread.reference}]" if thread.reference else subject
+
+
+def _text(message: SendMessage) -> str:
+    """Buttons are lines to choose from."""
+    return "\n".join([message.text, *([""] if message.choices else []), *(f"• {one.label}" for one in message.choices)])
+
+
+def _enclosure(outgoing: OutgoingMessage, item: Attachment, http: Http) -> Enclosure:
+    """Raises: MailRefused."""
+    content = outgoing.contents.get(item.file)
+    if content is None:
+        request = OutgoingRequest("GET", item.url, timeout_seconds=_FILE_SECONDS, maximum_bytes=MAXIMUM_FILE_BYTES)
+        try:
+            answer = http.send(request)
+        except OutgoingError as error:
+            raise MailRefused("media_unreachable", str(error), final=not error.retryable) from None
+        if answer.status != 200:
+            sentence = f"A file's address answered with status {answer.status}."
+            raise MailRefused("media_unreachable", sentence, final=answer.status < 500)
+        content = answer.body
+    return Enclosure(shown(item.name) or "file", item.media_type, content)
+
+
+def _is_of_flow(key: str) -> bool:
+    """A run's effects have keys like 12/3/0; what people write has others."""
+    return key.partition("/")[0].isdecimal()
