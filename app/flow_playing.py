@@ -1,7 +1,7 @@
 """Plays a flow that lies in a file, in the terminal: nothing is sent, called or asked in earnest."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from app.config import Settings
-from app.flow_files import read_flow
+from app.flow_files import read_flow, read_flows
 from app.models import Constant
 from app.step_host import installed_steps
 from app.wiring import START_REFUSALS, STEP_PACKAGES, open_house
@@ -31,6 +31,7 @@ class Scene:
     language: str = ""
     answers: Path | None = None  # JSON: a list of answers for each step that asks
     traced: bool = False
+    beside: Sequence[Path] = ()  # files with flows that this one runs
 
 
 def play_file(settings: Settings, path: Path, scene: Scene, lines: Iterable[str]) -> Iterator[str]:
@@ -46,9 +47,11 @@ def play_file(settings: Settings, path: Path, scene: Scene, lines: Iterable[str]
     }
     facts = Facts(contact=contact, constants=constants_here(settings), language=scene.language)
     flow = read_flow(settings, path)
+    flows = {one.name: one for more in scene.beside for one in read_flows(settings, more)}
     registry = Registry.discover(STEP_PACKAGES, installed_steps())
     player = Player(flow, registry, datetime.now(UTC), facts, _answers(scene.answers))
     player.limits, player.tracing = settings.limits, scene.traced
+    player.give(flows)
     return play(player, lines)
 
 

@@ -102,6 +102,7 @@ def _add_flows(reader: argparse.ArgumentParser) -> None:
     playing.add_argument("--name", default="", help="the contact's name")
     playing.add_argument("--language", default="", help="the contact's language, such as pl")
     playing.add_argument("--answers", type=Path, help="a JSON file with prepared answers for each step that asks")
+    playing.add_argument("--with", dest="beside", metavar="FILE", type=Path, nargs="+", default=[], help="called flows")
     playing.add_argument("--trace", action="store_true", help="print what each step did and why")
     playing.set_defaults(command="play", module="trying")
 

@@ -22,7 +22,7 @@ def _check(settings: Settings, given: argparse.Namespace) -> int:
 
 
 def _play(settings: Settings, given: argparse.Namespace) -> int:
-    scene = Scene(given.phone, given.name, given.language, given.answers, given.trace)
+    scene = Scene(given.phone, given.name, given.language, given.answers, given.trace, given.beside)
     for line in play_file(settings, given.file, scene, _typed()):
         print(line, flush=True)
     return 0

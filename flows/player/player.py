@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from flows.ask import Answer
+from flows.called import entry_of
 from flows.document import Flow
 from flows.errors import FlowError
 from flows.facts import Facts
@@ -12,7 +13,7 @@ from flows.limits import Limits
 from flows.player.answers import EXAMPLES, read_answer
 from flows.player.lines import CALLER, HELP, Typed, read_line
 from flows.player.moves import Advanced, Asked, Move, TimeUp
-from flows.player.simulation import Simulation
+from flows.player.simulation import Around, Simulation
 from flows.player.start import kinds
 from flows.player.state import Simulated
 from flows.player.words import effect_lines, failure_lines, request_lines, trace_line
@@ -52,6 +53,10 @@ class Player:
         self.tracing = False
         self.over = False  # the person wants to stop
 
+    def give(self, flows: Mapping[str, Flow]) -> None:
+        """Let the flow run these, by their names."""
+        self.simulation = Simulation(self.flow, self.steps, self.simulation.state, Around(self.limits, flows))
+
     @property
     def limits(self) -> Limits:
         """Within which the flow runs."""
@@ -67,6 +72,8 @@ class Player:
         title = [f"{self.flow.name}: {self.flow.description}".rstrip(": "), "Type /help for what you can do."]
         if begins == {"calls"}:
             return [*title, "You call.", *self.feed("/call")]
+        if not begins and entry_of(self.flow, self.steps) is not None:
+            return [*title, "Other flows run this one: play one of them, and give it this file too (--with)."]
         return [*title, "Write a message." if begins else "This flow has no trigger, so nothing can start it."]
 
     def feed(self, line: str) -> list[str]:
@@ -107,7 +114,8 @@ class Player:
     def _told(self, move: Move) -> Iterator[str]:
         if isinstance(move, Advanced):
             for entry in move.trace:
-                yield from [trace_line(self.flow, entry)] if self.tracing else failure_lines(self.flow, entry)
+                flow = self.simulation.flow_of(entry["version"])
+                yield from [trace_line(flow, entry)] if self.tracing else failure_lines(flow, entry)
             for effect in move.effects:
                 yield from effect_lines(effect)
             if move.is_over and move.run.status == "ended":

@@ -51,6 +51,10 @@ class Simulation:
         self._called = {name: f"flow:{name}" for name in called}
         self._flows = {VERSION: flow, **{self._called[name]: one for name, one in called.items()}}
 
+    def flow_of(self, version: str) -> Flow:
+        """The flow that a trace's version names."""
+        return self._flows.get(version, self.flow)
+
     @property
     def run(self) -> Run | None:
         """The latest run."""

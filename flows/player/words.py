@@ -48,7 +48,8 @@ def trace_line(flow: Flow, entry: Mapping[str, Any]) -> str:
     parts = [f"  · {_title(flow, entry)}"]
     if "came_by" in entry:
         parts.append(f"({entry['came_by']})")
-    parts.append(f"→ {entry['exit']}" if entry["exit"] else "waits" if "waits" in entry else "")
+    went = "waits" if "waits" in entry else "runs a flow" if "enters" in entry else ""
+    parts.append(f"→ {entry['exit']}" if entry["exit"] else went)
     parts += [f"{key} = {_short(value)}" for key, value in entry["set"].items()]
     if "failure" in entry:
         parts.append(f"[{entry['failure']['kind']}: {entry['failure']['message']}]")

@@ -3,6 +3,7 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,3 +62,41 @@ def test_what_is_no_flow_gets_a_sentence(
     shown = capsys.readouterr().err
     assert shown.startswith("patchbay: ")
     assert shown.count("\n") == 1
+
+
+def stored(folder: Path, name: str, steps: dict[str, Any]) -> str:
+    """A flow in a file."""
+    file = folder / f"{name}.json"
+    file.write_text(json.dumps({"format": 1, "name": name, "languages": ["en"], "steps": steps}))
+    return str(file)
+
+
+def test_a_flow_is_played_with_the_flows_it_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = [{"output": "who", "variable": "who"}]
+    caller = {
+        "in": {"type": "incoming_message", "config": {"numbers": ["web-chat"]}, "exits": {"next": "run"}},
+        "run": {"type": "run_flow", "config": {"flow": "Asks", "outputs": outputs}, "exits": {"completed": "hi"}},
+        "hi": {"type": "send_message", "config": {"text": {"en": "Hello {{ who }}"}}, "exits": {"success": "end"}},
+    }
+    asks = {
+        "begin": {"type": "called_by_flow", "exits": {"next": "ask"}},
+        "ask": {
+            "type": "ask_question",
+            "name": "The name",
+            "config": {"text": {"en": "Your name?"}, "answer": {"kind": "text"}, "variable": "name"},
+            "exits": {"reply": "over", "invalid": "over", "timed_out": "over"},
+        },
+        "over": {"type": "end", "config": {"outputs": [{"name": "who", "value": "{{ name }}"}]}, "exits": {}},
+    }
+    root, called = stored(tmp_path, "Caller", caller), stored(tmp_path, "Asks", asks)
+    assert play(monkeypatch, "hello\nAnn\n", root, "--trace", "--with", called) == 0
+    shown = capsys.readouterr().out
+    assert "< Hello Ann" in shown
+    assert "· run runs a flow" in shown
+    assert "· The name (message_received) → reply" in shown
+    assert play(monkeypatch, "hello\n", root) == 0
+    assert "! run: The flow “Asks” was not given. (flow_missing)" in capsys.readouterr().out
+    assert play(monkeypatch, "", called) == 0
+    assert "Other flows run this one" in capsys.readouterr().out
