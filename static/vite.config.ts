@@ -4,6 +4,7 @@ import { defineConfig } from "vite";
 const entries: Record<string, string> = {
   chat: "src/chat/chat.ts",
   embed: "src/chat/embed.ts",
+  house: "src/house/house.ts",
 };
 
 export default defineConfig(({ mode }) => ({

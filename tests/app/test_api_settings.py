@@ -184,7 +184,7 @@ def test_a_file_is_stored_once_and_read_at_its_signed_address(settings: Settings
 def test_tokens_are_listed_without_their_texts_and_revoked(settings: Settings) -> None:
     with api(settings) as client:
         (listed,) = client.get("/tokens")["items"]
-        assert set(listed) == {"name", "created_at", "revoked_at"}
+        assert set(listed) == {"name", "scopes", "made_by", "created_at", "used_at", "revoked_at"}
         client.delete("/tokens/nobody", 404)
         assert client.delete("/tokens/tests")["revoked_at"] is not None
         client.ask("GET", "/tokens", 401)

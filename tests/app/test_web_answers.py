@@ -37,9 +37,13 @@ def states(client: FlaskClient) -> tuple[int, dict[str, str]]:
     return answer.status_code, {check["name"]: check["state"] for check in answer.get_json()["checks"]}
 
 
-def test_the_way_in_leads_to_the_chat(house: Seeded) -> None:
+def test_the_way_in_leads_to_the_chat_until_there_is_somebody_who_signs_in(house: Seeded) -> None:
     answer = client_of(house).get("/")
     assert (answer.status_code, answer.headers["Location"]) == (302, "/chat")
+    link = "/first/" + house.lines[0].rpartition("/")[2]
+    client_of(house).post(link, data={"email": "ada@example.com", "name": "Ada", "password": "correct horse battery"})
+    answer = client_of(house).get("/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/sign-in")
 
 
 def test_a_process_in_order_is_alive_and_ready(house: Seeded) -> None:
@@ -83,7 +87,6 @@ PAGES = [
     ("GET", "/files/1/x", 404, "open the conversation again"),
     ("GET", "/updates?ticket=x", 403, "This address was valid for one minute"),
     ("GET", "/chat/web-chat/visits", 405, "This address does not take GET"),
-    ("GET", "/first/x", 410, "This link cannot be used any more"),
     ("GET", "/chat/nothing", 404, "No chat has this name"),
 ]
 

@@ -1,6 +1,6 @@
 """Every route, for nobody, for a person of each role, and for a token of each scope: held against `rights.txt`.
 
-The table is written by hand and says who may enter. A route without a row fails here: decide about it, then add the row.
+The table is written by hand and says who may enter. A route without a row fails here: decide, then add the row.
 """
 
 import re
@@ -39,7 +39,7 @@ class Row:
 
     def takes(self, scope: str) -> bool:
         """Whether a token that has only this scope may enter."""
-        return self.nobody or self.scopes == "every" or self.scopes == scope
+        return self.nobody or self.scopes in {"every", scope}
 
 
 def written() -> dict[str, Row]:

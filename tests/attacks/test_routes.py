@@ -15,7 +15,8 @@ from app.web.policy import Policy, policy_of
 from tests.app.seeded import Seeded, seeded
 
 OPEN_DOORS = ("/", "/hooks", "/chat", "/updates", "/static", "/files", "/first", "/live", "/ready")
-"""DESIGN §5."""
+"""Those of the design, and the ways in for people: signing in, and the links of one use."""
+WAYS_IN = ("/sign-in", "/invitation", "/password")
 
 
 @pytest.fixture
@@ -47,8 +48,9 @@ def test_every_route_has_a_policy(client: FlaskClient) -> None:
 
 
 def test_only_the_open_doors_of_the_design_are_open(client: FlaskClient) -> None:
-    opened = {rule.rule for rule in rules(client) if policy_of(rule.rule) is not Policy.TOKEN}
-    assert {rule for rule in opened if f"/{rule.split('/')[1]}" not in OPEN_DOORS} == set()
+    closed = (Policy.TOKEN, Policy.SESSION)
+    opened = {rule.rule for rule in rules(client) if policy_of(rule.rule) not in closed}
+    assert {rule for rule in opened if f"/{rule.split('/')[1]}" not in (*OPEN_DOORS, *WAYS_IN)} == set()
 
 
 @pytest.mark.parametrize(
@@ -107,28 +109,33 @@ def test_every_door_of_the_api_refuses_what_it_does_not_know(client: FlaskClient
             assert query.get_json()["error"].endswith("."), query.text
 
 
-def test_the_first_link_is_shown_by_a_press_and_only_once(client: FlaskClient, house: Seeded) -> None:
+OWNER = {"email": "Ada@Example.com", "name": "Ada Lovelace", "password": "correct horse battery"}
+
+
+def test_the_first_link_makes_an_owner_once_and_opening_it_uses_nothing_up(client: FlaskClient, house: Seeded) -> None:
     path = "/first/" + house.lines[0].rpartition("/")[2]
     for _ in range(3):
-        preview = client.get(path)
-        assert preview.status_code == 200
-        assert "pb_" not in preview.text
-    shown = client.post(path)
-    token = re.search(r"pb_[\w-]{43}", shown.text)
-    assert token is not None
-    assert shown.headers["Cache-Control"] == "no-store"
-    assert client.get("/api/v1/flows", headers={"Authorization": f"Bearer {token[0]}"}).status_code == 200
+        assert client.get(path).status_code == 200
+    weak = client.post(path, data={**OWNER, "password": "short"})
+    assert (weak.status_code, "at least 10 characters" in weak.text) == (422, True)
+    made = client.post(path, data=OWNER)
+    assert (made.status_code, made.headers["Location"]) == (303, "/")
+    cookie = made.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert client.get("/people", headers={"Cookie": cookie.partition(";")[0]}).status_code == 200
+    assert house.rows("SELECT email, name, role FROM people") == [("ada@example.com", "Ada Lovelace", "owner")]
     for method in ("GET", "POST"):
-        again = client.open(path, method=method)
+        again = client.open(path, method=method, data=OWNER)
         assert again.status_code == 410
-        assert "pb_" not in again.text
+        assert "Set-Cookie" not in again.headers
 
 
 def test_the_first_link_ends_after_a_day(client: FlaskClient, house: Seeded) -> None:
     path = "/first/" + house.lines[0].rpartition("/")[2]
     house.move_clock(24 * 3600 + 1)
-    assert client.post(path).status_code == 410
-    assert house.rows("SELECT count(*) FROM tokens WHERE name = 'first'") == [(0,)]
+    assert client.post(path, data=OWNER).status_code == 410
+    assert house.rows("SELECT count(*) FROM people") == [(0,)]
 
 
 def test_a_wrong_first_link_is_like_a_used_one(client: FlaskClient) -> None:

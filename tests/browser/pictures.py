@@ -152,9 +152,9 @@ def refused(page: Page, chat: ChatHouse, server: Server) -> None:
 def first_link(page: Page, chat: ChatHouse, server: Server) -> None:
     """The one-time link of the first start."""
     with chat.house.database.transaction() as session:
-        secret = make_first_link(session)
+        secret = make_first_link(session, "pictures")
     page.goto(f"{server.address}/first/{secret}")
-    page.get_by_role("button", name="Show the token").wait_for()
+    page.get_by_role("button", name="Become the owner").wait_for()
 
 
 def first_link_gone(page: Page, chat: ChatHouse, server: Server) -> None:

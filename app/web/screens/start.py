@@ -1,6 +1,6 @@
 """Where somebody is led who has signed in, and the way out."""
 
-from flask import request
+from flask import redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.accounts.audit import note_act
@@ -25,7 +25,7 @@ def home() -> BaseResponse:
         return framed("start.html", caller, cards=cards)
     with house().database.reading() as session:
         somebody = is_anybody_here(session)
-    return back_to("/sign-in" if somebody else "/chat")
+    return redirect("/sign-in" if somebody else "/chat")
 
 
 @screens.post("/sign-out", Right.OWN_ACCOUNT)
