@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from flows.ask import Answer, HttpAnswer, HttpRequest
+from flows.ask import Answer, FlowVersion, FlowVersionAnswer, HttpAnswer, HttpRequest, Request
 from flows.context import Context
 from flows.document import Flow, PlacedStep
 from flows.effect import EnterQueue, Gather, LeaveQueue, Say, SendMessage
@@ -236,6 +236,7 @@ class Conversation:
     answers: list[Answer] = field(default_factory=list)
     steps: Steps = field(default_factory=lambda: TOYS)
     flows: dict[str, Flow] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)  # of called flows, by name; else the answers tell them
     run: Run | None = None
     turns: list[Turn] = field(default_factory=list)
     minutes: float = 0
@@ -251,7 +252,7 @@ class Conversation:
         while turn.ask is not None:
             opened = turn.run.open_turn
             assert opened is not None
-            given.append(Given(opened.n, self.answers.pop(0)))
+            given.append(Given(opened.n, self._answer(opened.request)))
             answered = replace(event, happened=Answered(opened.n, given[-1].answer))
             turn = advance(flows, stored(turn.run), answered, self.limits, self.steps)
         record = TurnRecord(tuple(flows), before, event, tuple(given), self.limits)
@@ -260,6 +261,11 @@ class Conversation:
         self.run = turn.run
         self.turns.append(turn)
         return turn
+
+    def _answer(self, request: Request) -> Answer:
+        if isinstance(request, FlowVersion) and self.versions:
+            return FlowVersionAnswer(self.versions.get(request.flow, ""), "There is no such flow.")
+        return self.answers.pop(0)
 
     def error(self) -> str:
         """The kind of the run's last error."""
