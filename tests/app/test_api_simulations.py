@@ -128,19 +128,21 @@ def test_two_states_of_a_flow_are_compared(client: Api) -> None:
     draft = client.get("/flows/VIP messages")["document"]
     draft["steps"]["tier"]["exits"]["gold"] = "standard"
     client.put("/flows/VIP messages", document=draft, base=1)
-    sides = {"from": {"version": 1}, "to": {}}
+    sides: dict[str, Any] = {"from": {"version": 1}, "to": {}}
     told = client.post("/flows/VIP messages/compare", **sides)
     assert [(one["does"], one["place"]) for one in told["changes"]] == [("rewired", "steps.tier.exits.gold")]
-    same = client.post("/flows/VIP messages/compare", **{"from": {"revision": 1}, "to": {"version": 1}})
+    sides = {"from": {"revision": 1}, "to": {"version": 1}}
+    same = client.post("/flows/VIP messages/compare", **sides)
     assert same["same"] is True
-    assert client.post("/flows/VIP messages/compare", 404, **{"from": {"revision": 9}})["code"] == "not_found"
+    sides = {"from": {"revision": 9}}
+    assert client.post("/flows/VIP messages/compare", 404, **sides)["code"] == "not_found"
     assert client.get("/flows/VIP messages?revision=1")["revision"] == 1
 
 
 def test_flows_travel_by_the_api(client: Api) -> None:
     file = client.post("/exports", flows=["VIP calls"])
     assert [one["name"] for one in file["flows"]] == ["VIP calls"]
-    renamed = {"file": file, "names": {"VIP calls": "Copy"}}
+    renamed: dict[str, Any] = {"file": file, "names": {"VIP calls": "Copy"}}
     plan = client.post("/imports/plan", **renamed)
     assert (plan["complete"], plan["flows"][0]["does"]) == (True, "create")
     assert client.post("/imports", 201, **renamed)["drafts"][0]["name"] == "Copy"

@@ -1,46 +1,41 @@
 """The API's runs: where each conversation stands in its flow, and why it came there."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, select
 
 from app.accounts.roles import Right
 from app.errors import NotFound
-from app.models import FlowRow, InboundEvent, RunRow, TurnRow, Version
-from app.models.conversation import reference as reference_of
-from app.web.api.doors import ROW_ID, Asked, Noun, one_of, text
+from app.mending import replay_turn, retry
+from app.models import InboundEvent, RunRow, TurnRow
+from app.web.api.doors import ROW_ID, YES_NO, Asked, Noun, fields
 from app.web.api.lists import PAGE, page, wanted
-from app.web.api.references import conversation_id
+from app.web.api.run_queries import FILTERS, filtered, run_data, runs
 
 noun = Noun("runs", Right.READ_RUNS, Right.MEND_RUNS)
 
 
-@noun.get("/runs", {**PAGE, "conversation": text(30), "flow": text(200), "status": one_of("waiting", "ended")})
+@noun.get("/runs", {**PAGE, **FILTERS})
 def list_runs(asked: Asked) -> dict[str, Any]:
-    """Runs, the newest first."""
-    query = _query().order_by(RunRow.id.desc()).limit(wanted(asked.query))
-    if asked.query.get("after"):
-        query = query.where(RunRow.id < asked.query["after"])
-    if "status" in asked.query:
-        query = query.where(RunRow.status == asked.query["status"])
-    if "flow" in asked.query:
-        query = query.where(FlowRow.name == asked.query["flow"])
+    """Runs, the newest first; `step` finds those that stand there or failed there, `problem` a kind or `any`."""
     with asked.house.database.reading() as session:
-        if "conversation" in asked.query:
-            query = query.where(RunRow.conversation_id == conversation_id(session, asked.query["conversation"]))
+        query = filtered(session, runs(), asked.query).order_by(RunRow.id.desc()).limit(wanted(asked.query))
+        if asked.query.get("after"):
+            query = query.where(RunRow.id < asked.query["after"])
         rows = session.execute(query).all()
-    return page(rows, asked.query, _shown, lambda row: row[0].id)
+    return page(rows, asked.query, run_data, lambda row: row[0].id)
 
 
 @noun.get(f"/runs/{ROW_ID}")
 def read_run(asked: Asked, number: int) -> dict[str, Any]:
     """One run, with its variables and the step it stands on."""
     with asked.house.database.reading() as session:
-        row = session.execute(_query().where(RunRow.id == number)).first()
+        row = session.execute(runs().where(RunRow.id == number)).first()
     if row is None:
         raise NotFound(f"There is no run {number}: GET /api/v1/runs lists them.")
-    return {**_shown(row), "run_state": json.loads(row[0].state)}
+    return {**run_data(row), "run_state": json.loads(row[0].state)}
 
 
 @noun.get(f"/runs/{ROW_ID}/trace", PAGE)
@@ -65,24 +60,23 @@ def read_trace(asked: Asked, number: int) -> dict[str, Any]:
     return page(rows, asked.query, shown, lambda row: row[0])
 
 
-def _query() -> Select[RunRow, int, str]:
-    return (
-        select(RunRow, Version.number, FlowRow.name)
-        .join(Version, Version.id == RunRow.version_id)
-        .join(FlowRow, FlowRow.id == Version.flow_id)
-    )
+@noun.post(f"/runs/{ROW_ID}/turns/<int(max=1000000):turn>/replay", fields({}), right=Right.READ_RUNS)
+def replay_recorded_turn(asked: Asked, number: int, turn: int) -> dict[str, Any]:
+    """Walks a recorded turn again from what was stored, and compares it byte for byte; nothing is sent or asked."""
+    with asked.house.database.reading() as session:
+        replayed = replay_turn(session, asked.house, number, turn)
+    return asdict(replayed)
 
 
-def _shown(row: Row[RunRow, int, str]) -> dict[str, Any]:
-    run, version, flow = row
-    return {
-        "id": run.id,
-        "conversation": reference_of(run.conversation_id),
-        "flow": flow,
-        "version": version,
-        "status": run.status,
-        "outcome": run.outcome,
-        "turns": run.turn,
-        "started_at": run.started_at.isoformat(),
-        "ended_at": run.ended_at.isoformat() if run.ended_at else None,
-    }
+@noun.post(f"/runs/{ROW_ID}/retry", fields({"anyway": YES_NO, "take_back": YES_NO}), status=202)
+def retry_run(asked: Asked, number: int) -> dict[str, Any]:
+    """Begins a failed run again with its first event, as a new run of what is live now; once for each failed run.
+
+    409 `would_repeat` lists messages that left and requests that may not be repeated, unless `anyway`. `take_back`
+    takes the conversation from people first.
+    """
+    given = {name: asked.body.get(name, False) for name in ("anyway", "take_back")}
+    with asked.house.database.transaction() as session:
+        retried = retry(session, number, asked.who, **given)
+    asked.house.lanes.wake("turns")
+    return {"run": retried.run_id, "duplicate": retried.duplicate}

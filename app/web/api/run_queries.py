@@ -1,0 +1,98 @@
+"""Which runs a list shows: by flow, version, status, outcome, step, time, contact and problem."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, Select, exists, select
+from sqlalchemy.orm import Session
+
+from app.errors import Invalid
+from app.models import Address, Conversation, FlowRow, Problem, RunRow, Version
+from app.models.conversation import reference as reference_of
+from app.web.api.doors import Schema, one_of, text, whole
+from app.web.api.references import conversation_id
+
+SINCE: Final[Mapping[str, Schema]] = {"since": text(40), "until": text(40)}
+FILTERS: Final[Mapping[str, Schema]] = {
+    "conversation": text(30),
+    "flow": text(200),
+    "version": whole(1),
+    "status": one_of("waiting", "ended"),
+    "outcome": text(200),
+    "step": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,39}$", "x-says": "a step's id"},
+    "contact": text(200, 1),
+    "problem": text(80, 1),
+    **SINCE,
+}
+
+
+def runs() -> Select[RunRow, int, str]:
+    """All runs, each with its version's number and its flow's name."""
+    return (
+        select(RunRow, Version.number, FlowRow.name)
+        .join(Version, Version.id == RunRow.version_id)
+        .join(FlowRow, FlowRow.id == Version.flow_id)
+    )
+
+
+def filtered(session: Session, query: Select[RunRow, int, str], asked: Mapping[str, Any]) -> Select[RunRow, int, str]:
+    """The runs that fit everything asked. `step`: it stands there, or failed there last; `problem`: a kind, or any."""
+    equal = {"status": RunRow.status, "outcome": RunRow.outcome, "flow": FlowRow.name, "version": Version.number}
+    for name, column in equal.items():
+        if name in asked:
+            query = query.where(column == asked[name])
+    if "conversation" in asked:
+        query = query.where(RunRow.conversation_id == conversation_id(session, asked["conversation"]))
+    if "step" in asked:  # canonical text: a run's frames, and its latest error, name their step so and no other way
+        query = query.where(RunRow.state.contains(f'"step":"{asked["step"]}"', autoescape=True))
+    if "contact" in asked:
+        theirs = select(Address.contact_id).where(Address.value == asked["contact"])
+        of_theirs = select(Conversation.id).where(Conversation.contact_id.in_(theirs))
+        query = query.where(RunRow.conversation_id.in_(of_theirs))
+    if "problem" in asked:
+        wanted = exists().where(Problem.run_id == RunRow.id)
+        query = query.where(wanted if asked["problem"] == "any" else wanted.where(Problem.kind == asked["problem"]))
+    since, until = between(asked)
+    query = query.where(RunRow.started_at >= since) if since else query
+    return query.where(RunRow.started_at < until) if until else query
+
+
+def between(asked: Mapping[str, Any]) -> tuple[datetime | None, datetime | None]:
+    """The instants `since` and `until`. Raises: Invalid."""
+    return _instant(asked, "since"), _instant(asked, "until")
+
+
+def run_data(row: Row[RunRow, int, str]) -> dict[str, Any]:
+    """A run in a list."""
+    run, version, flow = row
+    state = json.loads(run.state)
+    return {
+        "id": run.id,
+        "conversation": reference_of(run.conversation_id),
+        "flow": flow,
+        "version": version,
+        "status": run.status,
+        "outcome": run.outcome,
+        "step": state["stack"][-1]["step"] if state["stack"] else "",
+        "turns": run.turn,
+        "started_at": run.started_at.isoformat(),
+        "ended_at": run.ended_at.isoformat() if run.ended_at else None,
+    }
+
+
+def _instant(asked: Mapping[str, Any], name: str) -> datetime | None:
+    if name not in asked:
+        return None
+    try:
+        at = datetime.fromisoformat(
+            re.sub(r" (\d\d:\d\d)$", r"+\1", asked[name])
+        )  # a plus in an address that nobody escaped
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        sentence = f"“{name}” needs to be an instant with its zone, such as 2026-01-31T12:00:00Z."
+        raise Invalid(sentence, "bad_query", {"faults": [{"path": name, "sentence": sentence}]})
+    return at
