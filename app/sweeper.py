@@ -8,6 +8,7 @@ import signal
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import schedules
 from app.config import Settings
 from app.db import DatabaseUnavailable, now_microseconds, sql
 from app.house import House
@@ -54,20 +55,37 @@ class Sweeper:
             pause = {"pause": _SHOW_KEPT_SECONDS * 1_000_000}
             kept = session.execute(sql(session, _FIND_KEPT), pause).first() is not None
             late = any_due(session)
+            todo = schedules.look(session)
         # A clock set forward makes everybody look silent, once: nobody loses locks in that sweep.
         jumped = self._last is not None and not 0 <= now - self._last < _LONGEST_STEP
         if self._last is not None and now < self._last:
             with self._house.database.transaction() as session:
-                repair_instants(session)
+                repair_instants(session, self._last)
         if not jumped:
             self._take_away_locks()
         if kept:
             with self._house.database.transaction() as session:
                 show_kept(session, _SHOW_KEPT_SECONDS)
+        late = self._keep_schedules(todo) or late
         self._last = now
         if late:
             for lane in ("turns", "calls"):
                 self._house.lanes.wake(lane)
+
+    def _keep_schedules(self, todo: schedules.Todo) -> bool:
+        """Each piece is a transaction of its own; whether a run is to begin."""
+        database = self._house.database
+        if todo.plans:
+            with database.transaction() as session:
+                schedules.plan(session)
+        for occurrence_id in todo.fills:
+            with database.transaction() as session:
+                schedules.fill(session, occurrence_id)
+        begun = False
+        for occurrence_id, contact_id in todo.starts:
+            with database.transaction() as session:
+                begun = schedules.begin_for(session, occurrence_id, contact_id) or begun
+        return begun
 
     def _take_away_locks(self) -> None:
         with self._house.database.reading() as session:

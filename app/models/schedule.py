@@ -11,8 +11,8 @@ from app.db import Base
 class Occurrence(Base):
     """One time at which a schedule trigger of a live flow starts its runs.
 
-    state: planned, filling (its contacts are being written down), filled, missed, empty, cancelled. `cursor` is the
-    last contact looked at; `placed` counts those that wait for their start.
+    state: planned, never (no further time), filling (its contacts are written down), filled, missed, empty, cancelled.
+    `cursor` is the last contact looked at; `placed` counts those that were given a start.
     """
 
     __tablename__ = "occurrences"

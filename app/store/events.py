@@ -130,12 +130,14 @@ def _append_in_steps(session: Session, new: NewEvent) -> Put:
     return Put(event_id, new.conversation_id)
 
 
+_A_SWEEP: Final = 5_000_000  # microseconds: what was stored since the clock was last looked at
 # What is due now must not wait until a clock that was set back has caught up with its old time.
 _REPAIRS = (
     """UPDATE inbound_events SET due_at = {now}
        WHERE state = 'waiting' AND kind <> 'timer_fired' AND due_at > {now}""",
     """UPDATE effects SET next_attempt_at = {now}
-       WHERE state IN ('queued', 'sending') AND state = 'queued' AND attempts = 0 AND next_attempt_at > {now}""",
+       WHERE state IN ('queued', 'sending') AND state = 'queued' AND attempts = 0 AND next_attempt_at > {now}
+         AND next_attempt_at <= :seen""",
     """UPDATE effects SET next_attempt_at = {now} + 30000000
        WHERE state IN ('queued', 'sending') AND state = 'sending' AND next_attempt_at > {now} + 30000000""",
     "UPDATE numbers SET paced_until_at = NULL WHERE paced_until_at > {now}",
@@ -144,7 +146,8 @@ _REPAIRS = (
 )
 
 
-def repair_instants(session: Session) -> None:
-    """After the clock was set back. It reads all that is waiting, so it is called only then."""
+def repair_instants(session: Session, seen: int) -> None:
+    """After the clock was set back; `seen` (microseconds) is how far it was. What is put off beyond that, because it is
+    night for the contact, stays so. It reads all that is waiting, so it is called only then."""
     for statement in _REPAIRS:
-        session.execute(sql(session, statement))
+        session.execute(sql(session, statement), {"seen": seen + _A_SWEEP})

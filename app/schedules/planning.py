@@ -1,0 +1,53 @@
+"""Planning: every live schedule has its next occurrence as a row, planned before it is due."""
+
+from typing import Any, Final
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from app.db import from_microseconds, now_microseconds, sql, to_microseconds
+from app.schedules.placed import live_schedules, next_due, placed_at
+from app.schedules.todo import NEVER_FOR
+
+_CLASS: Final = 7304  # our class of advisory locks for planning; see store.webhooks for the others
+# What nobody will start any more, and what was planned for a version that is not live now.
+_CANCEL: Final = """
+    UPDATE occurrences SET state = 'cancelled' WHERE state IN ('planned', 'never') AND NOT EXISTS (
+        SELECT 1 FROM live_numbers l WHERE l.kind = 'schedule' AND l.flow_id = occurrences.flow_id
+        AND l.step = occurrences.step AND (occurrences.state = 'planned' AND occurrences.due_at <= :now
+            OR l.version_id = occurrences.version_id AND l.number_id = occurrences.number_id)
+        AND (occurrences.state = 'planned' OR occurrences.due_at > :now - :day))
+"""
+_LAST: Final = """
+    SELECT due_at, state, version_id FROM occurrences WHERE flow_id = :flow AND step = :step AND state <> 'cancelled'
+    ORDER BY due_at DESC LIMIT 1
+"""
+_PLAN: Final = """
+    INSERT INTO occurrences (flow_id, version_id, step, number_id, due_at, state, cursor, placed, passed_over,
+                             created_at)
+    VALUES (:flow, :version, :step, :number, :due, :state, 0, 0, 0, :now)
+    ON CONFLICT (flow_id, step, due_at) DO UPDATE SET state = excluded.state, version_id = excluded.version_id,
+        number_id = excluded.number_id WHERE occurrences.state = 'cancelled'
+"""
+
+
+def plan(session: Session) -> None:
+    """Plans what is missing and cancels what is not live any more; a further call changes nothing."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:class, 0)"), {"class": _CLASS})
+    now = now_microseconds(session)
+    session.execute(text(_CANCEL), {"now": now, "day": NEVER_FOR})
+    for live in live_schedules(session):
+        last = session.execute(text(_LAST), {"flow": live.flow_id, "step": live.step}).first()
+        if last is None or last.state not in ("planned", "never"):
+            _plan(session, live, last, now)
+
+
+def _plan(session: Session, live: Row[Any], last: Row[Any] | None, now: int) -> None:
+    """Goes on after the last one, so that what fell into an outage is noticed, once; a new version begins now."""
+    goes_on = last is not None and last.version_id == live.version_id and last.state != "missed"
+    after = last.due_at if last is not None and goes_on else max(now, last.due_at if last else 0)
+    due = next_due(session, placed_at(live), from_microseconds(after))
+    values = {"flow": live.flow_id, "version": live.version_id, "step": live.step, "number": live.number_id}
+    timed = {"due": to_microseconds(due) if due else now, "state": "planned" if due else "never", "now": now}
+    session.execute(sql(session, _PLAN), {**values, **timed})

@@ -1,0 +1,329 @@
+"""Schedules: who is written to and when, each once, by day and only with consent; whatever dies in between."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from app.points import set_hook
+from app.sweeper import Sweeper
+from tests.app.drawn import Document, asks, desk, drawn, placed, sends, starts_with
+from tests.app.house import ANNA, Runtime
+from tests.app.processes import Killed, die_at
+
+MONDAY = "2027-01-04T09:59:30+00:00"
+DAILY: Mapping[str, Any] = {"by": "cron", "expression": "0 10 * * *"}
+ONE_DAY = 86_400
+
+
+def at(room: Runtime, instant: str) -> None:
+    """Sets the clocks; the sweeper is a new one, as after a start."""
+    offset = datetime.fromisoformat(instant) - datetime.now(UTC)
+    room.execute("UPDATE clock SET offset_microseconds = :to", to=int(offset.total_seconds() * 1_000_000))
+
+
+def contact(room: Runtime, number: int, consent: str = "given", zone: str = "", **more: Any) -> str:
+    """A contact in the segment `all`; their telephone number."""
+    address = f"+4860020{number:04}"
+    room.execute("INSERT INTO segments (name, created_at, title) VALUES ('all', 1, '') ON CONFLICT (name) DO NOTHING")
+    room.execute(
+        "INSERT INTO contacts (name, language, attributes, account_manager, zone, consent, first_seen_at, created_at)"
+        " VALUES (:name, '', '{}', '', :zone, :consent, 1, 1)",
+        name=f"c{number}",
+        zone=zone,
+        consent=consent,
+    )
+    room.execute(
+        "INSERT INTO addresses (contact_id, kind, value, opted_out_at, last_seen_at, created_at)"
+        " SELECT id, :kind, :value, :out, 1, 1 FROM contacts WHERE name = :name",
+        name=f"c{number}",
+        value=address,
+        kind=more.get("kind", "phone"),
+        out=more.get("opted_out_at"),
+    )
+    room.execute(
+        "INSERT INTO segment_members (contact_id, segment_id, added_at)"
+        " SELECT k.id, s.id, 1 FROM contacts k, segments s WHERE k.name = :name",
+        name=f"c{number}",
+    )
+    return address
+
+
+def newsletter(*, to: str = "tell", **config: Any) -> Document:
+    full = {"number": "keys", "when": DAILY, "audience": {"by": "segment", "segment": "all"}, **config}
+    steps = {"due": placed("schedule", full, next=to), "tell": sends("News")}
+    if to == "ask":
+        steps["ask"] = asks("News?", to="tell")
+    if to == "wait":
+        steps["wait"] = placed("ask_question", {"text": {"en": "?"}, "answer": {"kind": "text"}}, reply="tell",
+                               invalid="tell", timed_out="tell")  # fmt: skip
+    return drawn("Newsletter", steps)
+
+
+def sweep(room: Runtime, seconds: float = 0, times: int = 1) -> None:
+    """The sweeper looks after so long, so many times a second; then everything runs."""
+    sweeper = Sweeper(room.house)
+    if seconds:
+        room.move_clock(seconds)
+    for n in range(times):
+        sweeper.sweep()
+        if n + 1 < times:
+            room.move_clock(1)
+    room.drive()
+
+
+def told(room: Runtime) -> list[str]:
+    """Whom the provider was given a message for, in order."""
+    return [one.to for one in room.provider.taken.values()]
+
+
+def live(room: Runtime, instant: str = MONDAY, **config: Any) -> None:
+    """The newsletter is live, and its first occurrence planned."""
+    at(room, instant)
+    room.publish(newsletter(**config))
+    sweep(room)
+
+
+def states(room: Runtime) -> list[str]:
+    return room.column("SELECT state FROM occurrences ORDER BY due_at, id")
+
+
+def test_each_contact_who_agrees_is_written_to_once_at_the_time(room: Runtime) -> None:
+    addresses = [contact(room, n) for n in range(3)]
+    live(room, per_minute=600)
+    assert (told(room), states(room)) == ([], ["planned"])
+    sweep(room, 31, times=4)
+    assert sorted(told(room)) == addresses
+    assert states(room) == ["filled", "planned"]
+    sweep(room, 1, times=3)
+    assert len(told(room)) == 3
+    sweep(room, ONE_DAY, times=4)
+    assert len(told(room)) == 6
+    assert room.problems() == []
+
+
+def test_no_schedule_writes_without_consent_or_to_who_has_opted_out(room: Runtime) -> None:
+    contact(room, 1, consent="")
+    contact(room, 2, consent="withdrawn")
+    contact(room, 3, opted_out_at=5)
+    contact(room, 4, kind="email")
+    yes = contact(room, 5)
+    live(room)
+    sweep(room, 31, times=3)
+    assert told(room) == [yes]
+    reasons = room.column("SELECT reason FROM occurrence_contacts WHERE state = 'passed_over' ORDER BY contact_id")
+    assert reasons == ["no consent", "consent withdrawn", *["no address that this number could write to"] * 2]
+
+
+@pytest.mark.parametrize(
+    "change", ["UPDATE contacts SET consent = 'withdrawn'", "UPDATE addresses SET opted_out_at = 5"]
+)
+def test_who_withdraws_between_occurrence_and_start_is_left_alone(room: Runtime, change: str) -> None:
+    contact(room, 1)
+    live(room)
+    room.move_clock(31)
+    sweeper = Sweeper(room.house)
+    sweeper.sweep()  # they are written down
+    room.execute(change)
+    sweeper.sweep()
+    room.drive()
+    assert told(room) == []
+
+
+def test_who_withdraws_while_their_start_waits_in_the_inbox_is_left_alone(room: Runtime) -> None:
+    contact(room, 1)
+    live(room)
+    room.move_clock(31)
+    sweeper = Sweeper(room.house)
+    sweeper.sweep()
+    sweeper.sweep()
+    room.execute("UPDATE contacts SET consent = 'withdrawn'")
+    room.drive()
+    assert (told(room), room.outcomes()) == ([], [])
+
+
+NIGHTS = [
+    ("", "2027-01-04T22:00:00+00:00", "2027-01-05T08:00:00+00:00"),  # the installation's zone is UTC
+    ("America/New_York", "2027-01-04T10:00:00+00:00", "2027-01-04T13:00:00+00:00"),  # 5 in the morning there
+    ("Asia/Tokyo", "2027-01-04T12:30:00+00:00", "2027-01-04T23:00:00+00:00"),  # half past nine in the evening
+]
+
+
+@pytest.mark.parametrize(("zone", "due", "morning"), NIGHTS)
+def test_in_quiet_hours_a_start_is_put_off_to_the_contacts_morning(
+    room: Runtime, zone: str, due: str, morning: str
+) -> None:
+    contact(room, 1, zone=zone)
+    due_at, morning_at = datetime.fromisoformat(due), datetime.fromisoformat(morning)
+    live(room, (due_at - timedelta(seconds=30)).isoformat(), when=_daily(due_at))
+    sweep(room, 31, times=3)
+    assert (told(room), states(room)) == ([], ["filled", "planned"])
+    sweep(room, (morning_at - due_at).total_seconds() - 63)
+    assert told(room) == []
+    sweep(room, 62, times=2)
+    assert len(told(room)) == 1
+
+
+def _daily(instant: datetime) -> dict[str, Any]:
+    return {"by": "cron", "expression": f"{instant.minute} {instant.hour} * * *"}
+
+
+def test_what_a_run_says_unasked_in_the_evening_waits_for_the_morning_and_so_does_its_time_limit(room: Runtime) -> None:
+    contact(room, 1)
+    steps = {
+        "due": placed("schedule", {"number": "keys", "when": DAILY, "audience": {"by": "segment", "segment": "all"}},
+                      next="ask"),
+        "ask": asks("Are you there?", to="thanks", timed_out="again", time_limit_seconds=12 * 3_600),
+        "again": sends("Still?", wait_for="accepted", to="end", failure="failed"),
+        "thanks": sends("Thanks"),
+        "failed": sends("Failed: {{ error.kind }}"),
+    }  # fmt: skip
+    at(room, MONDAY)
+    room.publish(drawn("Newsletter", steps))
+    sweep(room)
+    sweep(room, 31, times=3)
+    assert room.provider.texts == ["Are you there?"]
+    sweep(room, 12 * 3_600)  # 22:00
+    assert room.provider.texts == ["Are you there?"]
+    sweep(room, 9 * 3_600)  # 7:00, and nothing has timed out meanwhile
+    assert room.provider.texts == ["Are you there?"]
+    sweep(room, 3_700)
+    assert room.provider.texts == ["Are you there?", "Still?"]
+    assert room.outcomes() == ["completed"]
+
+
+def test_who_has_answered_is_answered_at_night_too(room: Runtime) -> None:
+    address = contact(room, 1)
+    live(room, to="ask")
+    sweep(room, 31, times=3)
+    room.move_clock(12 * 3_600)
+    room.write("yes", contact=address)
+    room.drive()
+    assert room.provider.texts == ["News?", "News"]
+
+
+def test_starts_are_paced(room: Runtime) -> None:
+    for n in range(5):
+        contact(room, n)
+    live(room, per_minute=2)
+    sweep(room, 31, times=2)
+    counts = []
+    for _ in range(5):
+        counts.append(len(told(room)))
+        sweep(room, 30)
+    assert counts == [1, 2, 3, 4, 5]
+
+
+def test_a_contact_in_another_run_is_started_when_they_are_free(room: Runtime) -> None:
+    address = contact(room, 1)
+    room.publish(
+        drawn("Ask", {"in": starts_with("keys", "ask"), "ask": asks("Your name?", time_limit_seconds=2_592_000)})
+    )
+    live(room)
+    room.write("hi", contact=address)
+    sweep(room, 31, times=3)
+    assert room.provider.texts == ["Your name?"]
+    room.write("Anna", contact=address)
+    room.drive()
+    assert room.provider.texts == ["Your name?", "News"]
+
+
+def test_a_contact_with_people_is_left_out_where_the_schedule_says_so(room: Runtime) -> None:
+    address = contact(room, 1)
+    room.publish(desk("keys"))
+    live(room, when_busy="reject")
+    room.write("help", contact=address)
+    sweep(room, 31, times=3)
+    assert (room.provider.texts, room.problems()) == ([], ["already_running"])
+
+
+def test_a_list_of_addresses_reaches_the_known_contacts_on_it(room: Runtime) -> None:
+    addresses = [contact(room, n) for n in range(3)]
+    live(room, audience={"by": "list", "addresses": [addresses[0], addresses[2], "+48999999999"]}, per_minute=600)
+    sweep(room, 31, times=3)
+    assert sorted(told(room)) == [addresses[0], addresses[2]]
+
+
+@pytest.mark.parametrize(
+    "audience", [{"by": "segment", "segment": "all"}, {"by": "list", "addresses": ["+48999999999"]}]
+)
+def test_an_empty_audience_is_told_to_people(room: Runtime, audience: dict[str, Any]) -> None:
+    contact(room, 1, consent="")
+    live(room, audience=audience)
+    sweep(room, 31, times=2)
+    assert (states(room), room.problems()) == (["empty", "planned"], ["empty_audience"])
+
+
+@pytest.mark.parametrize(("policy", "messages"), [("skip", 0), ("start", 1)])
+def test_a_window_that_was_missed_is_told_once_and_done_as_its_policy_says(
+    room: Runtime, policy: str, messages: int
+) -> None:
+    contact(room, 1)
+    live(room, when_missed=policy)
+    sweep(room, 3 * ONE_DAY + 3 * 3_600, times=4)  # three times were due while nothing ran
+    assert len(told(room)) >= messages
+    assert room.problems()[0] == "missed_window"
+    if policy == "skip":
+        assert (told(room), room.problems(), states(room)) == ([], ["missed_window"], ["missed", "planned"])
+
+
+def test_a_new_version_is_planned_anew_and_one_that_is_gone_starts_nothing(room: Runtime) -> None:
+    contact(room, 1)
+    live(room)
+    room.publish(newsletter(when={"by": "cron", "expression": "0 11 * * *"}))
+    sweep(room)
+    assert states(room) == ["cancelled", "planned"]
+    sweep(room, 31, times=2)
+    assert told(room) == []
+    room.execute("DELETE FROM live_numbers")
+    sweep(room, 3_600, times=2)
+    assert (told(room), states(room)) == ([], ["cancelled", "cancelled"])
+
+
+def test_a_calendar_starts_it_each_time_it_opens(room: Runtime) -> None:
+    contact(room, 1)
+    day = [{"from": "10:00", "to": "12:00"}, {"from": "15:00", "to": "16:00"}]
+    names = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+    _calendar(room, json.dumps({"zone": "UTC", "weekly": dict.fromkeys(names, day)}))
+    live(room, when={"by": "calendar", "calendar": "shop"})
+    due = room.column("SELECT due_at FROM occurrences")
+    assert due == [int(datetime.fromisoformat("2027-01-04T10:00:00+00:00").timestamp()) * 1_000_000]
+    sweep(room, 31, times=3)
+    assert len(told(room)) == 1
+    due = room.column("SELECT due_at FROM occurrences WHERE state = 'planned'")
+    assert due == [int(datetime.fromisoformat("2027-01-04T15:00:00+00:00").timestamp()) * 1_000_000]
+
+
+def _calendar(room: Runtime, definition: str) -> None:
+    room.execute(
+        "INSERT INTO calendars (name, title, definition, switched_to, switch_note, created_at)"
+        " VALUES ('shop', '', :it, '', '', 1)",
+        it=definition,
+    )
+
+
+def test_a_sweeper_killed_anywhere_and_a_second_one_start_each_contact_once(room: Runtime, monkeypatch: Any) -> None:
+    monkeypatch.setattr("app.schedules.filling.BATCH", 3)
+    addresses = [contact(room, n) for n in range(10)]
+    live(room, per_minute=600)
+    room.move_clock(31)
+    for _ in range(8):
+        die_at("schedule:written")
+        for sweeper in (Sweeper(room.house), Sweeper(room.house)):
+            with suppress(Killed):
+                sweeper.sweep()
+        set_hook(None)
+        room.move_clock(1)
+    room.drive()
+    sweep(room, 1, times=3)
+    assert sorted(told(room)) == addresses
+    assert states(room)[0] == "filled"
+
+
+def test_a_house_without_schedules_only_reads(room: Runtime) -> None:
+    room.write("hello", contact=ANNA)
+    sweep(room)
+    assert room.rows("SELECT * FROM occurrences") == []
