@@ -12,6 +12,7 @@ from inspect import getsource
 from pathlib import Path
 from typing import Any
 
+from app.accounts.roles import ROLES, SCOPES, Right
 from app.web.api import NOUNS
 from app.web.api.doors import RAW, Door, Noun
 from flows.check.variables import SCOPE
@@ -21,6 +22,9 @@ from flows.failing import ENGINE_ERRORS
 from flows.limits import Limits
 from flows.registry import Registry
 from flows.step import Step
+from flows.testing import EVENT_WORDS, EXPECTATION_WORDS
+from flows.testing.events import EventWord
+from flows.testing.expectations import ExpectationWord
 
 FOLDER = Path(__file__).resolve().parent
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -73,13 +77,33 @@ def limits() -> str:
     return _table(("limit", "value", "what happens beyond it, and remarks"), rows)
 
 
+def test_events() -> str:
+    """What may happen in a flow's test."""
+    return _test_words(EVENT_WORDS)
+
+
+def test_expectations() -> str:
+    """What a flow's test may expect."""
+    return _test_words(EXPECTATION_WORDS)
+
+
 def doors() -> str:
     """Every door of the API, by noun."""
     return "\n".join(_noun(noun) for noun in NOUNS)
 
 
+def rights() -> str:
+    """Every right, and the roles that have it."""
+    rows = [
+        (f"`{right}`", ", ".join(role for role in ROLES if right in ROLES[role]), "yes" if right in SCOPES else "no")
+        for right in Right
+    ]
+    return _table(("right", "roles that have it", "a token may have it"), rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
-    table.__name__: table for table in (steps, filters, tests, names, engine_errors, limits, doors)
+    table.__name__: table
+    for table in (steps, filters, tests, names, engine_errors, limits, test_events, test_expectations, doors)
 }
 
 
@@ -92,6 +116,13 @@ def main() -> None:
     """Write the tables of all pages anew."""
     for path in sorted(FOLDER.glob("*.md")):
         path.write_text(up_to_date(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def _test_words(words: Mapping[str, EventWord | ExpectationWord]) -> str:
+    rows = [
+        (f"`{name}`", word.says, f"`{json.dumps(word.example, ensure_ascii=False)}`") for name, word in words.items()
+    ]
+    return _table(("word", "what it says", "example"), rows)
 
 
 def _step(step: Step) -> str:
@@ -202,8 +233,11 @@ def _alternatives(field: Mapping[str, Any], where: str) -> Iterator[str]:
 
 
 def _noun(noun: Noun) -> str:
-    rows = [(f"`{door.method} {door.address}`", door.summary, _taken(door)) for door in noun.doors]
-    return f"### {noun.name.replace('_', ' ').capitalize()}\n\n{_table(('request', 'what it does', 'takes'), rows)}"
+    rows = [
+        (f"`{door.method} {door.address}`", door.summary, _taken(door), _listed(sorted(door.needs)) or "none")
+        for door in noun.doors
+    ]
+    return f"### {noun.name.replace('_', ' ').capitalize()}\n\n{_table(('request', 'what it does', 'takes', 'right'), rows)}"
 
 
 def _taken(door: Door) -> str:
