@@ -10,9 +10,9 @@ from app.credentials import Credential, seal_credential
 from app.directory import Directory
 from app.outgoing import Guarded
 from app.perform import Performer
-from flows.ask import HttpAnswer, HttpRequest, Retries
+from flows.ask import HttpAnswer, HttpRequest, PhonesOfContacts, PhonesOfContactsAnswer, Retries
 from flows.values import canonical_json
-from tests.app.house import Runtime
+from tests.app.house import ANNA, Runtime
 from tests.app.raw_server import RawServer, Talk, serving
 
 TOKEN = "sEcReT-t0ken"
@@ -159,3 +159,20 @@ def test_a_credential_that_cannot_be_opened_is_a_missing_secret(room: Runtime) -
         assert refused.error == "secret_missing"
         assert "enter its secret again" in refused.message
         assert server.talks == []
+
+
+def test_a_contact_is_found_by_any_address_for_its_latest_number(room: Runtime) -> None:
+    room.write("hello", contact="+48600100300")
+    room.write("hello")
+    for value in ("anna@example.com", "user-7"):
+        room.execute(
+            "INSERT INTO addresses (contact_id, kind, value, last_seen_at, created_at)"
+            " SELECT contact_id, :kind, :value, last_seen_at, created_at FROM addresses WHERE value = :phone",
+            kind="email" if "@" in value else "user",
+            value=value,
+            phone=ANNA,
+        )
+    performer = Performer(room.house.database, Directory(room.house.key, ""), room.house.http)
+    asked = ("Anna@example.com", "user-7", ANNA, "nobody@example.com", "")
+    answer = performer.perform(PhonesOfContacts(asked), "1-0-0")
+    assert answer == PhonesOfContactsAnswer((ANNA, ANNA, ANNA, "", ""))

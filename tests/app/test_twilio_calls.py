@@ -5,7 +5,7 @@ import pytest
 from app.channels.arrival import Arrival, Report
 from app.channels.contract import Unreadable
 from app.channels.registry import channel_of
-from flows.event import CallerHungUp, CallPolled, CallStarted, DialEnded, Happening, KeysPressed
+from flows.event import CallerHungUp, CallPolled, CallStarted, DialEnded, Happening, KeysPressed, Recorded
 from tests.twilio_house import OURS, THEIRS, a_call, connection, webhook
 
 TWILIO = channel_of("twilio")
@@ -65,6 +65,14 @@ TURNS: list[tuple[str, dict[str, str], Happening]] = [
     ("turn=3&after=dial", {"DialCallStatus": "failed", "DialSipResponseCode": "486"}, DialEnded("failed", 486)),
     ("turn=3&after=dial", {"DialCallStatus": "exploded"}, DialEnded("failed")),
     ("turn=3&after=dial", {}, DialEnded("failed")),
+    (
+        "turn=3&after=record&recording=7/1/0",
+        {"RecordingUrl": "https://api.example.com/RE1", "RecordingDuration": "6", "Digits": "#"},
+        Recorded("7/1/0", "https://api.example.com/RE1", 6),
+    ),
+    ("turn=3&after=record&recording=7/1/0&empty=1", {}, Recorded("7/1/0")),
+    ("turn=3&recording=7/1/0", {"RecordingStatus": "absent", "RecordingDuration": "0"}, Recorded("7/1/0")),
+    ("turn=3&after=record&recording=1", {"RecordingUrl": "x", "RecordingDuration": "-1"}, Recorded("1", "x", 0)),
 ]
 
 
@@ -79,6 +87,14 @@ def test_a_gather_and_the_redirect_behind_it_are_one_event() -> None:
     (by_gather,) = turn("turn=3&after=gather", Digits="1")
     (by_redirect,) = turn("turn=3&after=gather&empty=1")
     assert by_gather.provider_id == by_redirect.provider_id
+
+
+def test_a_recording_is_one_event_whoever_tells_it() -> None:
+    told = {"RecordingUrl": "https://api.example.com/RE1", "RecordingDuration": "6"}
+    (by_call,) = turn("turn=3&after=record&recording=7/1/0", **told)
+    query = [("turn", "3"), ("recording", "7/1/0")]
+    (by_status,) = TWILIO.parse(connection(), webhook("calls/recording", a_call(**told), query))
+    assert by_call == by_status
 
 
 def test_a_turn_of_a_call_that_ended_reports_the_end_too() -> None:
