@@ -1,5 +1,6 @@
 """Tests of a flow: what they may say, that they pass where all is as expected, and how they tell a difference."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -286,3 +287,9 @@ def test_all_tests_of_a_flow_are_run_each_from_the_beginning(messages: Flow, reg
     assert [one.id for one in told if one.passed] == ["good", "good_again", "empty"]
     assert told[4].difference is not None
     assert told[4].difference.sentence == "A test has at most 200 turns; this one has 201."
+
+
+def test_the_example_of_the_page_is_a_test_that_can_be_run(messages: Flow) -> None:
+    page = (ROOT / "docs/flows.md").read_text(encoding="utf-8").partition("## Tests of a flow")[2]
+    test = json.loads(page.partition("```json\n")[2].partition("```")[0])
+    assert list(faults_of(from_data({**to_data(messages), "tests": [test]}))) == []
