@@ -103,7 +103,7 @@ def rights() -> str:
 
 TABLES: Mapping[str, Callable[[], str]] = {
     table.__name__: table
-    for table in (steps, filters, tests, names, engine_errors, limits, test_events, test_expectations, doors)
+    for table in (steps, filters, tests, names, engine_errors, limits, test_events, test_expectations, rights, doors)
 }
 
 
@@ -237,7 +237,8 @@ def _noun(noun: Noun) -> str:
         (f"`{door.method} {door.address}`", door.summary, _taken(door), _listed(sorted(door.needs)) or "none")
         for door in noun.doors
     ]
-    return f"### {noun.name.replace('_', ' ').capitalize()}\n\n{_table(('request', 'what it does', 'takes', 'right'), rows)}"
+    table = _table(("request", "what it does", "takes", "right"), rows)
+    return f"### {noun.name.replace('_', ' ').capitalize()}\n\n{table}"
 
 
 def _taken(door: Door) -> str:

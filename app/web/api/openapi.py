@@ -9,7 +9,8 @@ from app.web.api.doors import PREFIX, RAW, Asked, Door, Noun
 
 _PART = re.compile(r"<(?:(int)[^:]*:)?(\w+)>")
 _REFUSALS: Mapping[str, str] = {
-    "401": "There is no token, or it is unknown or revoked.",
+    "401": "There is no token and nobody is signed in, or the token is unknown or revoked.",
+    "403": "The right is missing, or a browser sent no X-CSRF-Token.",
     "404": "There is nothing of that name.",
     "409": "Somebody else has it, or was faster.",
     "413": "The body is too large.",
@@ -50,10 +51,13 @@ def document(nouns: Iterable[Noun]) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Patchbay", "version": "1", "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
-        "security": [{"token": []}],
+        "security": [{"token": []}, {"cookie": []}],
         "paths": dict(sorted(paths.items())),
         "components": {
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": "patchbay"},
+            },
             "schemas": {"Error": _ERROR},
         },
     }
@@ -82,6 +86,7 @@ def _operation(noun: Noun, door: Door) -> dict[str, Any]:
         "summary": door.summary,
         "parameters": parameters,
         "responses": answers,
+        "x-rights": sorted(door.needs),
     }
     if door.body is not None:
         kind = "application/octet-stream" if door.body is RAW else "application/json"
