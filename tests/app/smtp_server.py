@@ -13,6 +13,11 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from app.credentials import Credential, seal_credential
+from app.db import now
+from app.models import CredentialRow
+from tests.app.house import Runtime
+
 USER, PASSWORD = "desk", "a secret"
 
 
@@ -78,7 +83,7 @@ class SmtpServer:
             assert isinstance(content, bytes)
             self.mails.append(Mail(envelope.mail_from or "", list(envelope.rcpt_tos), content))
         if self.after_data == "close":
-            assert server.transport is not None
+            assert isinstance(server.transport, asyncio.WriteTransport)
             server.transport.abort()
             return "250 never heard"
         return self.after_data
@@ -109,6 +114,14 @@ def smtp_server(tls: ssl.SSLContext | None = None, *, starttls: ssl.SSLContext |
         yield made
     finally:
         controller.stop(no_assert=True)
+
+
+def enter_credential(room: Runtime, credential: Credential) -> None:
+    """A credential of the house."""
+    name, kind = credential.name, credential.kind
+    with room.house.database.transaction() as session:
+        at, sealed = now(session), seal_credential(room.house.key, credential)
+        session.add(CredentialRow(name=name, kind=kind, origins="[]", sealed=sealed, created_at=at, changed_at=at))
 
 
 @contextmanager

@@ -11,15 +11,14 @@ import pytest
 
 from app import letters
 from app.config import Settings
-from app.credentials import Credential, read_credential, seal_credential
-from app.db import now
+from app.credentials import Credential, read_credential
 from app.files import store_file
-from app.models import CredentialRow
+from app.runner import letters as runner_letters
 from tests.app.drawn import drawn, placed, sends, starts_with
 from tests.app.house import Runtime, runtime
 from tests.app.processes import until
 from tests.app.raw_server import RawServer, serving
-from tests.app.smtp_server import PASSWORD, USER, SmtpServer, silent_server, smtp_server
+from tests.app.smtp_server import PASSWORD, USER, SmtpServer, enter_credential, silent_server, smtp_server
 
 TO = "anna@example.com"
 MAIL = {"credential": "mail", "to": [TO], "subject": {"en": "Order {{ message.text }}"}, "text": {"en": "It is ready."}}
@@ -46,19 +45,11 @@ class Office:
 
     def link_chat(self, port: int) -> None:
         """The team's chat, which is on this machine and so needs no encryption."""
-        self.store(Credential("team", "chat_webhook", (), {"url": f"http://127.0.0.1:{port}/hook"}))
+        enter_credential(self.room, Credential("team", "chat_webhook", (), {"url": f"http://127.0.0.1:{port}/hook"}))
 
     def enter(self, name: str, kind: str, secret: dict[str, str]) -> None:
         """A credential as people enter it."""
-        self.store(read_credential(name, kind, (), secret))
-
-    def store(self, credential: Credential) -> None:
-        """A credential."""
-        name, kind = credential.name, credential.kind
-        with self.room.house.database.transaction() as session:
-            at = now(session)
-            sealed = seal_credential(self.room.house.key, credential)
-            session.add(CredentialRow(name=name, kind=kind, origins="[]", sealed=sealed, created_at=at, changed_at=at))
+        enter_credential(self.room, read_credential(name, kind, (), secret))
 
     def runs(self, kind: str, config: dict[str, Any], words: str = "4711") -> int:
         """A contact writes to a flow with this step, which says how it left; the conversation's id."""
@@ -91,6 +82,12 @@ def either_office(runtime_settings: Settings, doubles: None) -> Iterator[Office]
     """The same on both databases, where what is stored matters most."""
     with an_office(runtime_settings) as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers look as soon as they are woken."""
+    monkeypatch.setattr(runner_letters, "_EVERY_SECONDS", 0.0)
 
 
 @contextmanager

@@ -1,0 +1,356 @@
+"""A mailbox beside a real IMAP and a real SMTP server: every mail once, in its conversation, no robot answered."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.config import Settings
+from app.credentials import read_credential
+from app.db import now
+from app.directory import seal_secrets
+from app.models import Connection, Number
+from app.points import set_hook
+from app.runner import letters, mailboxes
+from flows.values import canonical_json
+from tests.app.drawn import drawn, placed, sends, starts_with
+from tests.app.house import Runtime, runtime
+from tests.app.imap_server import PASSWORD, USER, ImapServer, imap_server
+from tests.app.processes import Killed, until
+from tests.app.smtp_server import SmtpServer, enter_credential, smtp_server
+
+OURS, ANNA, BOB = "support@acme.example", "anna@example.com", "bob@example.com"
+DOCX = b"PK\x03\x04" + bytes(40)
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
+
+
+def mail(text: str, subject: str = "Order", sender: str = f"Anna Nowak <{ANNA}>", **headers: str) -> EmailMessage:
+    """A mail to us."""
+    made = EmailMessage(policy=SMTP)
+    made["From"], made["To"], made["Subject"] = sender, OURS, subject
+    for name, value in headers.items():
+        made[name.replace("_", "-")] = value
+    made.set_content(text)
+    return made
+
+
+class Post:
+    """A house with a mailbox."""
+
+    def __init__(self, room: Runtime, imap: ImapServer, smtp: SmtpServer) -> None:
+        self.room, self.imap, self.smtp = room, imap, smtp
+        self.connect({})
+
+    def connect(self, more: dict[str, Any]) -> None:
+        """The connection and its number."""
+        settings = {"imap_host": "127.0.0.1", "imap_port": self.imap.port, "imap_mode": "none", "user": USER}
+        settings |= {"smtp_host": "127.0.0.1", "smtp_port": self.smtp.port, "smtp_mode": "none", **more}
+        house = self.room.house
+        with house.database.transaction() as session:
+            at = now(session)
+            connection = Connection(name="post", kind="mailbox", settings=canonical_json(settings), created_at=at)
+            connection.sealed = seal_secrets("post", {"password": PASSWORD}, house.key)
+            session.add(connection)
+            session.flush()
+            number = Number(name="post", connection_id=connection.id, value=OURS, created_at=at)
+            session.add(number)
+            session.flush()
+            self.room.numbers["post"], self.connection_id = number, connection.id
+
+    def change(self, **settings: Any) -> None:
+        """Other settings of the connection."""
+        old = self.room.column("SELECT settings FROM connections WHERE name = 'post'")[0]
+        self.room.execute(
+            "UPDATE connections SET settings = :new WHERE name = 'post'", new=canonical_json(json.loads(old) | settings)
+        )
+
+    def answers(self, words: str = "We look into it.") -> None:
+        """A flow that answers every mail."""
+        self.room.publish(drawn("Post", {"in": starts_with("post", "out"), "out": sends(words)}))
+
+    def gets(self, *mails: EmailMessage | bytes) -> None:
+        """Mails come, and a worker looks."""
+        self.imap.deliver(*(one if isinstance(one, bytes) else one.as_bytes() for one in mails))
+        self.look()
+
+    def look(self) -> None:
+        """A worker looks now."""
+        before = self.looks()
+        if not self.room.processes:
+            self.room.start()
+        self.room.execute("UPDATE mailboxes SET next_look_at = 0")
+
+        def has_looked() -> bool:
+            for process in self.room.processes:
+                process.runner.wake()
+            return self.looks() > before or bool(self.problem())
+
+        until(has_looked, "a worker has looked")
+        self.room.drive()
+
+    def looks(self) -> int:
+        return int(self.room.column("SELECT coalesce(max(looked_at), 0) FROM mailboxes")[0])
+
+    def problem(self) -> str:
+        return "".join(self.room.column("SELECT problem FROM mailboxes"))
+
+    def said(self) -> dict[str, list[str]]:
+        """What was said in each conversation on this number, by its reference."""
+        ids = self.room.column("SELECT id FROM conversations ORDER BY id")
+        return {f"PB-{10_000 + id_}": self.room.said(id_) for id_ in ids}
+
+
+@pytest.fixture(scope="module")
+def imap() -> Iterator[ImapServer]:
+    with imap_server() as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers look as soon as they are woken."""
+    monkeypatch.setattr(mailboxes, "_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(letters, "_EVERY_SECONDS", 0.0)
+
+
+@contextmanager
+def a_post(settings: Settings, imap: ImapServer) -> Iterator[Post]:
+    imap.empty()
+    with smtp_server() as smtp:
+        hosts = frozenset(("127.0.0.1", port) for port in (imap.port, smtp.port))
+        with runtime(settings, allowed_private_hosts=hosts) as room:
+            yield Post(room, imap, smtp)
+
+
+@pytest.fixture
+def post(sqlite_url: str, data_folder: Path, doubles: None, imap: ImapServer) -> Iterator[Post]:
+    with a_post(
+        Settings.from_environment({"DATABASE_URL": sqlite_url, "PATCHBAY_DATA": str(data_folder)}), imap
+    ) as made:
+        yield made
+
+
+@pytest.fixture
+def either_post(runtime_settings: Settings, doubles: None, imap: ImapServer) -> Iterator[Post]:
+    """The same on both databases, where what is stored matters most."""
+    with a_post(runtime_settings, imap) as made:
+        yield made
+
+
+def test_a_mail_begins_a_conversation_and_is_answered_in_its_thread(either_post: Post) -> None:
+    post = either_post
+    post.answers()
+    post.gets(mail("Where is it?", "Order 4711", Message_ID="<first@example.com>"))
+    assert post.said() == {"PB-10001": ["Order 4711\n\nWhere is it?", "> We look into it."]}
+    (answer,) = post.smtp.mails
+    assert (answer.sender, answer.recipients) == (OURS, [ANNA])
+    assert answer.read["subject"] == "Re: Order 4711 [PB-10001]"
+    assert answer.read["in-reply-to"] == "<first@example.com>"
+    assert answer.read["auto-submitted"] == "auto-generated"
+    assert post.imap.flags() == ["\\Seen"]
+    assert post.room.column("SELECT name FROM contacts") == ["Anna Nowak"]
+
+
+def test_an_agents_answer_is_no_robots(post: Post) -> None:
+    post.gets(mail("Where is it?"))
+    post.room.act(1, "agent_replied", text="On its way")
+    until(lambda: len(post.smtp.mails) == 1, "it left")
+    assert post.smtp.mails[0].read["auto-submitted"] is None
+
+
+def test_a_reply_of_somebody_else_finds_the_conversation_by_our_message_id_only(post: Post) -> None:
+    post.answers()
+    post.gets(mail("Where is it?"))
+    ours = str(post.smtp.mails[0].read["message-id"])
+    forged = ours.replace("<1.", "<2.") if ours.startswith("<1.") else ours[:-20] + "0@acme.example>"
+    post.gets(
+        mail("I know more", "Re: Order", BOB, In_Reply_To=ours),
+        mail("Let me in", "Re: Order [PB-10001]", "eve@example.com", In_Reply_To=forged),
+    )
+    said = post.said()
+    assert f"<{BOB}>:\n\nI know more" in said["PB-10001"]
+    assert said["PB-10002"][0] == "Let me in"
+
+
+def test_mails_of_a_thread_find_each_other_and_so_does_a_reference_of_the_contacts_own(post: Post) -> None:
+    post.gets(mail("Where is it?", Message_ID="<first@example.com>"))
+    post.gets(mail("Me too", "Re: Order", BOB, References="<first@example.com>"))
+    post.gets(mail("And mine?", "Re: Order [PB-10001]"))
+    assert post.said() == {"PB-10001": ["Order\n\nWhere is it?", f"<{BOB}>:\n\nMe too", "And mine?"]}
+
+
+AUTOMATIC = [
+    {"Auto_Submitted": "auto-replied"},
+    {"Auto_Submitted": "auto-generated (vacation)"},
+    {"List_Id": "<news.example.com>"},
+    {"Precedence": "bulk"},
+    {"X_Auto_Response_Suppress": "All"},
+    {"X_Autoreply": "yes"},
+]
+
+
+@pytest.mark.parametrize("headers", AUTOMATIC, ids=lambda headers: next(iter(headers)))
+def test_what_a_program_wrote_is_shown_and_begins_nothing(post: Post, headers: dict[str, str]) -> None:
+    post.answers()
+    post.gets(mail("I am away", "Out of office", **headers))
+    assert post.said() == {"PB-10001": ["Out of office\n\nI am away"]}
+    assert post.smtp.mails == []
+    assert post.room.column("SELECT state FROM conversations") == ["closed"]
+    assert post.room.outcomes() == []
+
+
+def test_a_person_says_so(post: Post) -> None:
+    post.answers()
+    post.gets(mail("Hello", Auto_Submitted="no"))
+    assert len(post.smtp.mails) == 1
+
+
+def test_our_own_mail_is_never_answered(post: Post) -> None:
+    post.answers()
+    post.gets(mail("round and round", sender=OURS))
+    assert post.smtp.mails == []
+
+
+def bounce_of(message_id: str, action: str = "failed", status: str = "5.1.1") -> bytes:
+    """A delivery report as mail servers write it (RFC 3464, appendix E)."""
+    return (
+        "From: Mail Delivery System <mailer-daemon@mx.example.com>\r\n"
+        f"To: {OURS}\r\nSubject: Undelivered\r\nAuto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="B"\r\n\r\n'
+        "--B\r\nContent-Type: text/plain\r\n\r\nI could not deliver your mail.\r\n"
+        "--B\r\nContent-Type: message/delivery-status\r\n\r\n"
+        "Reporting-MTA: dns; mx.example.com\r\n\r\n"
+        f"Final-Recipient: rfc822; {ANNA}\r\nAction: {action}\r\nStatus: {status}\r\n"
+        "Diagnostic-Code: smtp; 550 5.1.1\r\n no such user\r\n\r\n"
+        f"--B\r\nContent-Type: text/rfc822-headers\r\n\r\nSubject: x\r\nMessage-ID: {message_id}\r\n\r\n--B--\r\n"
+    ).encode()
+
+
+def test_a_bounce_settles_our_message_and_starts_no_run(either_post: Post) -> None:
+    post = either_post
+    post.answers()
+    post.gets(mail("Where is it?"))
+    ours = str(post.smtp.mails[0].read["message-id"])
+    post.gets(bounce_of(ours, "delayed", "4.4.1"))
+    assert post.room.column("SELECT rank FROM messages WHERE direction = 'out'") == [4]
+    post.gets(bounce_of(ours))
+    assert post.room.column("SELECT rank FROM messages WHERE direction = 'out'") == [5]
+    error = post.room.column("SELECT error FROM messages WHERE direction = 'out'")[0]
+    assert error == f"{ANNA} could not be reached: smtp; 550 5.1.1 no such user"
+    assert (post.room.problems(), len(post.room.outcomes())) == (["bounced"], 1)
+    assert post.room.entries() == [("people", "waiting")]
+    assert len(post.smtp.mails) == 1
+
+
+def test_a_bounced_e_mail_of_a_step_is_shown_and_people_get_the_conversation(post: Post) -> None:
+    account = {"host": "127.0.0.1", "port": str(post.smtp.port), "mode": "none", "user": USER, "secret": PASSWORD}
+    enter_credential(post.room, read_credential("mail", "smtp", (), {**account, "sender": OURS}))
+    config = {"credential": "mail", "to": [ANNA], "subject": {"en": "Hi"}, "text": {"en": "Hello"}}
+    steps = {"in": starts_with("keys", "it"), "it": placed("send_email", config, success="end")}
+    post.room.publish(drawn("Letters", steps))
+    post.room.start()
+    post.room.write("hello", "keys")
+    until(lambda: len(post.smtp.mails) == 1, "it left")
+    post.gets(bounce_of(str(post.smtp.mails[0].read["message-id"])))
+    assert post.room.column("SELECT state FROM effects WHERE kind = 'send_email'") == ["dead"]
+    assert (post.room.problems(), post.room.entries()) == (["bounced"], [("people", "waiting")])
+
+
+def test_a_forged_bounce_changes_nothing(post: Post) -> None:
+    post.answers()
+    post.gets(mail("Where is it?"))
+    post.gets(bounce_of("<1.1.1.0.00000000000000000000@acme.example>"))
+    assert post.room.column("SELECT rank FROM messages WHERE direction = 'out'") == [4]
+    assert post.room.problems() == []
+
+
+def test_files_are_kept_and_what_nobody_should_open_is_named_only(post: Post) -> None:
+    made = mail("See the files")
+    made.add_attachment(PNG, maintype="image", subtype="png", filename="../../Łódź\u202e.png")
+    made.add_attachment(DOCX, maintype="application", subtype="msword", filename="offer.docx")
+    made.add_attachment(b"MZ" + bytes(50), maintype="application", subtype="octet-stream", filename="run.exe")
+    post.gets(made)
+    media = post.room.column("SELECT media FROM messages")[0]
+    assert '"name":"not accepted: run.exe"' in media
+    stored = post.room.rows("SELECT name, media_type FROM files ORDER BY id")
+    assert [tuple(row.values()) for row in stored] == [
+        ("Łódź.png", "image/png"),
+        ("offer.docx", "application/octet-stream"),
+    ]
+
+
+def test_taken_mail_is_moved_where_the_operator_wants_it(post: Post) -> None:
+    post.change(taken_folder="Taken")
+    post.gets(mail("one"), mail("two", "Other", BOB))
+    assert (post.imap.flags(), post.imap.flags("Taken")) == ([], ["\\Seen", "\\Seen"])
+
+
+@pytest.mark.parametrize("place", ["mail:before", "mail:kept"])
+def test_a_worker_that_dies_with_a_mail_in_hand_neither_loses_nor_doubles_it(either_post: Post, place: str) -> None:
+    post = either_post
+    died: list[str] = []
+
+    def die_once(name: str) -> None:
+        if name == place and not died:
+            died.append(name)
+            raise Killed
+
+    set_hook(die_once)
+    post.imap.deliver(mail("Where is it?").as_bytes())
+    post.room.start()
+    until(lambda: bool(died), "it died")
+    assert post.imap.flags() == [""]
+    post.look()
+    assert list(post.said().values()) == [["Order\n\nWhere is it?"]]
+    assert post.imap.flags() == ["\\Seen"]
+    post.imap.unsee()
+    post.look()
+    assert len(post.room.rows("SELECT id FROM messages")) == 1
+
+
+def test_two_workers_look_once(post: Post) -> None:
+    post.room.start()
+    post.room.start()
+    post.gets(*(mail(str(n), f"Order {n}", f"c{n}@example.com") for n in range(5)))
+    assert len(post.said()) == 5
+    assert post.room.column("SELECT count(*) FROM mails") == [5]
+
+
+def test_a_wrong_password_is_shown_on_the_errors_page_after_three_looks(post: Post) -> None:
+    post.room.execute(
+        "UPDATE connections SET sealed = :sealed WHERE name = 'post'",
+        sealed=seal_secrets("post", {"password": "not it"}, post.room.house.key),
+    )
+    post.room.start()
+    for failures in (1, 2, 3):
+        until(lambda failures=failures: post.room.column("SELECT failures FROM mailboxes") == [failures], "it failed")  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+        post.room.execute("UPDATE mailboxes SET next_look_at = 0")
+    until(lambda: post.room.problems() == ["mailbox_unreachable"], "people see it")
+    assert "refuses the user name or the password" in post.problem()
+    assert PASSWORD not in post.problem()
+
+
+HOSTILE = [
+    b"\r\n\r\n",
+    b"From: \xff\xfe\r\nSubject: =?utf-8?b?!!!?=\r\n\r\n\xff\x00\xfe",
+    b"From: anna@example.com\r\nContent-Type: text/plain; charset=klingon\r\n\r\nnuqneH",
+    b"From: anna@example.com\r\nContent-Type: multipart/mixed\r\n\r\nno boundary",
+    b'From: anna@example.com\r\nContent-Type: multipart/mixed; boundary="a"\r\n\r\n--a\r\n' * 300,
+    b"From: anna@example.com\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!!",
+    b"From: anna@example.com\r\nMessage-ID: " + b"<" * 5_000 + b"\r\nReferences: " + b"<a@b> " * 5_000 + b"\r\n\r\nhi",
+    b"From: anna@example.com\r\nSubject: x\r\n\r\n" + b"x" * 30_000,
+    b"From: anna@example.com\r\nContent-Type: text/html\r\n\r\n" + b"<div>" * 20_000 + b"hi",
+    b"From: anna@example.com\r\nContent-Disposition: attachment; filename*=utf-8''%FF%FE\r\n\r\nhi",
+]
+
+
+def test_broken_mails_are_all_there_and_do_not_stop_the_others(either_post: Post) -> None:
+    either_post.gets(*HOSTILE, mail("fine", sender=BOB))
+    assert either_post.room.column("SELECT count(*) FROM mails") == [len(HOSTILE) + 1]
+    assert either_post.imap.flags() == ["\\Seen"] * (len(HOSTILE) + 1)
+    assert any(said == ["Order\n\nfine"] for said in either_post.said().values())
