@@ -31,7 +31,9 @@ def said(text: str, confidence: float = 0.9) -> KeysPressed:
 
 
 def visit(config: Mapping[str, Any], *turns: Happening, **more: Any) -> Visit:
-    return Visit("gather_input", config, on_call=True, **more).feed_all(turns)
+    seen = Visit("gather_input", config, on_call=True, **more)
+    seen.feed_all(turns)
+    return seen
 
 
 def answering(kind: str, heard: KeysPressed, **rules: Any) -> Visit:
