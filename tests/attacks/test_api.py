@@ -22,6 +22,7 @@ EXISTING = {
     "number": "1",
     "connection": "simulated",
     "queue": "gold",
+    "calendar": "office",
     "constant": "customer_api",
     "credential": "crm",
     "token": "other",
@@ -53,6 +54,7 @@ PATHS = [
     "9" * 25,
     "%",
 ]
+OPEN = {"monday": [{"from": "08:00", "to": "17:00"}]}
 QUERIES = ["", "-1", "0", "99999999999999999999", "1.5", "x", "%00", "%ED%A0%80", "true", "x" * 3_000]
 
 
@@ -65,6 +67,7 @@ def client(settings: Settings) -> Iterator[Api]:
             "/chat/web-chat/messages", json=said, headers={"Authorization": f"Bearer {visitor}"}
         )
         assert answer.get_json()["conversation"] == EXISTING["reference"]
+        client.post("/calendars", 201, name=EXISTING["calendar"], title="Office", zone="UTC", weekly=OPEN)
         yield client
 
 
@@ -94,9 +97,10 @@ def usual(door: Door) -> dict[str, Any]:
     examples = {
         "kind": "twilio", "origins": ["https://crm.example.com"], "secret": {"token": "t"}, "connection": "simulated",
         "value": "+48221234567", "base": 1, "name": "made", "title": "Made", "text": "Hello", "revision": 1,
+        "zone": "Europe/Warsaw", "weekly": OPEN, "to": "closed",
         "document": {"format": 1, "name": "Made", "languages": ["en"], "steps": {}},
     }  # fmt: skip
-    return {name: examples[name] for name in door.body["required"]}
+    return {name: examples.get(name, "x") for name in door.body["required"]}
 
 
 def test_every_door_stands_every_body(client: Api) -> None:
@@ -140,6 +144,7 @@ NEW: list[tuple[str, dict[str, Any]]] = [
     ("/flows", {"name": "New"}),
     ("/imports", {"file": {"format": 1, "name": "Also new", "languages": ["en"], "steps": {}}}),
     ("/queues", {"name": "new", "title": "New"}),
+    ("/calendars", {"name": "new", "title": "New", "zone": "UTC", "weekly": OPEN}),
     ("/connections", {"name": "new", "kind": "simulated"}),
     ("/numbers", {"name": "new", "connection": "simulated", "value": "+48221234567"}),
 ]
