@@ -12,7 +12,7 @@ from typing import Any
 
 from app.store.journal import Entry
 from flows import wire
-from flows.ask import Answer, HttpAnswer, HttpRequest, Request
+from flows.ask import Answer, FlowVersion, HttpAnswer, HttpRequest, Request
 
 _SAFE = frozenset({"GET", "HEAD"})
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
@@ -38,6 +38,7 @@ class Asking:
         """`journal`: rows of an earlier attempt by (run, turn, n)."""
         self._journal = dict(journal)
         self._unwritten: list[Entry] = []
+        self._versions: dict[FlowVersion, Answer] = {}  # a turn is one instant: it enters a flow in one version
 
     def decide(self, key: tuple[int, int, int], request: Request) -> Decision:
         """How the request is to be handled."""
@@ -50,9 +51,15 @@ class Asking:
             return Decision(forgets=True)
         if row is not None and row.state == "answered":
             answer: Answer = wire.read(Answer, row.answer)
+            if isinstance(request, FlowVersion):
+                self._versions[request] = answer
             return Decision(answer)
         if row is not None and not _may_repeat(request):
             return Decision(_unknown("the request was under way when the process died"))
+        if isinstance(request, FlowVersion) and request in self._versions:
+            known = self._versions[request]
+            self._unwritten.append(Entry(*key, fingerprint, "answered", wire.write(known)))
+            return Decision(known)
         if _is_safe(request):
             return Decision()
         entry = Entry(*key, fingerprint, "sending")
@@ -62,6 +69,8 @@ class Asking:
 
     def answered(self, key: tuple[int, int, int], request: Request, answer: Answer) -> tuple[Entry, ...]:
         """What must be committed before the turn goes on."""
+        if isinstance(request, FlowVersion):
+            self._versions[request] = answer
         entry = Entry(*key, fingerprint_of(request), "answered", wire.write(answer))
         if _is_safe(request):
             self._unwritten.append(entry)

@@ -48,7 +48,9 @@ class Walk:
         walk = cls(flows, changed(run, open_turn=None), opened.event, limits, steps)
         walk.effects = list(opened.effects)
         *finished, open_entry = opened.trace
-        walk.trace = [*map(dict, finished), copy.deepcopy(dict(open_entry))]  # the turn handed out before keeps its own
+        # Only the open entry is still written in: the turn handed out before keeps its own. (A turn may have 500 Asks.)
+        walk.trace = [entry if isinstance(entry, dict) else dict(entry) for entry in finished]
+        walk.trace.append(copy.deepcopy(dict(open_entry)))
         walk.asks, walk.answered_bytes = opened.n + 1, opened.answered_bytes
         return walk
 

@@ -1,11 +1,14 @@
 """Flows that run flows in the house: which version is entered, what is recorded, what a crash in the middle does."""
 
+from typing import Any
+
 import pytest
+from sqlalchemy.orm import Session
 
 from app.runner.taking import Taker
 from app.store.versions import version_to_enter
 from flows import document, wire
-from flows.ask import FlowVersion
+from flows.ask import FlowVersion, FlowVersionAnswer
 from flows.document import Flow
 from flows.record import TurnRecord, replay
 from flows.run import Run
@@ -98,7 +101,7 @@ def test_a_pinned_version_is_entered_however_many_follow(room: Runtime) -> None:
     ],
 )
 def test_a_flow_that_is_not_there_fails_the_step_and_people_read_why(
-    room: Runtime, config: dict[str, int], kind: str, sentence: str
+    room: Runtime, config: dict[str, Any], kind: str, sentence: str
 ) -> None:
     room.publish(drawn("Caller", {"in": starts_with("keys", "run"), "run": runs("Greeting", **config)}))
     if config:
@@ -152,4 +155,25 @@ def test_a_web_process_takes_a_turn_that_enters_a_flow(room: Runtime) -> None:
     assert Taker(room.house).take(put.conversation_id)
     state = wire.read(Run, room.one("SELECT state FROM runs")["state"])
     assert [frame.step for frame in state.stack] == ["run", "ask"]
+    assert_replays(room)
+
+
+def test_a_turn_enters_a_flow_in_one_version_and_looks_for_it_once(
+    room: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[FlowVersion] = []
+
+    def counted(session: Session, request: FlowVersion) -> FlowVersionAnswer:
+        asked.append(request)
+        return version_to_enter(session, request)
+
+    monkeypatch.setattr("app.perform.version_to_enter", counted)
+    loop = placed("loop", {"count": "5"}, each="run", done="tell", exhausted="tell")
+    steps = {"in": starts_with("keys", "loop"), "loop": loop, "run": runs("Sub", "loop"), "tell": sends("done")}
+    room.publish(drawn("Caller", steps))
+    room.publish(called("Sub", {"say": sends("hi")}, "say"))
+    room.write("hello")
+    room.drive()
+    assert room.provider.texts == ["hi"] * 5 + ["done"]
+    assert asked == [FlowVersion("Sub")]
     assert_replays(room)

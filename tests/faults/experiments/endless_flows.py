@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app import publishing
+from app.house import House
 from app.publishing import NotPublishable, Order
 from app.wiring import build_house, leave_house
 from flows import document
@@ -29,21 +30,32 @@ ALONE = True
 
 _EACH = 10
 _MOST_SECONDS = 2.0
-_CIRCLES = {"self": "again → again", "pair": "there → here → there"}
-_STOPPED = "SELECT message, created_at FROM problems WHERE kind = 'loop_detected' ORDER BY id"
+_CIRCLES = {
+    "self": "again → again",
+    "pair": "there → here → there",
+    "called itself": "“Alone” → “Alone”",
+    "called pair": "“Here” → “There” → “Here”",
+    "called round": "Plain: begin → round",
+}
+_CALLED = ("Alone", "There", "Here", "Plain")  # There before Here, which runs it
+_STOPPED = "SELECT message, created_at FROM problems WHERE kind IN ('loop_detected', 'depth_exceeded') ORDER BY id"
+_REPLACE = "UPDATE versions SET document = :endless WHERE flow_id = (SELECT id FROM flows WHERE name = :name)"
 _ROBOT_MOST = 20  # MESSAGES_PER_MINUTE
 
 
 def run(database: DatabaseKind, seed: int) -> Figures:
-    """A step that leads to itself, two that lead to each other, and two robots."""
+    """A step that leads to itself, two that lead to each other, flows that run each other, and two robots."""
     figures = Figures()
-    with open_site(SitePlan([_flow(ends=True)], database, seed=seed)) as site:
+    flows = [*map(_called, _CALLED), _flow(ends=True)]
+    with open_site(SitePlan(flows, database, seed=seed)) as site:
         _refuse(site, figures)
-        write(site.settings, "UPDATE versions SET document = :endless", endless=document.write(_flow(ends=False)))
+        for flow in (_flow(ends=False), _called("Alone", "Alone"), _called("Here", "There"), _called("There", "Here")):
+            name = "Short" if flow.name == "Endless" else flow.name
+            write(site.settings, _REPLACE, endless=document.write(flow), name=name)
         for name, circle in _CIRCLES.items():
             seconds = [_stopped_after(site, name, circle, n) for n in range(_EACH)]
-            figures.values[f"{name}_stopped_and_named"] = len(seconds)
-            figures.values[f"{name}_slowest_s"] = round(max(seconds), 2)
+            figures.values[f"{name.replace(' ', '_')}_stopped_and_named"] = len(seconds)
+            figures.values[f"{name.replace(' ', '_')}_slowest_s"] = round(max(seconds), 2)
             figures.expect(max(seconds) < _MOST_SECONDS, f"The circle {circle} went round for too long.")
         _two_robots(site, figures)
         return end_consistent(figures, site)
@@ -57,6 +69,12 @@ def _flow(*, ends: bool) -> Flow:
     steps = {
         "one": starts_with(NUMBER, "again", "self"),
         "two": starts_with(NUMBER, "here", "pair"),
+        "three": starts_with(NUMBER, "run_alone", "called itself"),
+        "four": starts_with(NUMBER, "run_here", "called pair"),
+        "five": starts_with(NUMBER, "round", "called round"),
+        "run_alone": _runs("Alone"),
+        "run_here": _runs("Here"),
+        "round": _runs("Plain", to="end" if ends else "round"),
         "rest": starts_with(NUMBER, "echo"),
         "echo": sends("echo {{ message.text }}"),
         "again": sets("again"),
@@ -66,26 +84,53 @@ def _flow(*, ends: bool) -> Flow:
     return document.from_data(drawn("Endless" if not ends else "Short", steps))
 
 
+def _called(name: str, runs: str = "") -> Flow:
+    """A flow that others run; it runs another one, or nothing."""
+    steps = {"begin": placed("called_by_flow", {}, next="run" if runs else "end")}
+    return document.from_data(drawn(name, {**steps, **({"run": _runs(runs)} if runs else {})}))
+
+
+def _runs(flow: str, to: str = "end") -> Step:
+    return placed("run_flow", {"flow": flow}, completed=to)
+
+
 def _refuse(site: Site, figures: Figures) -> None:
+    """Here runs There, which is allowed; that There then runs Here is not."""
     house = build_house(replace(site.settings, redis_url=""))
     try:
-        with house.database.transaction() as session:
-            draft = publishing.create(session, _flow(ends=False), "fault run")
-            row = publishing.find_flow(session, draft.name, locked=True)
-            publishing.publish(session, house, row, draft.revision, Order("fault run"))
-        said = ""
-    except NotPublishable as problem:
-        said = str(problem)
+        steps = _refused(house, _flow(ends=False))
+        itself = _refused(house, _called("Alone", "Alone"))
+        allowed = _refused(house, _called("Here", "There"))
+        pair = _refused(house, _called("There", "Here"))
     finally:
         leave_house(house)
-    figures.values["refused_at_publishing_naming"] = said.partition(": ")[2].partition(". ")[0]
-    figures.expect("→" in said, "An endless flow was published.")
+    figures.values["refused_at_publishing_naming"] = steps.partition(": ")[2].partition(". ")[0]
+    figures.values["refused_flows_naming"] = [
+        said.partition("to this one: ")[2].partition(". ")[0] for said in (itself, pair)
+    ]
+    figures.expect("→" in steps, "An endless flow was published.")
+    figures.expect("→" in itself and "→" in pair, "A flow that comes back to itself was published.")
+    figures.expect(not allowed, f"A flow that runs another was not published: {allowed}")
+
+
+def _refused(house: House, flow: Flow) -> str:
+    """Why the flow is not published; empty when it is."""
+    try:
+        with house.database.transaction() as session:
+            if not publishing.flow_id_of(session, flow.name):
+                publishing.create(session, flow, "fault run")
+            row = publishing.find_flow(session, flow.name, locked=True)
+            publishing.save(session, row, flow, row.latest_revision, "fault run")
+            publishing.publish(session, house, row, 0, Order("fault run"))
+    except NotPublishable as problem:
+        return str(problem)
+    return ""
 
 
 def _stopped_after(site: Site, name: str, circle: str, n: int) -> float:
     """The seconds from the message's 200 until the run was stopped and the circle named."""
     before = len(rows(site.settings, _STOPPED))
-    contact = phone_of(n + (0 if name == "self" else _EACH))
+    contact = phone_of(n + _EACH * list(_CIRCLES).index(name))
     answer = ask_all(site.ports["web"], [_message(site, contact, name, n)])[0]
     wait_for(f"the circle {circle} is stopped", lambda: len(rows(site.settings, _STOPPED)) > before, 30)
     said, at = rows(site.settings, _STOPPED)[-1]
@@ -106,7 +151,7 @@ def _two_robots(site: Site, figures: Figures) -> None:
     worker.command = replace(worker.command, environment=environment)
     worker.stop()
     worker.look()
-    robot, port, answered = phone_of(2 * _EACH), site.ports["web"], 0
+    robot, port, answered = phone_of(len(_CIRCLES) * _EACH), site.ports["web"], 0
     ask_all(port, [message_request(port, robot, 1)])
     while not number(site.settings, "SELECT count(*) FROM queue_entries WHERE state = 'waiting' AND reason LIKE :why",
                      why="too many messages%") and answered < 3 * _ROBOT_MOST:  # fmt: skip
