@@ -10,7 +10,7 @@ from app.config import Settings
 from app.house import House
 from app.log_lines import write_json_lines
 from app.runner.taking import take_one
-from app.web import chat, chat_page, files, hooks, pages, updates
+from app.web import chat, chat_page, files, forms, hooks, pages, updates
 from app.web.api import NOUNS
 from app.web.errors import handle_errors
 from app.web.guard import NEEDS, keep_guard
@@ -43,7 +43,7 @@ def _application(house: House) -> Flask:
     app.extensions["patchbay.take_one"] = take_one
     keep_guard(app)
     handle_errors(app)
-    for module in (chat, chat_page, files, hooks, pages, updates):
+    for module in (chat, chat_page, files, forms, hooks, pages, updates):
         app.register_blueprint(module.blueprint)
     needs = app.extensions[NEEDS] = {}
     for noun in NOUNS:
