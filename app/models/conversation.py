@@ -195,7 +195,7 @@ class InboundEvent(Base):
 
 class EffectRow(Base):
     """The outbox. state: queued, sending, sent, unknown, dead, cancelled. kind: send_message, set_webhooks,
-    fetch_attachment, send_email, post_to_team.
+    fetch_attachment, fetch_recording, send_email, post_to_team.
 
     What is dead or unknown waits for people's decision; once they leave it as it is, it is cancelled.
     """
