@@ -64,14 +64,18 @@ def read_line(line: str, on_call: bool, choices: Mapping[str, str]) -> Typed:
     return Typed(happening=happening)
 
 
+def recorded(seconds: int) -> Recorded:
+    """What the carrier tells of a caller who spoke so long after the beep, to whichever step records."""
+    return Recorded("", url="simulated:recording" if seconds else "", seconds=seconds)
+
+
 def _happening(word: str, text: str) -> Happening | None:
     if word == "key":
         return KeysPressed(digits=_keys(text))
     if word == "dial":
         return _dialled(text)
     if word == "record":
-        seconds = round(_seconds(text) or 0)
-        return Recorded("", url="simulated:recording" if seconds else "", seconds=seconds)
+        return recorded(round(_seconds(text) or 0))
     simple: dict[str, Happening] = {
         "call": CallStarted("player", text, ""),
         "hangup": CallerHungUp(),

@@ -24,6 +24,7 @@ from flows.event import (
     WebhookReceived,
 )
 from flows.player.answers import answer_of, read_answer
+from flows.player.lines import recorded
 from flows.player.moves import Move
 from flows.player.simulation import Simulation
 from flows.player.surroundings import NOTHING, TAKEN
@@ -173,6 +174,12 @@ EVENT_WORDS: Final[Mapping[str, EventWord]] = {
     ),
     "no_input": EventWord(
         "the caller neither presses nor says anything", {"no_input": True}, TRUE, lambda _: _happens(KeysPressed())
+    ),
+    "records": EventWord(
+        "the caller speaks so many seconds after the beep; 0 is nothing",
+        {"records": 12},
+        _WHOLE,
+        lambda data: _happens(recorded(data["records"])),
     ),
     "hang_up": EventWord("the caller hangs up", {"hang_up": True}, TRUE, lambda _: _happens(CallerHungUp())),
     "dial": EventWord(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flows.ask import HttpRequest
-from flows.effect import Dial, Effect, EnterQueue, Gather, HangUp, Play, Reject, Say, SendMessage
+from flows.effect import Dial, Effect, EnterQueue, Gather, HangUp, Phone, Play, Reject, Say, SendMessage
 from flows.facts import Facts
 from flows.player.moves import Advanced, Asked, Move, Unmoved, Word
 from flows.run import Run
@@ -80,7 +80,8 @@ class Observed:
     @property
     def forwards(self) -> list[str]:
         """Where the call was forwarded to."""
-        return [effect.number or effect.sip for effect in self.effects if isinstance(effect, Dial)]
+        dials = (effect for effect in self.effects if isinstance(effect, Dial))
+        return [phone.number or phone.sip for dial in dials for phone in (Phone(dial.number, dial.sip), *dial.also)]
 
     @property
     def asks(self) -> list[str]:
