@@ -49,6 +49,11 @@ class Registry:
         """All types, sorted."""
         return tuple(sorted(self._steps))
 
+    @property
+    def has_plugins(self) -> bool:
+        """Whether any type comes from a plugin."""
+        return bool(self._plugins)
+
     def is_plugin(self, type: str) -> bool:
         """Whether the type comes from a plugin."""
         return type in self._plugins

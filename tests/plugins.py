@@ -106,7 +106,7 @@ _METHODS: Mapping[str, str] = {
 """,
     "begins": """
     def claims(self, config):
-        return [Claim("messages", ("line",), keywords=("plug",), priority=3)]
+        return [Claim("messages", (config.get("text", "line"),), keywords=("plug",), priority=3)]
 
     def matches(self, config, context):
         text = context.event.happened.text

@@ -21,6 +21,7 @@ from app.locks import Locks
 from app.machine import Mailbox
 from app.perform import Performer
 from app.points import point
+from app.runner.asides import Asides
 from app.runner.asks import Asks
 from app.runner.attachments import Attachments
 from app.runner.beginning import Beginning
@@ -30,7 +31,7 @@ from app.runner.clock_watch import ClockWatch
 from app.runner.deliveries import Deliveries
 from app.runner.letters import Letters
 from app.runner.mailboxes import Mailboxes
-from app.runner.work import Answered, Delivered, Result, Work, Works
+from app.runner.work import Answered, Computed, Delivered, Result, Work, Works
 from app.store import setbacks
 from app.store.commits import commit
 from flows.ask import Answer
@@ -57,6 +58,7 @@ class Runner:
         directory = Directory(house.key, house.settings.effective_public_url, house.machine)
         performer = Performer(house.database, directory, house.http, house.machine)
         self._asks = Asks(house, performer, self._works, self._results.put)
+        self._asides = Asides(house, self._results.put)
         self._clock = ClockWatch(house.machine.monotonic, outbox.LOOKS_UP_AFTER_SECONDS)
         self._deliveries = Deliveries(house, directory, self._works, self._results.put, self._clock)
         beginning = Beginning(directory, WatchedSteps(house.steps, board), house.limits)
@@ -86,6 +88,7 @@ class Runner:
         while not (self._stopping and not self._works):
             self.round(self._gathered())
         self._asks.close()
+        self._asides.close()
         self._deliveries.close()
         self._carriers.close()
         self._attachments.close()
@@ -98,11 +101,14 @@ class Runner:
         What the claim brought leaves at once.
         """
         self._board.beat()
+        self._asides.end_if_stuck(self._board)
         self._deliveries.settle([one for one in results if isinstance(one, Delivered)])
         answered = [one for one in results if isinstance(one, Answered)]
         self._asks.received(answered)
         for one in answered:
             self._go_on(self._works[one.conversation_id], one.answer)
+        for back in [one for one in results if isinstance(one, Computed)]:
+            self._came_back(self._works[back.conversation_id], back)
         self._commit()
         self._asks.write_journal()
         self._locks.require()
@@ -149,7 +155,7 @@ class Runner:
     def _go_on(self, work: Work, answer: Answer | None) -> None:
         """Feeds the engine until it asks for something that takes time, or the turn is finished."""
         turn = work.turn
-        if turn is None:
+        if turn is None or self._asides.take(work, turn, answer):
             return
         try:
             self._board.computing(work.held.id)
@@ -169,6 +175,16 @@ class Runner:
             self._charge(work, error)
         finally:
             self._board.beat()
+
+    def _came_back(self, work: Work, back: Computed) -> None:
+        """Goes on with a turn that was computed aside."""
+        try:
+            self._asides.came_back(work, back, self._asks)
+        except (OperationalError, DatabaseUnavailable):
+            raise
+        except Exception as error:  # a door, as above
+            logger.exception("The turn of conversation %s failed.", work.held.id)
+            self._charge(work, error)
 
     def _commit(self) -> None:
         ready = [work for work in self._works.values() if work.finished is not None]

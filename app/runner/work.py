@@ -64,5 +64,14 @@ class Delivered:
     settled: Settled | None
 
 
-Result = Answered | Delivered
+@dataclass(frozen=True)
+class Computed:
+    """A turn came back that was computed aside, as far as this request or its end; or what broke it."""
+
+    conversation_id: int
+    request: Request | None
+    problem: Exception | None = None
+
+
+Result = Answered | Delivered | Computed
 Works = dict[int, Work]

@@ -1,0 +1,87 @@
+"""Steps of plugins in the whole house: their turns are computed aside, and what they do there is what they did here."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from app.step_host import Bounds, kinds_of, open_host
+from flows.registry import Registry
+from tests.app import house
+from tests.app.drawn import drawn, echo, placed, sends, starts_with
+from tests.app.house import Runtime
+from tests.plugins import points_in, source, write_plugin
+
+STRANGE = ("works", "sleeps", "exits", "begins", "raises")
+
+
+@pytest.fixture(scope="module")
+def plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """The built-in steps, and a stranger's."""
+    folder = tmp_path_factory.mktemp("plugins")
+    write_plugin(folder, {type_: source(type_) for type_ in STRANGE}, "guests")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        with open_host(points_in(folder, "guests"), Bounds(1.0)) as host:
+            yield Registry.discover(["steps"], kinds_of(host))
+
+
+@pytest.fixture
+def _installed(plugins: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(house, "installed_steps", lambda: plugins)
+
+
+@pytest.fixture
+def room(_installed: None, room: Runtime) -> Runtime:
+    """With the plugin."""
+    return room
+
+
+def strange(number: str, kind: str) -> dict[str, object]:
+    """A flow with that step; it says what the step has heard, or how it failed."""
+    steps = {
+        "in": starts_with(number, "it"),
+        "it": placed(kind, {}, next="said", failure="failed"),
+        "said": sends("heard {{ heard }}"),
+        "failed": sends("{{ error.kind }}"),
+    }
+    return drawn(f"Strange {kind}", steps)
+
+
+def test_a_plugins_step_takes_part_in_a_turn(room: Runtime) -> None:
+    room.publish(strange("keys", "works"))
+    put = room.write("hello")
+    room.drive()
+    assert room.said(put.conversation_id) == ["hello", "> heard hello"]
+    assert room.outcomes() == ["completed"]
+
+
+def test_a_slow_step_holds_up_nobody_else(room: Runtime) -> None:
+    room.publish(strange("keys", "sleeps"))
+    room.publish(echo("lookup"))
+    slow = room.write("hello")
+    quick = room.write("hello", "lookup")
+    room.drive()
+    assert room.said(slow.conversation_id) == ["hello", "> plugin_timeout"]
+    assert room.said(quick.conversation_id) == ["hello", "> echo hello"]
+    ended = {row["conversation_id"]: row["ended_at"] for row in room.rows("SELECT conversation_id, ended_at FROM runs")}
+    assert ended[quick.conversation_id] < ended[slow.conversation_id]
+
+
+def test_a_step_that_dies_is_charged_to_nobody(room: Runtime) -> None:
+    room.publish(strange("keys", "exits"))
+    puts = [room.write("hello", contact=f"+4860010030{n}") for n in range(4)]
+    room.drive()
+    assert [room.said(put.conversation_id) for put in puts] == [["hello", "> plugin_died"]] * 4
+    assert room.column("SELECT max(charged) FROM inbound_events") == [0]
+
+
+def test_a_plugins_trigger_begins_runs_before_others(room: Runtime) -> None:
+    room.publish(echo("keys"))
+    steps = {"in": placed("begins", {"text": "keys"}, next="said"), "said": sends("began {{ began }}")}
+    room.publish(drawn("Plugged", steps))
+    plugged, other = room.write("plug it"), room.write("hello", contact="+48600100301")
+    broken = room.write("break", contact="+48600100302")
+    room.drive()
+    assert room.said(plugged.conversation_id)[1].startswith("> began")
+    assert room.said(other.conversation_id) == ["hello", "> echo hello"]
+    assert room.said(broken.conversation_id) == ["break", "> echo break"]
