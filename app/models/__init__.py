@@ -2,17 +2,11 @@
 
 from app.models.account import Audit, CredentialRow, FirstLink, Token
 from app.models.contact import Address, Contact, Segment, SegmentMember
-from app.models.conversation import (
-    Connection,
-    Conversation,
-    EffectRow,
-    InboundEvent,
-    Message,
-    Number,
-)
+from app.models.conversation import Conversation, EffectRow, InboundEvent, Message
 from app.models.desk import CalendarRow, Problem, Queue, QueueEntry
 from app.models.flow import FlowRow, LiveNumber, Revision, Version
 from app.models.mail import Mail, Mailbox
+from app.models.number import Connection, Number
 from app.models.people import Invitation, PasswordLink, Person, SignInSession, SignInTries
 from app.models.run import JournalEntry, RunRow, StepCount, TurnRow
 from app.models.schedule import Occurrence, OccurrenceContact

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.channels.web_chat import ChatSettings, WebChat, read_settings
 from app.directory import open_connection
-from app.models.conversation import Connection, Number
+from app.models import Connection, Number
 from app.models.system import Installation
 from app.sealing import SecretKey
 from flows.values import clean_text
