@@ -60,7 +60,7 @@ class Link:
             raise Refused(died.kind, f"The step “{title}” {died.sentence}") from None
         self._note(overran=False)
         if answer.get("printed"):
-            logger.info("The plugin step %s printed: %r", self.type, answer["printed"])
+            logger.debug("The plugin step %s printed: %r", self.type, answer["printed"])  # a contact's words perhaps
         refuse_told(answer, title)
         return answer["answer"]
 
