@@ -45,7 +45,8 @@ def flow(queue: str, **more: Any) -> dict[str, Any]:
         (
             flow("vip"),
             1,
-            "Front desk: FAILED  People get it. Turn 1 (message “hi”): expected the queue “standard”, but there was “vip”.",
+            "Front desk: FAILED  People get it. Turn 1 (message “hi”): "
+            "expected the queue “standard”, but there was “vip”.",
         ),
         (flow("vip", tests=[]), 0, "Front desk: there are no tests."),
         ({"format": 1, "flows": [flow("standard")]}, 0, "Front desk: ok      People get it"),
