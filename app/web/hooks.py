@@ -92,7 +92,7 @@ def hook(connection: str, path: str) -> Response:
         sentence = "More webhooks came at once than this connection may send: send this one again in a moment."
         raise Refusal(429, "too_often", sentence, retry_after_seconds=max(1, round(waits)))
     if path == WHISPER:
-        return _document(known.channel.whisper(known.info, webhook))
+        return _document(_whispered(known, webhook))
     if path in CALLS:
         return _document(_answer_call(state, known, webhook))
     try:
@@ -129,6 +129,13 @@ def _cleaned(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
 def _parsed(known: Known, webhook: Webhook) -> Sequence[Told]:
     try:
         return known.channel.parse(known.info, webhook)
+    except Unreadable as problem:
+        raise Refusal(400, "unreadable", str(problem)) from None
+
+
+def _whispered(known: Known, webhook: Webhook) -> Document:
+    try:
+        return known.channel.whisper(known.info, webhook)
     except Unreadable as problem:
         raise Refusal(400, "unreadable", str(problem)) from None
 

@@ -1,6 +1,8 @@
 """Recordings of calls: told twice, fetched once, kept as a file and in the conversation, however the call ends."""
 
 import base64
+import hashlib
+import hmac
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +19,7 @@ from app.channels.simulated import silence
 from app.channels.twiml_lint import problems
 from app.config import Settings
 from app.db import now
+from app.directory import seal_secrets
 from app.models import Connection, Number
 from flows import document
 from flows.run import Run
@@ -276,3 +279,20 @@ def test_a_whisper_is_spoken_by_its_own_signed_address(quick_site: Site) -> None
     assert posts(quick_site, path, secret="guessed").status_code == 403
     assert json.loads(posts(quick_site, path, secret="guessed").text)["code"] == "unsigned"
     assert count(quick_site, "inbound_events") == 0
+
+
+def test_a_connection_without_calls_has_no_whisper(quick_site: Site) -> None:
+    house = quick_site.seeded.house
+    with house.database.transaction() as session:
+        shop = Connection(name="shop", kind="webhook", settings='{"key": "id"}', created_at=now(session))
+        shop.sealed = seal_secrets("shop", {"secret": SECRET}, house.key)
+        session.add(shop)
+    body = b'{"id": "1"}'
+    signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    answer = quick_site.web.post(
+        "/hooks/shop/calls/whisper?text=hello",
+        data=body,
+        content_type="application/json",
+        headers={"X-Signature": signature},
+    )
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "unreadable")
