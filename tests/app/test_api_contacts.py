@@ -78,7 +78,8 @@ def test_another_contacts_address_is_refused_with_whose_it_is(asked: Api) -> Non
 def test_lists_go_on_by_their_cursor(asked: Api) -> None:
     for n in range(7):
         asked.post("/contacts", 201, name=f"c{n}", phone=f"+4860000000{n}")
-    seen, after = [], 0
+    seen: list[str] = []
+    after: int | None = 0
     while after is not None:
         found = asked.get(f"/contacts?limit=3&after={after}")
         seen += [one["name"] for one in found["items"]]
