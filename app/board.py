@@ -2,6 +2,7 @@
 
 import mmap
 import struct
+import threading
 import time
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ class Board:
         """Made by the parent before it forks."""
         self._memory = mmap.mmap(-1, _FORMAT.size)
         self._conversation_id = 0
+        self._thread = 0  # whose computing is shown: a turn computed aside is none of the loop's
         self.beat()
 
     def beat(self) -> None:
@@ -35,11 +37,13 @@ class Board:
 
     def computing(self, conversation_id: int) -> None:
         """The child begins to compute a turn of this conversation."""
-        self._conversation_id = conversation_id
+        self._conversation_id, self._thread = conversation_id, threading.get_ident()
         self.entering("")
 
     def entering(self, step: str) -> None:
-        """The child runs the code of the next step, of this type."""
+        """The child runs the code of the next step, of this type, in the thread that computes."""
+        if threading.get_ident() != self._thread:
+            return
         present = time.monotonic()
         _FORMAT.pack_into(self._memory, 0, present, present, self._conversation_id, step.encode())
 

@@ -1,5 +1,6 @@
 """The board says which conversation and step is computed since when, and nothing while nobody computes."""
 
+import threading
 import time
 from typing import Any
 
@@ -59,3 +60,15 @@ def test_it_knows_what_runs_and_that_an_ask_and_a_send_are_nobodys_own_code(
     room.provider.released.set()
     room.drive()
     assert [(one.conversation_id, one.step) for one in seen] == [(put.conversation_id, "send_message")]
+
+
+def test_a_step_in_another_thread_is_not_shown_as_computed_by_the_loop() -> None:
+    board = Board()
+    board.computing(7)
+    board.beat()
+    aside = threading.Thread(target=board.entering, args=("say",))
+    aside.start()
+    aside.join()
+    assert board.now_computing().seconds == 0
+    board.entering("say")
+    assert board.now_computing().step == "say"
