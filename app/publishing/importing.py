@@ -16,7 +16,6 @@ from app.models import Constant, CredentialRow, FlowRow, Queue, Revision
 from app.publishing import drafts
 from app.publishing.drafts import Draft
 from app.publishing.import_plan import Choices, Need, Plan, plan
-from app.publishing.versions import read_version
 from flows import document, flow_file
 from flows.document import Flow
 from flows.flow_file import FlowFile
@@ -50,11 +49,6 @@ def export_all(session: Session, house: House, names: Sequence[str] = ()) -> str
     if len(stored) > flow_file.MOST_FLOWS:
         raise Invalid(f"A file holds at most {flow_file.MOST_FLOWS} flows: name those you want.", "too_many_flows")
     return flow_file.write([document.read(text) for text in stored.values()], house.steps)
-
-
-def export_version(session: Session, house: House, row: FlowRow, number: int) -> str:
-    """A published version as the text of a file. Raises: NotFound."""
-    return flow_file.write([document.read(read_version(session, row, number).document)], house.steps)
 
 
 def apply(session: Session, house: House, file: FlowFile, choices: Choices, author: str) -> tuple[Plan, list[Draft]]:

@@ -77,6 +77,7 @@ def states(plan_: dict[str, Any]) -> dict[str, str]:
     return {f"{need['kind']}.{need['name']}": need["state"] for need in plan_["needs"]}
 
 
+_TOO_LARGE = "The document is larger than 16384 KiB. Split the flow: a part of it can be a flow of its own."
 LEAVE = Choices(leaves_all=True)
 
 
@@ -304,6 +305,9 @@ def test_the_command_line_exports_plans_and_imports(
             "flow “Newer” is here already as revision 1"
         )
         assert run("export", "Newer")[1] == (tmp_path / "out.json").read_text(encoding="utf-8")
+        (tmp_path / "big.json").write_bytes(b'"' + b"x" * 50_000_000 + b'"')
+        code, _, err = run("import", str(tmp_path / "big.json"))
+        assert (code, err) == (1, f"patchbay: {tmp_path / 'big.json'}: {_TOO_LARGE}\n")
         for wrong in (["--use", "queues"], ["--use", "a=b"], ["--create", "credentials.crm_key"]):
             code, _, err = run("import", str(file), *wrong)
             assert (code, err.endswith(".\n")) == (1, True)

@@ -293,3 +293,36 @@ def test_the_example_of_the_page_is_a_test_that_can_be_run(messages: Flow) -> No
     page = (ROOT / "docs/flows.md").read_text(encoding="utf-8").partition("## Tests of a flow")[2]
     test = json.loads(page.partition("```json\n")[2].partition("```")[0])
     assert list(faults_of(from_data({**to_data(messages), "tests": [test]}))) == []
+
+
+def test_flows_that_a_flow_calls_are_walked_with_it(registry: Registry) -> None:
+    begin = {"type": "incoming_message", "config": {"numbers": ["chat"]}, "exits": {"next": "ask"}}
+    run = {
+        "type": "run_flow",
+        "config": {"flow": "Price", "outputs": [{"output": "total", "variable": "price"}]},
+        "exits": {"completed": "tell"},
+    }
+    tell = {"type": "send_message", "config": {"text": {"en": "It is {{ price }}."}}, "exits": {"success": "end"}}
+    look = {
+        "type": "fetch_variable",
+        "config": {"url": "https://shop.example.com/", "mapping": [{"path": "sum", "variable": "total"}]},
+        "exits": {"success": "done", "not_found": "done"},
+    }
+    done = {"type": "end", "config": {"outputs": [{"name": "total", "value": "{{ total }}"}]}, "exits": {}}
+    entry = {"type": "called_by_flow", "config": {"outputs": [{"name": "total"}]}, "exits": {"next": "look"}}
+    expect = [{"asks": {"contains": "shop"}}, {"exit": "look.success"}, {"sent": "It is 12."}, {"ends": "completed"}]
+    test = {
+        "id": "one",
+        "name": "One",
+        "answers": {"look": [{"body": {"sum": 12}}]},
+        "turns": [{"event": HELLO, "expect": expect}],
+    }
+    main = {"format": 1, "name": "Main", "languages": ["en"], "steps": {"in": begin, "ask": run, "tell": tell}}
+    main["tests"] = [test]
+    price = {"format": 1, "name": "Price", "languages": ["en"], "steps": {"in": entry, "look": look, "done": done}}
+    flows = {"Price": from_data(price)}
+    told = run_one(from_data(main), 0, given(registry, flows)).difference
+    assert told is None, told.sentence
+    alone = run_one(from_data(main), 0, given(registry)).difference
+    assert alone is not None
+    assert alone.path == "tests.0.turns.0.expect.0"
