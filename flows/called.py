@@ -60,7 +60,7 @@ def calls_of(flow: Flow, steps: Steps) -> Iterator[tuple[PlacedStep, FlowVersion
         kind = steps.get(placed.type)
         if kind is None:
             continue
-        for one in _asked(kind, placed):
+        for one in calls_by(kind, placed):
             yield placed, one
 
 
@@ -69,7 +69,8 @@ def typed(row: Mapping[str, Any]) -> ValueType | None:
     return row_type(row)
 
 
-def _asked(kind: Step, placed: PlacedStep) -> Sequence[FlowVersion]:
+def calls_by(kind: Step, placed: PlacedStep) -> Sequence[FlowVersion]:
+    """The flows that a placed step of a kind runs."""
     try:
         return list(kind.calls(placed.config))
     except Exception:  # noqa: BLE001 - a door: the step may be a plugin's, whose code can raise anything

@@ -6,11 +6,11 @@ from typing import Any
 
 from flows import form
 from flows.ask import FlowVersion
-from flows.called import calls_of, entry_of
+from flows.called import calls_by, calls_of, entry_of
 from flows.check.finding import Finding, InstallationNames
 from flows.check.survey import Placed, Survey
 from flows.document import END, Flow
-from flows.step import Trigger
+from flows.step import Medium, Trigger
 from flows.walk import Steps
 
 _NAMED = 8  # flows of a circle that a sentence can name
@@ -51,6 +51,32 @@ def may_wait(flow: Flow, steps: Steps) -> bool:
         if kind is None or kind.waits:
             return True
     return any(calls_of(flow, steps))
+
+
+def works_on(survey: Survey, placed: Placed) -> frozenset[Medium]:
+    """Calls, messages or both: where a step works, and the flows that it runs."""
+    media = placed.media or (placed.kind.media if placed.kind else frozenset())
+    for flow in _entered(survey, placed):
+        entry = entry_of(flow, survey.steps)
+        kind = survey.steps.get(entry.type) if entry else None
+        if entry is not None and kind is not None:
+            media &= kind.media_of(entry.config)
+    return media
+
+
+def may_talk(survey: Survey, placed: Placed) -> bool:
+    """Whether a step talks to the contact, or runs a flow that does."""
+    if placed.kind is not None and placed.kind.talks:
+        return True
+    kinds = (survey.steps.get(step.type) for flow in _entered(survey, placed) for step in flow.steps.values())
+    return any(kind is not None and kind.talks for kind in kinds)
+
+
+def _entered(survey: Survey, placed: Placed) -> Iterator[Flow]:
+    """The flows a step runs, as far as they are known."""
+    if placed.kind is not None and placed.is_sound:
+        flows = (version_of(survey.names, wanted) for wanted in calls_by(placed.kind, placed.step))
+        yield from (flow for flow in flows if flow is not None)
 
 
 def _calls(survey: Survey) -> Iterator[tuple[Placed, FlowVersion]]:

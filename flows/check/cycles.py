@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
+from flows.called import calls_by
 from flows.check.called import may_wait, version_of
 from flows.check.finding import Finding
 from flows.check.survey import Placed, Survey
@@ -59,5 +60,5 @@ def _runs_what_may_wait(survey: Survey, placed: Placed) -> bool:
     """Whether a step runs another flow, and a run may stop in that; one that is not known may."""
     if placed.kind is None or not placed.is_sound:
         return False
-    flows = [version_of(survey.names, wanted) for wanted in placed.kind.calls(placed.config)]
+    flows = [version_of(survey.names, wanted) for wanted in calls_by(placed.kind, placed.step)]
     return any(flow is None or may_wait(flow, survey.steps) for flow in flows)

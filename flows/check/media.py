@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from flows.check.called import may_talk, works_on
 from flows.check.finding import Finding
 from flows.check.survey import Placed, Survey
 from flows.step import Medium
@@ -18,10 +19,10 @@ def media(survey: Survey) -> Iterator[Finding]:
     """Steps that only calls or only messages suit, reached by the other; and steps that talk while people do."""
     on_call, on_messages = media_reach(survey)
     for id, placed in survey.placed.items():
-        works_on = placed.media or (placed.kind.media if placed.kind else frozenset())
-        if len(works_on) != 1 or placed.is_trigger:
+        suited = works_on(survey, placed)
+        if len(suited) != 1 or placed.is_trigger:
             continue
-        wants_call = "call" in works_on
+        wants_call = "call" in suited
         suits, other = (id in on_call, id in on_messages) if wants_call else (id in on_messages, id in on_call)
         what, not_there = ("calls", "messages") if wants_call else ("messages", "calls")
         if other and not suits:
@@ -68,7 +69,7 @@ def _beside_people(survey: Survey) -> Iterator[Finding]:
     found = set(waiting)
     while waiting:
         placed = survey.placed[waiting.pop()]
-        if placed.kind is not None and placed.kind.talks:
+        if may_talk(survey, placed):
             yield placed.blocking(
                 "talks_beside_people",
                 "",

@@ -146,4 +146,31 @@ def test_a_flow_for_calls_only_may_speak(media: str, codes: list[str]) -> None:
     assert [one.code for one in check(flow, STEPS, InstallationNames())] == codes
 
 
+@pytest.mark.parametrize(
+    ("called", "start", "codes"),
+    [
+        ("call", "incoming_message", ["wrong_medium"]),
+        ("call", "incoming_call", []),
+        ("messages", "incoming_call", ["wrong_medium"]),
+        ("both", "incoming_message", []),
+    ],
+)
+def test_a_flow_is_run_where_it_works(called: str, start: str, codes: list[str]) -> None:
+    flows = {"Sub": {0: made("Sub", {"begin": begins("over", media=called), "over": ends()})}}
+    steps = {"start": (start, {"numbers": ["line"]}, {"next": "it"}), "it": runs("Sub")}
+    found = check(made("Home", steps), STEPS, InstallationNames(numbers=NUMBERS, flows=flows))
+    assert [one.code for one in found] == codes
+
+
+def test_a_flow_that_talks_may_not_be_run_beside_people() -> None:
+    people = ("forward_to_queue", {"target": {"queue": "gold"}, "goes_on": "when_assigned"},
+              {"assigned": "run", "timed_out": "end", "full": "end", "out_of_hours": "end"})  # fmt: skip
+    names = InstallationNames(numbers=NUMBERS, queues=frozenset({"gold"}), flows=KNOWN)
+    start = ("incoming_message", {"numbers": ["line"]}, {"next": "it"})
+    for flow, codes in (("Order", ["talks_beside_people"]), ("Plain", [])):
+        step = runs(flow, **GIVEN) if flow == "Order" else runs(flow)
+        found = check(made("Home", {"start": start, "it": people, "run": step}), STEPS, names)
+        assert [one.code for one in found if one.step == "run"] == codes
+
+
 CODES = {code for *_, expected in ROWS for _, code, _ in expected} | {"trigger_twice"}

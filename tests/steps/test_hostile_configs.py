@@ -4,11 +4,29 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flows.ask import HttpAnswer, HttpRequest, QueueState, QueueStateAnswer
+from flows.ask import (
+    CalendarState,
+    CalendarStateAnswer,
+    FlowVersion,
+    FlowVersionAnswer,
+    HttpAnswer,
+    HttpRequest,
+    QueueState,
+    QueueStateAnswer,
+)
 from flows.check import Finding, InstallationNames, check
 from flows.document import from_data
 from flows.errors import DocumentError
-from flows.event import CallPolled, Happening, KeysPressed, MessageFailed, MessageReceived, QueueLeft, TimerFired
+from flows.event import (
+    CallPolled,
+    FlowEnded,
+    Happening,
+    KeysPressed,
+    MessageFailed,
+    MessageReceived,
+    QueueLeft,
+    TimerFired,
+)
 from flows.step import Example, Step
 from tests.steps.visits import STEPS, Visit
 
@@ -67,6 +85,10 @@ def test_a_hostile_config_is_answered_by_findings_and_breaks_no_step() -> None:
                 visit.feed(source.choice(ANSWERS))
             elif isinstance(asked, QueueState):
                 visit.feed(QueueStateAnswer(exists=True))
+            elif isinstance(asked, CalendarState):
+                visit.feed(CalendarStateAnswer(exists=True, state=source.choice(["open", "closed"])))
+            elif isinstance(asked, FlowVersion):
+                visit.feed(FlowVersionAnswer("called")).feed(FlowEnded("completed", {"total": "x"}))
             elif asked is None and visit.run.status == "waiting":
                 visit.feed(source.choice(HAPPENINGS))
         errors.add(visit.error)
