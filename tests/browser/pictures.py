@@ -1,4 +1,4 @@
-"""Makes the pictures of the chat's screens, in both themes and sizes: `python -m tests.browser.pictures [SCENE …]`."""
+"""Makes the pictures of the screens, in both themes and sizes: `python -m tests.browser.pictures [SCENE …]`."""
 
 import json
 import sys
@@ -8,12 +8,12 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
-from app.accounts.first_link import make_first_link
 from app.config import Settings
 from app.files import store_file
 from examples.customer_api import CUSTOMERS
 from flows import document
 from flows.expression import Template
+from tests.browser import people_scenes
 from tests.browser.live_chat import Server, browser, chromium_path, live_chat, serving, site
 from tests.chat_house import ChatHouse
 
@@ -149,19 +149,6 @@ def refused(page: Page, chat: ChatHouse, server: Server) -> None:
     page.goto(f"{server.address}/chat/nothing")
 
 
-def first_link(page: Page, chat: ChatHouse, server: Server) -> None:
-    """The one-time link of the first start."""
-    with chat.house.database.transaction() as session:
-        secret = make_first_link(session, "pictures")
-    page.goto(f"{server.address}/first/{secret}")
-    page.get_by_role("button", name="Become the owner").wait_for()
-
-
-def first_link_gone(page: Page, chat: ChatHouse, server: Server) -> None:
-    """A link that was used, or is too old."""
-    page.goto(f"{server.address}/first/used")
-
-
 def nothing_here(page: Page, chat: ChatHouse, server: Server) -> None:
     """An address that leads nowhere."""
     page.goto(f"{server.address}/flows/7")
@@ -217,9 +204,8 @@ SCENES: dict[str, Callable[[Page, ChatHouse, Server], None]] = {
     "chat-failed": failed,
     "chat-refused": refused,
     "chat-embedded": embedded,
-    "first-link": first_link,
-    "first-link-gone": first_link_gone,
     "nothing-here": nothing_here,
+    **people_scenes.SCENES,
 }
 
 if __name__ == "__main__":
