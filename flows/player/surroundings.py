@@ -125,8 +125,16 @@ def _usual(request: Request, flows: Mapping[str, str]) -> Answer | None:
 
 
 def _updated(facts: Facts, effect: UpdateContact) -> Facts:
-    held = facts.contact.get("attributes")
-    attributes: dict[str, Value] = dict(held) if isinstance(held, dict) else {}
-    attributes.update(effect.attributes)
-    kept: Value = {name: value for name, value in attributes.items() if value is not None}
-    return changed(facts, contact={**facts.contact, "attributes": kept})
+    """The facts after an update; consent is as of now, and a segment that a contact joins is one of theirs."""
+    contact = dict(facts.contact)
+    held = contact.get("attributes")
+    attributes = {**(held if isinstance(held, dict) else {}), **effect.attributes}
+    contact["attributes"] = {name: value for name, value in attributes.items() if value is not None}
+    told = {"name": effect.name, "language": effect.language, "zone": effect.zone, **effect.addresses}
+    told |= {"account_manager": effect.account_manager, "consent": effect.consent or None}
+    contact |= {name: value for name, value in told.items() if value is not None}
+    if effect.joins or effect.leaves:
+        before = contact.get("segments")
+        staying: list[Value] = [one for one in before if one not in effect.leaves] if isinstance(before, list) else []
+        contact["segments"] = [*staying, *(one for one in effect.joins if one not in staying)]
+    return changed(facts, contact=contact, language=effect.language or facts.language)

@@ -326,3 +326,15 @@ def test_flows_that_a_flow_calls_are_walked_with_it(registry: Registry) -> None:
     alone = run_one(from_data(main), 0, given(registry)).difference
     assert alone is not None
     assert alone.path == "tests.0.turns.0.expect.0"
+
+
+def test_what_a_flow_learns_about_the_contact_is_there_afterwards(registry: Registry) -> None:
+    begin = {"type": "incoming_message", "config": {"numbers": ["chat"]}, "exits": {"next": "learn"}}
+    learnt = {"name": "Ewa", "language": "pl", "email": "ewa@example.com", "join": ["vip"]}
+    keep = {"type": "update_contact", "config": learnt, "exits": {"success": "end"}}
+    expect = [{"contact": {"name": "Ewa", "language": "pl", "email": "ewa@example.com", "segments": ["old", "vip"]}}]
+    data = {"format": 1, "name": "Main", "languages": ["en"], "steps": {"in": begin, "learn": keep}}
+    test = {"id": "one", "name": "One", "turns": [{"event": HELLO, "expect": expect}]}
+    flow = from_data({**data, "tests": [{**test, "contact": {"segments": ["old"]}}]})
+    told = run_one(flow, 0, given(registry)).difference
+    assert told is None, told.sentence
