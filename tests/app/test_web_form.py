@@ -118,12 +118,12 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "word"), WRONG)
-def test_what_is_wrong_is_said_and_what_was_written_stays(office: Office, changes: dict[str, str], word: str) -> None:
-    answer = office.post(**changes)
-    assert answer.status_code == 422
-    assert WORDS["en"][word] in answer.text
-    assert 'value="Anna Nowak"' in answer.text
+def test_what_is_wrong_is_said_and_what_was_written_stays(office: Office) -> None:
+    for changes, word in WRONG:
+        answer = office.post(**changes)
+        assert (changes, answer.status_code) == (changes, 422)
+        assert WORDS["en"][word] in answer.text
+        assert 'value="Anna Nowak"' in answer.text
     assert office.count() == 0
 
 
@@ -139,16 +139,18 @@ def test_programs_that_fill_in_everything_are_thanked_and_forgotten(office: Offi
     assert WORDS["en"]["thanks"] in answer.text
 
 
-@pytest.mark.parametrize(
-    ("origin", "status"),
-    [(SHOP, 201), ("https://elsewhere.example.net", 403), ("null", 403), (None, 403), ("http://localhost", 201)],
-)
-def test_only_allowed_sites_post_their_own_forms(office: Office, origin: str | None, status: int) -> None:
-    headers = {"Accept": "application/json"} | ({"Origin": origin} if origin else {})
-    answer = office.client.post("/forms/contact", data=FILLED_IN, headers=headers)
-    assert (answer.status_code, office.count()) == (status, int(status == 201))
-    if status == 201:
-        assert answer.get_json() == {"reference": "PB-10001"}
+def test_only_allowed_sites_post_their_own_forms(office: Office) -> None:
+    def sends_from(**origin: str) -> TestResponse:
+        headers = {"Accept": "application/json", **origin}
+        return office.client.post("/forms/contact", data=FILLED_IN, headers=headers)
+
+    for origin in ("https://elsewhere.example.net", "null", "https://shop.example.com.evil.net"):
+        assert sends_from(Origin=origin).status_code == 403
+    assert sends_from().status_code == 403
+    assert office.count() == 0
+    for origin in (SHOP, "http://localhost"):
+        answer = sends_from(Origin=origin)
+        assert (answer.status_code, answer.get_json()) == (201, {"reference": "PB-10001"})
         assert answer.headers.get("Access-Control-Allow-Origin") == (SHOP if origin == SHOP else None)
 
 
@@ -176,23 +178,21 @@ def test_the_page_runs_nothing_and_only_allowed_sites_show_it(office: Office) ->
     assert office.client.get("/forms/contact", headers=framed).status_code == 403
 
 
-@pytest.mark.parametrize("language", ["en", "pl", "ru"])
-def test_the_page_speaks_the_languages_of_its_visitors(office: Office, language: str) -> None:
-    page = office.client.get("/forms/contact", headers={"Accept-Language": language})
-    assert f'<html lang="{language}">' in page.text
-    assert WORDS[language]["heading"] in page.text
+def test_the_page_speaks_the_languages_of_its_visitors(office: Office) -> None:
+    for language, words in WORDS.items():
+        page = office.client.get("/forms/contact", headers={"Accept-Language": language})
+        assert f'<html lang="{language}">' in page.text
+        assert words["heading"] in page.text
 
 
 def test_every_language_has_every_word() -> None:
     assert {frozenset(words) for words in WORDS.values()} == {frozenset(WORDS["en"])}
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/forms/nobody"), ("POST", "/forms/nobody"), ("GET", "/forms/keys")]
-)
-def test_what_is_no_form_is_not_there(office: Office, method: str, path: str) -> None:
-    answer = office.client.open(path, method=method, data=FILLED_IN if method == "POST" else None)
-    assert (answer.status_code, "There is no form here" in answer.text) == (404, True)
+def test_what_is_no_form_is_not_there(office: Office) -> None:
+    for method, path in (("GET", "/forms/nobody"), ("POST", "/forms/nobody"), ("GET", "/forms/keys")):
+        answer = office.client.open(path, method=method, data=FILLED_IN if method == "POST" else None)
+        assert (answer.status_code, "There is no form here" in answer.text) == (404, True)
 
 
 def test_a_confirmation_cannot_be_made_up(office: Office) -> None:
