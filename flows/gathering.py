@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 
-from flows.form import Schema, advanced, choice, localised, number, record, seconds, text, variable, whole
+from flows.form import Schema, advanced, choice, localised, record, seconds, text, variable, whole
 from flows.heard_answers import HEARD
-from flows.voice import VOICE_ERRORS
+from flows.voice import ASR_ERRORS, SUREST_SPEECH, VOICE_ERRORS
 
 _WAYS = {"keys": "Keys", "speech": "Speech", "both": "Keys or speech"}
 _KEYS = {key: key for key in "1234567890*#"}
 
 GATHER_ERRORS: Mapping[str, str] = {
     **VOICE_ERRORS,
-    "asr_failed": "The provider could not make out surely enough what the caller said, however often asked.",
+    **ASR_ERRORS,
     "parse_failed": "The input could not be checked: the author's pattern is wrong or takes too long.",
 }
 
@@ -43,14 +43,6 @@ GATHER_FIELDS: Mapping[str, Schema] = {
     ),
     "no_input_text": localised("After silence", "Said before the prompt is repeated when nothing came."),
     "invalid_text": localised("After input that does not fit", "Said before the prompt is repeated then."),
-    "minimum_confidence": advanced(
-        number(
-            "Surest speech wanted",
-            "Speech that the provider is less sure of is asked for again; 0 takes all, 1 is certainty.",
-            minimum=0,
-            maximum=1,
-            default=0,
-        )
-    ),
+    "minimum_confidence": SUREST_SPEECH,
     "voice": advanced(text("Voice", "The name of a voice of your provider; empty means its own choice.", default="")),
 }

@@ -17,7 +17,7 @@ from flows.heard_answers import HEARD_TYPES, as_written, read_heard, read_out
 from flows.patterns import PatternError, PatternTimeout, fault_of
 from flows.step import Config, Example, Exit, Group, Json, Medium, Outcome, Problem, Step, Take, Wait, fail
 from flows.values import Value, ValueType
-from flows.voice import LOST_CALL_SECONDS, spoken
+from flows.voice import ASR_ERRORS, LOST_CALL_SECONDS, is_unsure, spoken
 
 _DIGITS: Mapping[str, Json] = {"kind": "digits"}
 _ORDER: Mapping[str, Json] = {
@@ -139,7 +139,7 @@ class GatherInputStep(Step):
                 return self._confirmed(context, config, heard, why)
             if not heard.digits and not heard.speech.strip():
                 return self._again(context, "no_input", why)
-            if heard.speech and not heard.digits and heard.confidence < config["minimum_confidence"]:
+            if is_unsure(heard, config):
                 return self._again(context, "unsure", why)
             written = as_written(config.get("answer", _DIGITS), heard)
             value = _read(context, config, written)
@@ -169,7 +169,7 @@ class GatherInputStep(Step):
             texts = config.get("no_input_text" if reason == "no_input" else "invalid_text", {})
             return self._ask(context, attempt + 1, spoken(context, texts, voice=config["voice"]))
         if reason == "unsure":
-            return fail("asr_failed", "What the caller said was not understood surely enough.", why=why)
+            return fail("asr_failed", ASR_ERRORS["asr_failed"], why=why)
         return Take(reason, why=why)
 
     def _ask(self, context: Context, attempt: int, before: Say | None) -> Outcome:

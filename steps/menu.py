@@ -10,8 +10,8 @@ from flows.event import Event, KeysPressed, TimerFired
 from flows.form import advanced, choice, exit_id, filled, localised, record, rows, seconds, text, unique, whole
 from flows.phrase_mode import PHRASE_MODE
 from flows.phrases import contains_phrase
-from flows.step import Config, Example, Exit, Group, Json, Medium, Outcome, Problem, Step, Take, Wait
-from flows.voice import LOST_CALL_SECONDS, VOICE_ERRORS, spoken
+from flows.step import Config, Example, Exit, Group, Json, Medium, Outcome, Problem, Step, Take, Wait, fail
+from flows.voice import ASR_ERRORS, LOST_CALL_SECONDS, SUREST_SPEECH, VOICE_ERRORS, is_unsure, spoken
 
 KEYS: Mapping[str, str] = {"1": "1", "2": "2", "3": "3", "4": "4", "5": "5", "6": "6", "7": "7", "8": "8", "9": "9"} | {
     "0": "0",
@@ -62,13 +62,14 @@ class MenuStep(Step):
                 "After a wrong choice", "Said before the prompt is repeated after another key or word."
             ),
             "mode": PHRASE_MODE,
+            "minimum_confidence": SUREST_SPEECH,
             "voice": advanced(
                 text("Voice", "The name of a voice of your provider; empty means its own choice.", default="")
             ),
         },
         required=["prompt", "choices"],
     )
-    errors: ClassVar[Mapping[str, str]] = VOICE_ERRORS
+    errors: ClassVar[Mapping[str, str]] = {**VOICE_ERRORS, **ASR_ERRORS}
     examples: ClassVar[Sequence[Example]] = (
         Example(
             "A key is pressed",
@@ -121,6 +122,19 @@ class MenuStep(Step):
             leaves_by="invalid",
             turns=[KeysPressed(digits="9")],
             on_call=True,
+        ),
+        Example(
+            "Never understood",
+            {
+                "prompt": {"en": "How can we help?"},
+                "choices": [{"id": "billing", "phrases": ["billing"]}],
+                "attempts": 1,
+                "minimum_confidence": 0.5,
+            },
+            leaves_by="failure",
+            turns=[KeysPressed(speech="billing", confidence=0.2)],
+            on_call=True,
+            error="asr_failed",
         ),
         Example(
             "Nobody hears a menu in a chat",
@@ -182,11 +196,14 @@ class MenuStep(Step):
         happened = event.happened if isinstance(event.happened, KeysPressed) else KeysPressed()
         config = filled(self.schema, context.config)
         heard = {"digits": happened.digits, "speech": happened.speech, "confidence": happened.confidence}
-        if row := _chosen(config, happened, context.language):
+        unsure = is_unsure(happened, config)
+        if not unsure and (row := _chosen(config, happened, context.language)):
             return Take(_exit(row), why=heard)
         silent = not happened.digits and not happened.speech.strip()
         attempt: int = context.kept["attempt"]
         if attempt >= config["attempts"]:
+            if unsure:
+                return fail("asr_failed", ASR_ERRORS["asr_failed"], why={**heard, "attempts": attempt})
             return Take("no_input" if silent else "invalid", why={**heard, "attempts": attempt})
         texts = config.get("no_input_text" if silent else "invalid_text", {})
         return self._gather(context, attempt + 1, before=spoken(context, texts, voice=config["voice"]))

@@ -100,3 +100,11 @@ def test_phrases_match_in_any_form_on_wish() -> None:
     heard = KeysPressed(speech="about two invoices")
     assert Visit("menu", {**MENU, "mode": "inflected"}, on_call=True).feed(heard).left_by == "invoice"
     assert Visit("menu", MENU, on_call=True).feed(heard).left_by is None
+
+
+def test_a_phrase_that_nobody_is_sure_of_is_asked_again_and_fails_in_the_end() -> None:
+    config = {**MENU, "minimum_confidence": 0.6}
+    sure, unsure = KeysPressed(speech="my invoice", confidence=0.7), KeysPressed(speech="my invoice", confidence=0.5)
+    assert Visit("menu", config, on_call=True).feed_all([unsure, sure]).left_by == "invoice"
+    assert Visit("menu", config, on_call=True).feed_all([unsure, KeysPressed("1")]).left_by == "key_1"
+    assert Visit("menu", config, on_call=True).feed_all([unsure, unsure]).error == "asr_failed"
