@@ -13,6 +13,7 @@ from app.handled import Outgoing
 from app.scene import Scene
 from app.store.opted_out import OPTED_OUT
 from flows import wire
+from flows.composing import SEND_ERRORS
 from flows.effect import SendMessage
 from flows.event import Event
 from flows.run import Run
@@ -46,6 +47,8 @@ def outgoing(scene: Scene, key: str, message: SendMessage, *, opted_out: bool) -
         error_kind, error = "opted_out", OPTED_OUT
     elif not scene.number.answers_messages:
         error_kind, error = "channel_disconnected", f"The number {scene.number.name} sends no messages."
+    elif not message.template and _is_window_over(scene):
+        error_kind, error = "outside_24h_window", SEND_ERRORS["outside_24h_window"]
     return Outgoing(
         key=key,
         payload=wire.write(message),
@@ -62,3 +65,11 @@ def outgoing(scene: Scene, key: str, message: SendMessage, *, opted_out: bool) -
         error_kind=error_kind,
         error=error,
     )
+
+
+def _is_window_over(scene: Scene) -> bool:
+    """Whether the contact's last message is too long ago for words that the provider has not seen before."""
+    windows = scene.channel.free_form_seconds.items()
+    window = next((seconds for begins, seconds in windows if scene.number.value.startswith(begins)), None)
+    last = scene.held.row.last_message_at or 0
+    return window is not None and scene.held.event_now - last > window * 1_000_000

@@ -160,6 +160,10 @@ class Channel:
     secret_fields: ClassVar[tuple[str, ...]] = ()
     webhook_types: ClassVar[tuple[str, ...]] = ("application/x-www-form-urlencoded",)  # what a webhook's body may be
     accepted_files: ClassVar[tuple[str, ...]] = ACCEPTED_FILES
+    # By how a number of ours begins: messages a second unless told otherwise, and how long after the contact's last
+    # message they may be written to without a template (nothing = for ever).
+    usual_rates: ClassVar[Mapping[str, float]] = {}
+    free_form_seconds: ClassVar[Mapping[str, float]] = {}
     notices: ClassVar[bool] = False  # whether other systems tell by it what runs wait for
     opts_out: ClassVar[bool] = True  # STOP and its kin end all messages; False where the contact came to us (a page)
     confirms_opt_out: ClassVar[bool] = False  # the provider answers STOP itself

@@ -24,6 +24,7 @@ class Simulated(Twilio):
     secret_fields: ClassVar[tuple[str, ...]] = ("secret",)
     signing_field: ClassVar[str] = "secret"
     confirms_opt_out: ClassVar[bool] = False
+    usual_rates: ClassVar[Mapping[str, float]] = {}
     settings_schema: ClassVar[Mapping[str, Any]] = {
         "type": "object",
         "additionalProperties": False,

@@ -50,6 +50,10 @@ class Twilio(Channel):
     secret_fields: ClassVar[tuple[str, ...]] = ("account_sid", "auth_token")
     signing_field: ClassVar[str] = "auth_token"
     confirms_opt_out: ClassVar[bool] = True  # https://help.twilio.com/articles/223134027
+    # One text a second: https://help.twilio.com/articles/115002943027. WhatsApp's window of 24 hours:
+    # https://www.twilio.com/docs/whatsapp/key-concepts
+    usual_rates: ClassVar[Mapping[str, float]] = {"+": 1.0}
+    free_form_seconds: ClassVar[Mapping[str, float]] = {twilio_messages.WHATSAPP: 86_400.0}
     settings_schema: ClassVar[Mapping[str, Any]] = {
         "type": "object",
         "additionalProperties": False,

@@ -46,6 +46,7 @@ class Held:
 _CONVERSATIONS = """
     SELECT c.id, c.contact_id, c.address_id, c.connection_id, c.number_id, c.kind, c.call_id, c.state, c.owner,
            c.run_id, c.fence, c.call_turn, c.pending_verbs, c.call_ended_at, c.opened_at, c.created_at, c.not_before_at,
+           c.last_message_at,
            k.name AS contact_name, k.language AS contact_language, k.attributes, k.account_manager, k.first_seen_at,
            k.zone AS contact_zone, k.consent, k.consent_at,
            (SELECT string_agg(s.name, ',' ORDER BY s.name) FROM segment_members g JOIN segments s ON s.id = g.segment_id

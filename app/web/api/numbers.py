@@ -56,6 +56,9 @@ def create_number(asked: Asked) -> dict[str, Any]:
             raise Conflict(f"The number “{other}” has the value {value} already.", "value_taken")
         row = Number(name=asked.body["name"], connection_id=connection.id, value=value, created_at=now(session))
         _change(row, channel, asked.body)
+        if "rate_per_second" not in asked.body:
+            rates = channel.usual_rates.items()
+            row.rate_per_second = next((rate for begins, rate in rates if value.startswith(begins)), 0.0)
         session.add(row)
         session.flush()
         return _one(session, row.name)
