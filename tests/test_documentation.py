@@ -154,6 +154,7 @@ def test_who_follows_the_page_has_a_working_step(
     assert any(re.search(r"Your parcel comes in \d+ days\.", line) for line in say(play_line))
     step_host._host(tuple(installed())).close()
     step_host._host.cache_clear()
+    channel_registry.channels.cache_clear()
 
 
 def install_editable(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,9 @@ from app.wiring import STEP_PACKAGES
 
 def _new(_: Settings, given: argparse.Namespace) -> int:
     made = write_package(given.name, given.folder)
-    print(f"{made.folder} has a working step. Install it, check it, and start Patchbay again:")
-    print(f"  .venv/bin/pip install -e {made.folder}", f"  .venv/bin/patchbay steps check {made.package}", sep="\n")
+    folder = made.folder if made.folder.is_absolute() else f"./{made.folder}"
+    print(f"{folder} has a working step. Install it, check it, and start Patchbay again:")
+    print(f"  .venv/bin/pip install -e {folder}", f"  .venv/bin/patchbay steps check {made.package}", sep="\n")
     return 0
 
 
