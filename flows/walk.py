@@ -114,9 +114,9 @@ class Walk:
     def keep_round(self, keep: Mapping[str, Any] | None) -> None:
         """What the step the run stands on keeps for its next round; the loops begun inside this one's are over."""
         frame = self.run.stack[-1]
-        if keep is None and not frame.loops:
-            return
         ids = [loop.step for loop in frame.loops]
+        if keep is None and self.step not in ids:  # nearly every step
+            return
         before = frame.loops[: ids.index(self.step)] if self.step in ids else frame.loops
         loops = before if keep is None else (*before, LoopState(self.step, keep))
         self.change(stack=(*self.run.stack[:-1], changed(frame, loops=loops)))
