@@ -165,7 +165,7 @@ def install_editable(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     points = "".join(f"{key} = {value}\n" for key, value in told["entry-points"]["patchbay.steps"].items())
     (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {told['name']}\nVersion: {told['version']}\n")
     (information / "entry_points.txt").write_text(f"[patchbay.steps]\n{points}")
-    monkeypatch.syspath_prepend(project)
+    monkeypatch.setattr(sys, "path", [str(project), *sys.path])
 
 
 def test_the_page_names_every_way_in_which_a_plugin_fails() -> None:
