@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from app.credentials import Credential
+from app.credentials import Credential, secrets_of
 from app.mail.composing import Draft, compose, domain_of, spelled
 from app.mail.message_ids import message_id
 from app.mail.servers import MailRefused, MailServer
@@ -14,6 +14,7 @@ from app.mail.smtp import SEND_SECONDS, Envelope, submit
 from app.outbox import retry_later
 from app.outgoing import BlockedAddress, Guarded, OutgoingError, OutgoingRequest
 from app.points import point
+from app.scrubbing import scrub
 from app.store.letters import Taken
 from app.store.sends import Settled
 from flows.effect import PostToTeam, SendEmail
@@ -49,9 +50,10 @@ def hand_over(taken: Taken, post: Post, http: Guarded) -> Settled:
             else _mail(taken, taken.letter, credential, post, http)
         )
     except MailRefused as refused:
+        why = scrub(str(refused), secrets_of(credential))  # servers may repeat what they were told
         if refused.final:
-            return Settled(taken.unsent, "dead", error_kind=refused.kind, error=str(refused))
-        return retry_later(taken.unsent, refused.kind, str(refused))
+            return Settled(taken.unsent, "dead", error_kind=refused.kind, error=why)
+        return retry_later(taken.unsent, refused.kind, why)
     except OutgoingError as error:
         if error.may_have_arrived:
             return Settled(taken.unsent, "unknown", error=str(error))

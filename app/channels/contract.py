@@ -1,14 +1,17 @@
 """The contract of a channel: verify, parse, render, send. Built-in channels and plugins use the same one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Final, Protocol
 
 from app.channels.arrival import Arrival, Fetched, Notice, Report
+from app.channels.carrier_numbers import CarrierPage
+from app.channels.checks import Check, OwnNumber, check_public_address, check_secrets
 from app.channels.errors import ChannelError, FetchFailed, SendFailed, Unreadable, Unsigned
 from app.channels.phone_number import read_phone_number
 from app.channels.thread import NO_THREAD, Thread
+from app.channels.voice_document import CallPlace, Document
 from app.mail.servers import Lines
 from app.outgoing import MAXIMUM_FILE_BYTES, OutgoingAnswer, OutgoingRequest
 from flows.effect import SendMessage, Verb
@@ -116,25 +119,6 @@ class SendPolicy:
     local: bool = False
 
 
-@dataclass(frozen=True)
-class CallPlace:
-    """Where a voice document is rendered: the call, and the turn its own addresses must carry."""
-
-    call_id: str
-    next_turn: int
-    number: str  # ours
-    caller: str
-    language: str
-
-
-@dataclass(frozen=True)
-class Document:
-    """A rendered voice document."""
-
-    text: str
-    media_type: str = "text/xml"
-
-
 class Http(Lines, Protocol):
     """The guarded client, as far as a channel needs it: requests, and lines to mail servers."""
 
@@ -158,6 +142,7 @@ class Channel:
     settings_schema: ClassVar[Mapping[str, Any]] = {}
     number_settings_schema: ClassVar[Mapping[str, Any]] = {}  # of one number, such as a widget's allowed sites
     secret_fields: ClassVar[tuple[str, ...]] = ()
+    receivers: ClassVar[tuple[str, ...]] = ()  # settings that say where secrets are sent, besides those with addresses
     webhook_types: ClassVar[tuple[str, ...]] = ("application/x-www-form-urlencoded",)  # what a webhook's body may be
     accepted_files: ClassVar[tuple[str, ...]] = ACCEPTED_FILES
     # By how a number of ours begins: messages a second unless told otherwise, and how long after the contact's last
@@ -169,7 +154,10 @@ class Channel:
     confirms_opt_out: ClassVar[bool] = False  # the provider answers STOP itself
     fetches: ClassVar[bool] = False  # nobody calls us: a worker fetches what has come
     threads: ClassVar[bool] = False  # a message goes out with its thread and the contents of its files
-    example: ClassVar[str] = "a telephone number like +48221234567"  # what a number of this channel looks like
+    lists_numbers: ClassVar[bool] = False  # whether `carrier_numbers` knows what the account has
+    written: ClassVar[str] = (
+        "telephone number: write it like +48221234567"  # what a value must be that `spelled` refuses
+    )
 
     def policy_of(self, connection: ConnectionInfo) -> SendPolicy:
         """The policy under this connection's settings."""
@@ -246,3 +234,19 @@ class Channel:
 
         Raises: SendFailed, app.outgoing.OutgoingError.
         """
+
+    def carrier_numbers(self, connection: ConnectionInfo, after: str, most: int, http: Http) -> CarrierPage:
+        """The numbers that the account has at its carrier, `after` the `next` of the page before.
+
+        Raises: FetchFailed, app.outgoing.OutgoingError.
+        """
+        raise FetchFailed(f"{self.title} has no list of numbers: enter each by hand.")
+
+    def checks(self, connection: ConnectionInfo, numbers: Sequence[OwnNumber], http: Http) -> Iterator[Check]:
+        """Looks at all that has to be right for the connection to work, and changes nothing; `http` ends in time.
+
+        Raises: ChannelError, app.outgoing.OutgoingError: then no more can be seen.
+        """
+        yield check_secrets(self.secret_fields, connection.secrets)
+        if self.webhook_addresses(connection):
+            yield check_public_address(connection.public_url, http)

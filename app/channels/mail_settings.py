@@ -1,14 +1,16 @@
 """What connections that send mail have in common: where their servers are, and how a message becomes a mail."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from app.channels.checks import Check
 from app.channels.contract import ConnectionInfo, Http, OutgoingMessage, SendFailed, Sent
+from app.mail import smtp
 from app.mail.composing import Draft, Enclosure, compose, domain_of, spelled
 from app.mail.message_ids import message_id
 from app.mail.servers import MailRefused, MailServer
 from app.mail.smtp import SEND_SECONDS, Envelope, submit
-from app.outgoing import MAXIMUM_FILE_BYTES, OutgoingError, OutgoingRequest
+from app.outgoing import MAXIMUM_FILE_BYTES, Deadline, OutgoingError, OutgoingRequest
 from flows.effect import SendMessage
 from flows.event import Attachment
 from flows.letters import shown
@@ -33,7 +35,13 @@ SENDING: Final[Settings] = {
         "description": "Stands before the address, such as Acme support.",
     },
 }
+SENDING_PLACES: Final = ("smtp_host", "smtp_port", "smtp_mode")
 _KINDS: Final[Mapping[str, str]] = {"blocked_address": "channel_disconnected", "smtp_auth": "channel_disconnected"}
+_MEND: Final = {
+    True: "Enter user and password again; many providers want an app password here instead of one's own.",
+    False: "Correct server, port and encryption as your mail provider tells them.",
+}
+CHECK_SECONDS: Final = 8.0  # of 20 that the test of a connection may take; a mailbox has two servers
 _LONGEST_SUBJECT: Final = 60  # of one made from the text
 _FILE_SECONDS: Final = 10.0
 
@@ -56,7 +64,7 @@ def send_mail(connection: ConnectionInfo, outgoing: OutgoingMessage, http: Http,
 
     Raises: SendFailed, OutgoingError.
     """
-    server = sending_server(connection)
+    server, deadline = sending_server(connection), Deadline(SEND_SECONDS)
     name = shown(str(connection.settings.get("sender_name") or ""))
     try:
         id_ = message_id(connection.own_secret, outgoing.effect_id, outgoing.key, domain_of(sender))
@@ -67,16 +75,42 @@ def send_mail(connection: ConnectionInfo, outgoing: OutgoingMessage, http: Http,
             text=_text(outgoing.message),
             message_id=id_,
             at=outgoing.thread.at,
-            enclosures=[_enclosure(outgoing, item, http) for item in outgoing.message.media],
+            enclosures=[_enclosure(outgoing, item, http, deadline) for item in outgoing.message.media],
             in_reply_to=outgoing.thread.in_reply_to,
             references=outgoing.thread.references,
             is_automatic=_is_of_flow(outgoing.key),
         )
-        submit(server, Envelope(spelled(sender), [spelled(outgoing.to)], compose(draft)), http, SEND_SECONDS)
+        envelope = Envelope(spelled(sender), [spelled(outgoing.to)], compose(draft))
+        submit(server, envelope, http, deadline.left())
     except MailRefused as refused:
         kind = _KINDS.get(refused.kind, refused.kind)
         raise SendFailed(kind, str(refused), final=refused.final) from None
+    except TimeoutError:
+        sentence = "The files of the message could not be fetched in time."
+        raise SendFailed("media_unreachable", sentence, final=False) from None
     return Sent(provider_id=id_)
+
+
+def check_mail(name: str, server: MailServer, try_out: Callable[[], None]) -> Check:
+    """Whether a mail server lets us in."""
+    try:
+        try_out()
+    except MailRefused as refused:
+        return Check(name, "wrong", str(refused), _MEND[refused.kind == "smtp_auth"])
+    except OutgoingError as error:
+        return Check(name, "wrong", str(error), "Look for a typing mistake in the server's name and port.")
+    signed = "lets us sign in" if server.user else "answers; nobody signs in"
+    return Check(name, "good", f"{server.place} {signed}.")
+
+
+def check_sending(connection: ConnectionInfo, http: Http) -> Check:
+    """Whether the outgoing mail server lets us in."""
+    name = "outgoing_mail"
+    try:
+        server = sending_server(connection)
+    except SendFailed as failed:
+        return Check(name, "wrong", str(failed), "Enter smtp_host, and what it needs.")
+    return check_mail(name, server, lambda: smtp.try_out(server, http, CHECK_SECONDS))
 
 
 def _subject(outgoing: OutgoingMessage) -> str:
@@ -92,11 +126,12 @@ def _text(message: SendMessage) -> str:
     return "\n".join([message.text, *([""] if message.choices else []), *(f"• {one.label}" for one in message.choices)])
 
 
-def _enclosure(outgoing: OutgoingMessage, item: Attachment, http: Http) -> Enclosure:
-    """Raises: MailRefused."""
+def _enclosure(outgoing: OutgoingMessage, item: Attachment, http: Http, deadline: Deadline) -> Enclosure:
+    """Raises: MailRefused, TimeoutError."""
     content = outgoing.contents.get(item.file)
     if content is None:
-        request = OutgoingRequest("GET", item.url, timeout_seconds=_FILE_SECONDS, maximum_bytes=MAXIMUM_FILE_BYTES)
+        seconds = min(_FILE_SECONDS, deadline.left())
+        request = OutgoingRequest("GET", item.url, timeout_seconds=seconds, maximum_bytes=MAXIMUM_FILE_BYTES)
         try:
             answer = http.send(request)
         except OutgoingError as error:

@@ -1,15 +1,26 @@
 """Mailboxes: mail comes in by IMAP, goes out by SMTP, and every new mail becomes a conversation with a reference."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from email.message import Message
 from email.utils import getaddresses
 from typing import Any, ClassVar, Final
 
 from app.channels.arrival import Arrival, ArrivedFile, Fetched
+from app.channels.checks import Check, OwnNumber, check_secrets
 from app.channels.contract import Channel, ConnectionInfo, FetchFailed, Http, Keep, OutgoingMessage, SendPolicy, Sent
-from app.channels.mail_settings import HOST, MODE, PORTS, SENDING, send_mail
+from app.channels.mail_settings import (
+    CHECK_SECONDS,
+    HOST,
+    MODE,
+    PORTS,
+    SENDING,
+    SENDING_PLACES,
+    check_mail,
+    check_sending,
+    send_mail,
+)
 from app.mail.bounces import read_bounce
-from app.mail.imap import Folder, RawMail, fetch
+from app.mail.imap import Folder, RawMail, fetch, try_out
 from app.mail.incoming import IncomingMail, parse, raw, read_mail
 from app.mail.message_ids import effect_of
 from app.mail.servers import MailRefused, MailServer
@@ -47,11 +58,12 @@ class Mailbox(Channel):
     kind: ClassVar[str] = "mailbox"
     title: ClassVar[str] = "A mailbox"
     address_kind: ClassVar[str] = "email"
-    example: ClassVar[str] = "an e-mail address like support@example.com"
+    written: ClassVar[str] = "e-mail address: write it like support@example.com"
     policy: ClassVar[SendPolicy] = SendPolicy()  # SMTP has neither keys nor a look-up: at most once
     fetches: ClassVar[bool] = True
     threads: ClassVar[bool] = True
     secret_fields: ClassVar[tuple[str, ...]] = ("password",)
+    receivers: ClassVar[tuple[str, ...]] = ("imap_host", "imap_port", "imap_mode", *SENDING_PLACES)
     settings_schema: ClassVar[Mapping[str, Any]] = {
         "type": "object",
         "additionalProperties": False,
@@ -65,15 +77,7 @@ class Mailbox(Channel):
 
     def fetch(self, connection: ConnectionInfo, numbers: Sequence[str], keep: Keep, http: Http) -> None:
         """Gives every unseen mail to `keep` and then marks it. Raises: FetchFailed, OutgoingError."""
-        settings = connection.settings
-        server = MailServer(
-            str(settings.get("imap_host") or ""),
-            int(settings.get("imap_port") or 993),
-            str(settings.get("imap_mode") or "tls"),
-            str(settings.get("user") or ""),
-            connection.secrets.get("password", ""),
-        )
-        folder = Folder(str(settings.get("folder") or "INBOX"), str(settings.get("taken_folder") or ""))
+        server, folder = _incoming(connection)
 
         def take(mail: RawMail) -> bool:
             return keep(read_fetched(connection, numbers, mail))
@@ -86,6 +90,28 @@ class Mailbox(Channel):
     def send(self, connection: ConnectionInfo, outgoing: OutgoingMessage, http: Http) -> Sent:
         """Sends the message as a mail from the number's address. Raises: SendFailed, OutgoingError."""
         return send_mail(connection, outgoing, http, outgoing.sender)
+
+    def checks(self, connection: ConnectionInfo, numbers: Sequence[OwnNumber], http: Http) -> Iterator[Check]:
+        """The password, and whether both servers let us in; no mail is read or sent."""
+        asked = check_secrets(self.secret_fields, connection.secrets)
+        yield asked
+        if asked.state == "good":
+            server, folder = _incoming(connection)
+            yield check_mail("incoming_mail", server, lambda: try_out(server, folder, http, CHECK_SECONDS))
+            yield check_sending(connection, http)
+
+
+def _incoming(connection: ConnectionInfo) -> tuple[MailServer, Folder]:
+    """The server where mail comes in, and its folders."""
+    settings = connection.settings
+    server = MailServer(
+        str(settings.get("imap_host") or ""),
+        int(settings.get("imap_port") or 993),
+        str(settings.get("imap_mode") or "tls"),
+        str(settings.get("user") or ""),
+        connection.secrets.get("password", ""),
+    )
+    return server, Folder(str(settings.get("folder") or "INBOX"), str(settings.get("taken_folder") or ""))
 
 
 def read_fetched(connection: ConnectionInfo, numbers: Sequence[str], mail: RawMail) -> Fetched:

@@ -1,13 +1,14 @@
 """Web forms: our page and the forms of other sites; each one sent becomes a conversation that is answered by mail."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from app.channels.arrival import Arrival
+from app.channels.checks import Check, OwnNumber, check_public_address, check_sites
 from app.channels.contract import Channel, ConnectionInfo, Http, OutgoingMessage, SendFailed, SendPolicy, Sent
-from app.channels.mail_settings import SENDING, send_mail
+from app.channels.mail_settings import SENDING, SENDING_PLACES, check_sending, send_mail
 from app.web_address import BadWebAddress, read_origin
 from flows.answers import read_email
 from flows.event import MessageReceived
@@ -77,6 +78,7 @@ class WebForm(Channel):
     opts_out: ClassVar[bool] = False  # whoever fills in a form came to us
     threads: ClassVar[bool] = True
     secret_fields: ClassVar[tuple[str, ...]] = ("password",)
+    receivers: ClassVar[tuple[str, ...]] = SENDING_PLACES
     number_settings_schema: ClassVar[Mapping[str, Any]] = _NUMBER_SETTINGS
     settings_schema: ClassVar[Mapping[str, Any]] = {
         "type": "object",
@@ -99,6 +101,15 @@ class WebForm(Channel):
             sentence = f"The connection “{connection.name}” has no sender: enter one, or write by another number."
             raise SendFailed("channel_disconnected", sentence, final=True)
         return send_mail(connection, outgoing, http, sender)
+
+    def checks(self, connection: ConnectionInfo, numbers: Sequence[OwnNumber], http: Http) -> Iterator[Check]:
+        """Our page's address, the sites that may use it, and how answers go out; no mail is sent."""
+        yield check_public_address(connection.public_url, http)
+        yield from check_sites(numbers)
+        if read_email(str(connection.settings.get("sender") or "")) is None:
+            sentence = "The sender of answers is missing or no e-mail address, so nobody can be answered."
+            yield Check("sender", "wrong", sentence, "Enter a sender in the connection's settings.")
+        yield check_sending(connection, http)
 
 
 def arrival(number: str, filled_in: FilledIn) -> Arrival:

@@ -32,6 +32,20 @@ def test_a_connections_secrets_go_in_and_never_come_out(settings: Settings) -> N
         assert CANARY not in str(acts)
 
 
+def test_a_stored_password_of_a_mailbox_cannot_be_sent_to_another_server(settings: Settings) -> None:
+    place = {"imap_host": "imap.example.com", "smtp_host": "smtp.example.com", "user": "desk"}
+    with api(settings) as client:
+        client.post("/connections", 201, name="post", kind="mailbox", settings=place, secrets={"password": CANARY})
+        for changes in ({"imap_host": "evil.example.com"}, {"smtp_port": 25}, {"smtp_mode": "none"}):
+            refused = client.patch("/connections/post", 422, settings={**place, **changes})
+            assert refused["code"] == "secrets_needed"
+        client.patch("/connections/post", settings={**place, "folder": "Support"})
+        number = client.post("/numbers", 201, name="support", connection="post", value="Support@Example.com")
+        assert number["value"] == "support@example.com"
+        wrong = client.post("/numbers", 422, name="other", connection="post", value="nobody")
+        assert "is no e-mail address" in wrong["error"]
+
+
 def test_stored_secrets_cannot_be_sent_to_another_address(settings: Settings) -> None:
     with api(settings) as client:
         client.post("/connections", 201, name="acme", kind="twilio", secrets=TWILIO)
@@ -137,7 +151,7 @@ def test_a_credential_that_cannot_be_used_is_refused(settings: Settings) -> None
     with api(settings) as client:
         for change, says in (
             ({"kind": "password"}, "bearer"),
-            ({"origins": []}, "at least one entry"),
+            ({"origins": []}, "at least one origin"),
             ({"origins": ["ftp://x"]}, "Origin 1"),
             ({"secret": {"user": "x"}}, "exactly these fields: token"),
             ({"secret": {"token": "a\nb"}}, "a header cannot carry"),

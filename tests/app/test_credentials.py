@@ -174,3 +174,48 @@ def test_what_basic_sends_is_hidden_and_innocent_text_stays() -> None:
 
 def test_the_longer_of_two_secrets_goes_as_a_whole() -> None:
     assert scrub("abc abcdef", ["abc", "abcdef"]) == f"{HIDDEN} {HIDDEN}"
+
+
+MAIL = {"host": "mail.example.com", "port": "587", "mode": "starttls", "user": "desk"}
+MAIL |= {"secret": "p\u0105ss word", "sender": "Acme <desk@example.com>"}
+CHAT = {"url": "https://chat.example.com/hooks/abc"}
+
+
+def test_a_mail_account_and_a_chat_name_themselves_where_they_go() -> None:
+    assert read_credential("mail", "smtp", (), MAIL).secret == MAIL
+    assert read_credential("chat", "chat_webhook", (), CHAT).secret == CHAT
+    without = {name: value for name, value in MAIL.items() if name not in {"user", "secret"}}
+    assert read_credential("mail", "smtp", (), without).secret == without
+    assert secrets_of(Credential("mail", "smtp", (), MAIL)) == (MAIL["secret"],)
+
+
+@pytest.mark.parametrize(
+    ("kind", "origins", "changes", "sentence"),
+    [
+        ("smtp", ORIGINS, {}, "has no origins"),
+        ("smtp", (), {"host": "mail example"}, "The host must be the name of a server"),
+        ("smtp", (), {"host": "mail.example.com:25"}, "The host must be the name of a server"),
+        ("smtp", (), {"host": "a@mail.example.com"}, "The host must be the name of a server"),
+        ("smtp", (), {"port": "0"}, "The port must be a number"),
+        ("smtp", (), {"port": "x"}, "The port must be a number"),
+        ("smtp", (), {"mode": "ssl"}, "The mode must be one of tls, starttls, none"),
+        ("smtp", (), {"sender": "desk"}, "The sender must be an e-mail address"),
+        ("smtp", (), {"sender": "Acme\nBcc: x@example.com <desk@example.com>"}, "The sender must be an e-mail address"),
+        ("smtp", (), {"user": ""}, "User and secret belong together"),
+        ("smtp", (), {"secret": "a\nb"}, "may hold no line breaks"),
+        ("smtp", (), {"extra": "x"}, "has exactly these fields"),
+        ("chat_webhook", (), {"url": "http://chat.example.com/x"}, "must begin with https://"),
+        ("chat_webhook", (), {"url": "nonsense"}, "must begin with http"),
+    ],
+)
+def test_where_a_secret_cannot_go_is_told_in_sentences(
+    kind: str, origins: tuple[str, ...], changes: Mapping[str, str], sentence: str
+) -> None:
+    secret = {**(MAIL if kind == "smtp" else CHAT), **changes}
+    assert sentence in " ".join(problems("mail", kind, origins, secret))
+
+
+@pytest.mark.parametrize("credential", [Credential("m", "smtp", (), MAIL), Credential("m", "chat_webhook", (), CHAT)])
+def test_what_is_no_header_is_sent_to_nobody_by_http(credential: Credential) -> None:
+    with pytest.raises(CredentialRefused, match="choose another"):
+        apply(credential, "https://chat.example.com/hooks/abc")

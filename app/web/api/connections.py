@@ -79,7 +79,7 @@ def change_connection(asked: Asked, connection: str) -> dict[str, Any]:
         given = asked.body.get("secrets", {})
         if "settings" in asked.body:
             held(channel.settings_schema, asked.body["settings"], "the settings")
-            _refuse_other_receiver(json.loads(row.settings), asked.body["settings"], known, given)
+            _refuse_other_receiver(channel, json.loads(row.settings), asked.body["settings"], (known, given))
             row.settings = canonical_json(asked.body["settings"])
         if given:
             row.sealed = seal_secrets(row.name, _secrets(channel, known, given), asked.house.key)
@@ -106,14 +106,18 @@ def _secrets(channel: Channel, known: Mapping[str, str], given: Mapping[str, str
 
 
 def _refuse_other_receiver(
-    before: Mapping[str, Any], after: Mapping[str, Any], known: Mapping[str, str], given: Mapping[str, str]
+    channel: Channel,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    secrets: tuple[Mapping[str, str], Mapping[str, str]],
 ) -> None:
-    """Nobody who may change settings can have stored secrets sent to a host of their own."""
+    """Nobody who may change settings can have stored secrets sent to a host of their own; `secrets`: known, given."""
+    known, given = secrets
     changed = [
         name
-        for name in {*before, *after}
+        for name in sorted({*before, *after})
         if before.get(name) != after.get(name)
-        and any("://" in str(settings.get(name, "")) for settings in (before, after))
+        and (name in channel.receivers or any("://" in str(settings.get(name, "")) for settings in (before, after)))
     ]
     missing = sorted(set(known) - set(given))
     if changed and missing:

@@ -1,15 +1,18 @@
 """The API's numbers: what flows answer, by the names flows know."""
 
 import json
+import secrets
 from typing import Any
 
 from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session
 
+from app.accounts.audit import note_act
 from app.accounts.roles import Right
 from app.channels.contract import Channel
 from app.channels.phone_number import read_phone_number
 from app.channels.registry import channel_of
+from app.connecting import Told, queue_telling, told
 from app.db import now
 from app.errors import Conflict, Invalid
 from app.models import Connection, FlowRow, LiveNumber, Number
@@ -39,8 +42,14 @@ def list_numbers(asked: Asked) -> dict[str, Any]:
     with asked.house.database.reading() as session:
         query = _query().where(Number.id > asked.query.get("after", 0)).order_by(Number.id)
         rows = session.execute(query.limit(wanted(asked.query))).all()
-        live = _live(session, [row[0].id for row in rows])
-    return page(rows, asked.query, lambda row: _shown(row, live.get(row[0].id, [])), lambda row: row[0].id)
+        ids = [row[0].id for row in rows]
+        live, known = _live(session, ids), told(session, ids)
+    return page(
+        rows,
+        asked.query,
+        lambda row: _shown(row, live.get(row[0].id, []), known.get(row[0].id)),
+        lambda row: row[0].id,
+    )
 
 
 @noun.post("/numbers", fields(_NEW, "name", "connection", "value"), status=201)
@@ -81,6 +90,20 @@ def change_number(asked: Asked, number: str) -> dict[str, Any]:
         return _one(session, row.name)
 
 
+@noun.post("/numbers/<number>/connect", status=202)
+def connect_number(asked: Asked, number: str) -> dict[str, Any]:
+    """Has our addresses entered at the carrier and read back, as publishing does; `carrier` shows what came of it."""
+    with asked.house.database.transaction() as session:
+        row = named(session, Number, number)
+        key = f"connect/{row.id}/{secrets.token_hex(8)}"  # to be told twice does no harm: only the latest is told
+        if not queue_telling(session, asked.house, row, key):
+            sentence = f"“{row.name}” needs no connecting: no carrier has to know its address."
+            raise Conflict(sentence, "nothing_to_connect")
+        note_act(session, asked.who, "connect_number", row.name)
+        session.flush()
+        return _one(session, row.name)
+
+
 def _change(row: Number, channel: Channel, given: Any) -> None:
     if "settings" in given:
         held(channel.number_settings_schema, given["settings"], "the settings")
@@ -98,13 +121,14 @@ def _change(row: Number, channel: Channel, given: Any) -> None:
 def _value(channel: Channel, value: str, country: str) -> str:
     number = channel.spelled(value, country)
     if not number:
-        raise Invalid(f"“{value[:80]}” is not what {channel.title} has: write {channel.example}.", "bad_number")
+        raise Invalid(f"“{value[:80]}” is no {channel.written}.", "bad_number")
     return number
 
 
 def _one(session: Session, name: str) -> dict[str, Any]:
     row = session.execute(_query().where(Number.name == name)).one()
-    return _shown(row, _live(session, [row[0].id]).get(row[0].id, []))
+    id_ = row[0].id
+    return _shown(row, _live(session, [id_]).get(id_, []), told(session, [id_]).get(id_))
 
 
 def _query() -> Select[Number, str]:
@@ -125,7 +149,7 @@ def _live(session: Session, ids: list[int]) -> dict[int, list[dict[str, str]]]:
     return found
 
 
-def _shown(row: Row[Number, str], live: list[dict[str, str]]) -> dict[str, Any]:
+def _shown(row: Row[Number, str], live: list[dict[str, str]], known: Told | None) -> dict[str, Any]:
     number, connection = row
     return {
         "name": number.name,
@@ -134,5 +158,14 @@ def _shown(row: Row[Number, str], live: list[dict[str, str]]) -> dict[str, Any]:
         **{name: getattr(number, name) for name in _CHANGES if name != "settings"},
         "settings": json.loads(number.settings),
         "flows": live,
+        "carrier": None
+        if known is None
+        else {
+            "state": known.state,
+            "error": known.error,
+            "asked_at": known.asked_at.isoformat(),
+            "settled_at": None if known.settled_at is None else known.settled_at.isoformat(),
+            "addresses": known.addresses,
+        },
         "created_at": number.created_at.isoformat(),
     }
