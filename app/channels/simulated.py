@@ -3,11 +3,13 @@
 import hashlib
 import io
 import wave
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
-from app.channels.contract import ConnectionInfo, Http, OutgoingMessage, SendPolicy, Sent
+from app.channels.carrier_numbers import CarrierPage
+from app.channels.checks import Check, OwnNumber, check_secrets
+from app.channels.contract import ConnectionInfo, FetchFailed, Http, OutgoingMessage, SendPolicy, Sent
 from app.channels.twilio import COUNTRY, Twilio
 from app.outgoing import OutgoingAnswer
 
@@ -25,6 +27,7 @@ class Simulated(Twilio):
     signing_field: ClassVar[str] = "secret"
     confirms_opt_out: ClassVar[bool] = False
     usual_rates: ClassVar[Mapping[str, float]] = {}
+    lists_numbers: ClassVar[bool] = False
     settings_schema: ClassVar[Mapping[str, Any]] = {
         "type": "object",
         "additionalProperties": False,
@@ -60,6 +63,14 @@ class Simulated(Twilio):
     def webhook_addresses(self, connection: ConnectionInfo) -> Mapping[str, str]:
         """None: there is no carrier whose settings could name them."""
         return {}
+
+    def carrier_numbers(self, connection: ConnectionInfo, after: str, most: int, http: Http) -> CarrierPage:
+        """None: there is no carrier."""
+        raise FetchFailed("Simulated numbers have no carrier: enter any.")
+
+    def checks(self, connection: ConnectionInfo, numbers: Sequence[OwnNumber], http: Http) -> Iterator[Check]:
+        """Only the secret: nobody else takes part."""
+        yield check_secrets(self.secret_fields, connection.secrets)
 
 
 def silence(seconds: int) -> bytes:

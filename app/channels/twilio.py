@@ -1,6 +1,6 @@
 """Twilio: SMS, WhatsApp and calls of one account."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, Final
@@ -8,12 +8,15 @@ from typing import Any, ClassVar, Final
 from app.channels import (
     twilio_account,
     twilio_calls,
+    twilio_checks,
     twilio_documents,
     twilio_messages,
     twilio_numbers,
     twilio_rest,
 )
 from app.channels.arrival import Arrival, Report
+from app.channels.carrier_numbers import CarrierPage
+from app.channels.checks import Check, OwnNumber
 from app.channels.contract import (
     CallPlace,
     Channel,
@@ -49,6 +52,7 @@ class Twilio(Channel):
     policy: ClassVar[SendPolicy] = SendPolicy(looks_up=True)
     secret_fields: ClassVar[tuple[str, ...]] = ("account_sid", "auth_token")
     signing_field: ClassVar[str] = "auth_token"
+    lists_numbers: ClassVar[bool] = True
     confirms_opt_out: ClassVar[bool] = True  # https://help.twilio.com/articles/223134027
     # One text a second: https://help.twilio.com/articles/115002943027. WhatsApp's window of 24 hours:
     # https://www.twilio.com/docs/whatsapp/key-concepts
@@ -162,3 +166,19 @@ class Twilio(Channel):
     def set_webhooks(self, connection: ConnectionInfo, number: str, addresses: Mapping[str, str], http: Http) -> None:
         """Enters them in the number's settings. Raises: SendFailed, OutgoingError."""
         twilio_numbers.set_webhooks(connection, number, addresses, http)
+
+    def carrier_numbers(self, connection: ConnectionInfo, after: str, most: int, http: Http) -> CarrierPage:
+        """The account's. Raises: FetchFailed, OutgoingError."""
+        return twilio_numbers.carrier_numbers(connection, after, most, http)
+
+    def checks(self, connection: ConnectionInfo, numbers: Sequence[OwnNumber], http: Http) -> Iterator[Check]:
+        """Secrets, address, account, and each number. Raises: FetchFailed, OutgoingError."""
+        asked = list(super().checks(connection, numbers, http))
+        yield from asked
+        if asked[0].state == "good":
+            account = twilio_checks.check_account(connection, http)
+            yield account
+            if account.state == "good":
+                addresses = self.webhook_addresses(connection)
+                yield from twilio_checks.check_numbers(connection, numbers, addresses, http)
+                yield from twilio_checks.check_services(connection, numbers, addresses["SmsUrl"], http)

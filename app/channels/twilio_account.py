@@ -5,6 +5,7 @@ https://www.twilio.com/docs/usage/requests-to-twilio
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -39,14 +40,45 @@ def get(connection: ConnectionInfo, path: str, http: Http) -> Mapping[str, Any]:
     return _read(http.send(_request(connection, "GET", path)))
 
 
+def look(connection: ConnectionInfo, address: str, http: Http) -> tuple[int, Mapping[str, Any]]:
+    """Status and data of what lies at an address of the API; empty data where they cannot be read, and no status is
+    refused. Raises: OutgoingError."""
+    request = OutgoingRequest(
+        "GET",
+        address,
+        timeout_seconds=ANSWER_SECONDS,
+        maximum_bytes=_ANSWER_BYTES,
+        secret_headers=secret_headers(connection, address),
+        follow_redirects=False,
+    )
+    answer = http.send(request)
+    return answer.status, _json(answer) or {}
+
+
+def account_address(connection: ConnectionInfo, path: str = "") -> str:
+    """The address of a path below the account, or of the account itself."""
+    account = f"{_base(connection)}/2010-04-01/Accounts/{connection.secrets.get('account_sid', '')}"
+    return f"{account}/{path}" if path else f"{account}.json"
+
+
+def messaging_base(connection: ConnectionInfo) -> str:
+    """Where the account's Messaging Services are, empty where that is not known: at a provider other than Twilio.
+
+    https://www.twilio.com/docs/messaging/api/service-resource; with a region the hosts differ in their first word too.
+    """
+    found = re.fullmatch(r"https://api((?:\.[a-z0-9-]+)*\.twilio\.com)", _base(connection))
+    return f"https://messaging{found[1]}/v1" if found else ""
+
+
 def secret_headers(connection: ConnectionInfo, address: str) -> Mapping[str, str]:
-    """The account's authentication, if this address lies at its API; none for any other origin.
+    """The account's authentication, if this address lies at one of its APIs; none for any other origin.
 
     Its media ask for it too: https://www.twilio.com/docs/messaging/api/media-resource
     """
     sid, token = connection.secrets.get("account_sid", ""), connection.secrets.get("auth_token", "")
     try:
-        is_own = read_web_address(address).origin == read_web_address(_base(connection)).origin
+        bases = [base for base in (_base(connection), messaging_base(connection)) if base]
+        is_own = read_web_address(address).origin in [read_web_address(base).origin for base in bases]
     except BadWebAddress:
         is_own = False
     pair = base64.b64encode(f"{sid}:{token}".encode()).decode("ascii")
@@ -63,7 +95,7 @@ def _request(connection: ConnectionInfo, method: str, path: str) -> OutgoingRequ
     if not sid or not token:
         sentence = f"The connection {connection.name} has no account SID or no auth token: enter both, then send again."
         raise SendFailed("provider_code", sentence, final=False, retry_after_seconds=60, whole_number=True)
-    address = f"{_base(connection)}/2010-04-01/Accounts/{sid}/{path}"
+    address = account_address(connection, path)
     return OutgoingRequest(
         method,
         address,

@@ -1,11 +1,12 @@
 """The web chat: a page of ours, and a panel that any allowed site embeds. It has no provider: committing is sending."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from app.channels.arrival import Arrival
+from app.channels.checks import Check, OwnNumber, check_public_address, check_sites
 from app.channels.contract import Channel, ConnectionInfo, Http, OutgoingMessage, SendPolicy, Sent
 from app.channels.visitor import Visitor
 from app.web_address import BadWebAddress, read_origin
@@ -59,6 +60,14 @@ class WebChat(Channel):
     def send(self, connection: ConnectionInfo, outgoing: OutgoingMessage, http: Http) -> Sent:
         """Nothing is left to do: pages read the committed message."""
         return Sent(provider_id="")
+
+    def checks(self, connection: ConnectionInfo, numbers: Sequence[OwnNumber], http: Http) -> Iterator[Check]:
+        """Our page's address, the sites that may show it, and whether sites can sign for their users."""
+        yield check_public_address(connection.public_url, http)
+        yield from check_sites(numbers)
+        is_set = bool(connection.secrets.get("identity_secret"))
+        sentence = "Sites can sign for their users." if is_set else "Visitors are guests: no site can sign for users."
+        yield Check("secrets", "good", sentence, "" if is_set else "Enter identity_secret if a site shall do so.")
 
 
 def arrival(number: str, visitor: Visitor, key: str, message: MessageReceived, language: str) -> Arrival:

@@ -3,14 +3,15 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 import jmespath
 import jmespath.exceptions
 
 from app.channels.arrival import Notice
-from app.channels.contract import Channel, ConnectionInfo, Unreadable, Unsigned, Webhook
+from app.channels.checks import Check, OwnNumber
+from app.channels.contract import Channel, ConnectionInfo, Http, Unreadable, Unsigned, Webhook
 from flows.errors import FlowError
 from flows.values import clean_text, from_json_text
 
@@ -88,6 +89,19 @@ class WebhookChannel(Channel):
     def spelled(self, value: str, country: str) -> str:
         """It has no numbers."""
         return ""
+
+    def webhook_addresses(self, connection: ConnectionInfo) -> Mapping[str, str]:
+        """The address that the other system calls."""
+        return {"events": connection.hook("events")}
+
+    def checks(self, connection: ConnectionInfo, numbers: Sequence[OwnNumber], http: Http) -> Iterator[Check]:
+        """The secret, our address, and whether the places in the JSON can be looked up."""
+        yield from super().checks(connection, numbers, http)
+        for name in ("key", "id"):
+            try:
+                _found(connection, name, {})
+            except Unreadable as problem:
+                yield Check("settings", "wrong", str(problem), f"Write {name} like data.payment_id.")
 
 
 def _found(connection: ConnectionInfo, name: str, data: Any) -> str:

@@ -51,6 +51,16 @@ def fetch(server: MailServer, folder: Folder, lines: Lines, take: Callable[[RawM
         line.abort()
 
 
+def try_out(server: MailServer, folder: Folder, lines: Lines, seconds: float) -> None:
+    """Signs in and opens the folders, and changes nothing. Raises: MailRefused, OutgoingError."""
+    deadline = Deadline(seconds)
+    line = open_line(server, lines, deadline, _BEGINNING_BYTES)
+    try:
+        _Look(line, server, deadline, lines).open(folder)
+    finally:
+        line.abort()
+
+
 class _Session(imaplib.IMAP4):
     """imaplib's half of the talk, over a line that is guarded and bounded; it opens none by itself."""
 
@@ -85,10 +95,7 @@ class _Look:
 
     def fetch(self, folder: Folder, take: Callable[[RawMail], bool]) -> None:
         """As above."""
-        session: _Session = self._say(lambda: _Session(self._line), "greets us wrongly")
-        if self._server.mode == "starttls":
-            self._start_tls(session)
-        self._sign_in(session)
+        session = self._begin()
         self._select(session, folder.name)
         validity = _UIDVALIDITY.search((session.response("UIDVALIDITY")[1] or [b""])[0] or b"")
         found = self._say(lambda: session.uid("SEARCH", "UNSEEN"), "does not search")[1]
@@ -100,6 +107,21 @@ class _Look:
                 self._mark(session, uid, folder.taken, understood=take(mail))
         with contextlib.suppress(*_LOST, imaplib.IMAP4.error):
             session.logout()
+
+    def open(self, folder: Folder) -> None:
+        """Opens each folder for reading only."""
+        session = self._begin()
+        for name in filter(None, (folder.taken, folder.name)):
+            self._select(session, name, readonly=True)
+        with contextlib.suppress(*_LOST, imaplib.IMAP4.error):
+            session.logout()
+
+    def _begin(self) -> _Session:
+        session: _Session = self._say(lambda: _Session(self._line), "greets us wrongly")
+        if self._server.mode == "starttls":
+            self._start_tls(session)
+        self._sign_in(session)
+        return session
 
     def _mail(self, session: _Session, uid: str, name: str) -> RawMail | None:
         """None when somebody else took it away meanwhile."""
@@ -145,8 +167,8 @@ class _Look:
             raise MailRefused("smtp_auth", str(error), final=True) from None
         self._say(session.read_capabilities, "does not say what it can do")
 
-    def _select(self, session: _Session, name: str) -> None:
-        self._say(lambda: session.select(_quoted(name)), f"has no folder “{name}”")
+    def _select(self, session: _Session, name: str, *, readonly: bool = False) -> None:
+        self._say(lambda: session.select(_quoted(name), readonly), f"has no folder “{name}”")
 
     def _say(self, say: Callable[[], Any], trouble: str) -> Any:
         """What the server answers when it is content."""

@@ -46,6 +46,19 @@ def submit(server: MailServer, envelope: Envelope, lines: Lines, seconds: float)
         line.abort()
 
 
+def try_out(server: MailServer, lines: Lines, seconds: float) -> None:
+    """Greets the server and signs in; sends nothing. Raises: MailRefused, OutgoingError."""
+    deadline = Deadline(seconds)
+    line = open_line(server, lines, deadline, MOST_WORDS_BYTES)
+    talk = _Talk(line, server, deadline)
+    try:
+        talk.begin(lines)
+        with contextlib.suppress(*_LOST):
+            talk.session.putcmd("quit")
+    finally:
+        line.abort()
+
+
 class _Session(smtplib.SMTP):
     """smtplib's half of the talk, over a line that is guarded and bounded; it opens none by itself."""
 

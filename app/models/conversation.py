@@ -192,6 +192,13 @@ class EffectRow(Base):
             sqlite_where=text("state IN ('dead', 'unknown')"),
         ),
         Index("ix_effects_to", "connection_id", "to", "created_at"),
+        Index(
+            "ix_effects_telling_carriers",
+            "number_id",
+            "id",
+            postgresql_where=text("kind = 'set_webhooks'"),
+            sqlite_where=text("kind = 'set_webhooks'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from app.channels.registry import channel_of
-from app.db import now
-from app.directory import open_connection
+from app.connecting import queue_telling
 from app.errors import Conflict
 from app.house import House
-from app.models import Connection, EffectRow, LiveNumber, Number, Version
+from app.models import LiveNumber, Number, Version
 from app.publishing.names import Wanted, claimed_slots, live_slot, wanted
 from flows.check import slots
 from flows.document import Flow
 from flows.registry import Registry
-from flows.values import canonical_json
 
 
 class NumberTaken(Conflict):
@@ -113,26 +110,6 @@ def _take(session: Session, house: House, version: Version, claims: Sequence[Wan
             )
         )
     for number in numbers.values():
-        _tell_carrier(session, house, version, number)
+        queue_telling(session, house, number, f"publish/{version.id}/{number.id}")
     session.flush()
     return sorted(numbers)
-
-
-def _tell_carrier(session: Session, house: House, version: Version, number: Number) -> None:
-    row = session.get_one(Connection, number.connection_id)
-    connection = open_connection(row, house.key, house.settings.effective_public_url)
-    addresses = channel_of(row.kind).webhook_addresses(connection)
-    if addresses:
-        at = now(session)
-        session.add(
-            EffectRow(
-                key=f"publish/{version.id}/{number.id}",
-                kind="set_webhooks",
-                conversation_id=None,
-                connection_id=row.id,
-                number_id=number.id,
-                payload=canonical_json({"number": number.value, "addresses": dict(addresses)}),
-                next_attempt_at=at,
-                created_at=at,
-            )
-        )

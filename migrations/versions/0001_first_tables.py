@@ -99,6 +99,7 @@ def upgrade() -> None:
         sa.Column("media_type", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("size_bytes", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("uploaded_by", sa.Text(), server_default="", nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -106,6 +107,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("files", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_files_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(
+            "ix_files_uploaded",
+            ["id"],
+            unique=False,
+            postgresql_where=sa.text("uploaded_by <> ''"),
+            sqlite_where=sa.text("uploaded_by <> ''"),
+        )
 
     op.create_table(
         "first_links",
@@ -627,6 +635,13 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_effects_provider", ["connection_id", "provider_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_effects_run_id"), ["run_id"], unique=False)
+        batch_op.create_index(
+            "ix_effects_telling_carriers",
+            ["number_id", "id"],
+            unique=False,
+            postgresql_where=sa.text("kind = 'set_webhooks'"),
+            sqlite_where=sa.text("kind = 'set_webhooks'"),
+        )
         batch_op.create_index("ix_effects_to", ["connection_id", "to", "created_at"], unique=False)
         batch_op.create_index(
             "ix_effects_undelivered",
