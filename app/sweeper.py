@@ -14,6 +14,7 @@ from app.db import DatabaseUnavailable, now_microseconds, sql
 from app.house import House
 from app.roster import any_silent, take_away_locks
 from app.stopping import Stopping
+from app.store import webhooks
 from app.store.claims import any_due
 from app.store.entries import show_kept
 from app.store.events import repair_instants
@@ -23,6 +24,7 @@ logger = logging.getLogger("patchbay.sweeper")
 
 _EVERY_SECONDS = 1.0
 _SHOW_KEPT_SECONDS = 300  # a message no step has taken for so long is shown to people too
+_FORGETS_EVERY = 3_600 * 1_000_000  # microseconds
 _LONGEST_STEP = 10 * 1_000_000  # microseconds; two sweeps further apart mean that the clock was set, or a long pause
 _FIND_KEPT = "SELECT 1 FROM inbound_events WHERE state = 'kept' AND shown_at IS NULL AND at < {now} - :pause LIMIT 1"
 
@@ -41,12 +43,13 @@ def main(settings: Settings) -> int:
 
 
 class Sweeper:
-    """Looks each second; it remembers nothing but the last instant it saw, by which it notices a clock that was set."""
+    """Looks each second; it remembers nothing but instants: by the last it saw it notices a clock that was set."""
 
     def __init__(self, house: House) -> None:
         """Nothing was seen yet."""
         self._house = house
         self._last: int | None = None
+        self._forgot_at: int | None = None
 
     def sweep(self) -> None:
         """One sweep: reads first, and writes only what it has found."""
@@ -67,10 +70,18 @@ class Sweeper:
             with self._house.database.transaction() as session:
                 show_kept(session, _SHOW_KEPT_SECONDS)
         late = self._keep_schedules(todo) or late
+        self._forget_webhooks(now)
         self._last = now
         if late:
             for lane in ("turns", "calls"):
                 self._house.lanes.wake(lane)
+
+    def _forget_webhooks(self, now: int) -> None:
+        """Once an hour, those that nobody will ask for any more."""
+        if self._forgot_at is None or not 0 <= now - self._forgot_at < _FORGETS_EVERY:
+            self._forgot_at = now
+            with self._house.database.transaction() as session:
+                webhooks.forget_old(session)
 
     def _keep_schedules(self, todo: schedules.Todo) -> bool:
         """Each piece is a transaction of its own; whether a run is to begin."""

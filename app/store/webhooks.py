@@ -138,6 +138,12 @@ def expect(session: Session, group: Sequence[Handled]) -> None:
             session.execute(text(_TAKEN), {"event": append(session, place).event_id, "id": early.id})
 
 
+def note_unsigned(session: Session, sentence: str) -> None:
+    """People see that a sender and a connection do not agree about the secret, or that a stranger tries."""
+    statement = "INSERT INTO problems (step, kind, message, created_at) VALUES ('', 'signature_invalid', :it, {now})"
+    session.execute(sql(session, statement), {"it": sentence})
+
+
 def forget_old(session: Session) -> None:
     """A bounded number of those that nobody will ask for any more."""
     for table in ("webhooks", "webhook_waits"):

@@ -25,6 +25,7 @@ from app.web.hook_memory import APOLOGY, HookMemory, Known
 from app.web.hook_requests import read_webhook
 from app.web.rates import Rates
 from app.web.refusals import Refusal, refused
+from app.web.refused_hooks import RefusedHooks
 from app.web.wakes import Wakes
 from flows.effect import HangUp
 from flows.event import CallerHungUp, MessageReceived, Recorded
@@ -51,6 +52,7 @@ class HookState:
     memory: HookMemory
     calling: Calling
     rates: Rates
+    refused: RefusedHooks
     wakes: Wakes
 
 
@@ -63,7 +65,7 @@ def hook_state() -> HookState:
             memory = HookMemory(house)
             calling = Calling(house, extensions.get("patchbay.take_one"))
             rates = Rates(per_second=500, burst=2_000)
-            extensions[_STATE] = HookState(house, memory, calling, rates, Wakes(house.lanes))
+            extensions[_STATE] = HookState(house, memory, calling, rates, RefusedHooks(house), Wakes(house.lanes))
         state: HookState = extensions[_STATE]
     return state
 
@@ -117,6 +119,8 @@ def _signed(state: HookState, known: Known, path: str) -> Webhook:
     try:
         known.channel.verify(known.info, webhook)
     except Unsigned as problem:
+        if known.channel.notices:  # a run may be waiting for it
+            state.refused.note(known.info.name, str(problem))
         raise Refusal(403, "unsigned", str(problem)) from None
     return replace(webhook, form=_cleaned(webhook.form), query=_cleaned(webhook.query))
 

@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.accounts.tokens import create_token
+from app.sweeper import Sweeper
 from app.web import create_app
 from app.web.api import starts
 from app.web.rates import Rates
@@ -248,6 +249,25 @@ def test_what_the_flow_does_not_take_any_more_when_its_turn_comes_is_a_problem(r
     assert (room.provider.texts, room.problems()) == ([], ["not_started"])
     state = room.one("SELECT state, owner FROM conversations")
     assert (state["state"], state["owner"]) == ("closed", "none")
+
+
+def test_the_times_of_a_flows_schedules_are_listed_with_how_many_they_started(room: Runtime, shop: Caller) -> None:
+    schedule = {
+        "number": "keys",
+        "when": {"by": "cron", "expression": "* * * * *"},
+        "audience": {"by": "list", "addresses": [ANNA]},
+        "quiet_from": 1,
+        "quiet_to": 2,
+    }
+    room.publish(drawn("Shipping", {"due": placed("schedule", schedule, next="tell"), "tell": sends("News")}))
+    sweeper = Sweeper(room.house)
+    sweeper.sweep()
+    room.move_clock(61)
+    sweeper.sweep()
+    answer = shop.client.get("/api/v1/flows/Shipping/occurrences", headers={"Authorization": f"Bearer {shop.token}"})
+    rows = answer.get_json()["items"]
+    assert [row["state"] for row in rows] == ["empty"]
+    assert (rows[0]["step"], rows[0]["started"], rows[0]["passed_over"]) == ("due", 0, 0)
 
 
 def test_the_run_reads_its_input_and_the_record_can_be_told_again(room: Runtime, shop: Caller) -> None:

@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 from app.db import now
 from app.directory import seal_secrets
 from app.models import Connection
+from app.sweeper import Sweeper
 from app.web import create_app
 from tests.app.drawn import Document, drawn, placed, sends, starts_with
 from tests.app.house import Runtime
@@ -201,6 +202,30 @@ def test_what_is_unsigned_or_unreadable_is_refused_and_ends_no_wait(
     room.drive()
     assert room.provider.texts == []
     assert room.rows("SELECT * FROM webhooks") == []
+    assert room.problems() == (["signature_invalid"] if status == 403 else [])
+
+
+def test_a_stranger_who_tries_often_does_not_fill_the_errors_page(room: Runtime, client: FlaskClient) -> None:
+    payments(room)
+    for _ in range(5):
+        tells(client, "pay-1", secret="other")
+    assert room.problems() == ["signature_invalid"]
+
+
+def test_old_webhooks_and_waits_are_forgotten(room: Runtime, client: FlaskClient) -> None:
+    payments(room)
+    room.publish(paying(time_limit_seconds=60))
+    room.write("pay-1")
+    room.drive()
+    tells(client, "pay-2")
+    room.move_clock(31 * 86_400)
+    sweeper = Sweeper(room.house)
+    sweeper.sweep()
+    assert room.rows("SELECT * FROM webhooks") == []
+    room.move_clock(61 * 86_400)
+    sweeper.sweep()
+    assert room.rows("SELECT * FROM webhook_waits") == []
+    room.drive()
 
 
 UNBELIEVABLE = [

@@ -1,15 +1,19 @@
-"""The API's door that starts a run from outside: with an input, for a contact, on one of our numbers."""
+"""The API's doors about runs that begin from our side: started with an input, and by a flow's schedules."""
 
 import secrets
 from typing import Any, Final
 
 from flask import request
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from app import publishing, starts
 from app.accounts.roles import Right
 from app.errors import Invalid
+from app.models import Occurrence, OccurrenceContact
 from app.models.conversation import reference
 from app.web.api.doors import SLUG, Asked, Noun, fields, text
+from app.web.api.lists import PAGE, page, wanted
 from app.web.rates import Rates
 from app.web.refusals import Refusal
 
@@ -18,6 +22,18 @@ noun = Noun("starts", Right.READ_RUNS, Right.START_RUNS)
 _LONGEST_KEY: Final = 200
 _RATES: Final = Rates(per_second=50, burst=200)  # of one caller; a run costs more than a look
 _START: Final = fields({"number": SLUG, "address": text(200, 1), "name": text(200), "input": {}}, "number", "address")
+
+
+@noun.get("/flows/<flow>/occurrences", PAGE)
+def list_occurrences(asked: Asked, flow: str) -> dict[str, Any]:
+    """The times at which a flow's schedules start it, the newest first, and for how many contacts each did."""
+    with asked.house.database.reading() as session:
+        query = select(Occurrence).where(Occurrence.flow_id == publishing.find_flow(session, flow).id)
+        if asked.query.get("after"):
+            query = query.where(Occurrence.id < asked.query["after"])
+        rows = session.scalars(query.order_by(Occurrence.id.desc()).limit(wanted(asked.query))).all()
+        counts = _counts(session, [row.id for row in rows])
+    return page(rows, asked.query, lambda row: _shown(row, counts), lambda row: row.id)
 
 
 @noun.post("/flows/<flow>/runs", _START, status=202)
@@ -45,3 +61,20 @@ def start_run(asked: Asked, flow: str) -> dict[str, Any]:
         started = starts.start(session, ordered)
     asked.house.lanes.wake("turns")
     return {"run": started.run_id, "conversation": reference(started.conversation_id), "key": key}
+
+
+def _counts(session: Session, ids: list[int]) -> dict[tuple[int, str], int]:
+    """How many contacts of each occurrence are in each state."""
+    columns = (OccurrenceContact.occurrence_id, OccurrenceContact.state)
+    query = select(*columns, func.count()).where(OccurrenceContact.occurrence_id.in_(ids)).group_by(*columns)
+    return {(row[0], row[1]): row[2] for row in session.execute(query)}
+
+
+def _shown(row: Occurrence, counts: dict[tuple[int, str], int]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "step": row.step,
+        "due_at": row.due_at.isoformat(),
+        "state": row.state,
+        **{state: counts.get((row.id, state), 0) for state in ("waiting", "started", "passed_over")},
+    }
