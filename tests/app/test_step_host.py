@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from app.publishing import ask_ahead
 from app.step_host import Bounds, StepHost, kinds_of, open_host
 from flows import document
 from flows.ask import HttpAnswer, HttpRequest
@@ -224,6 +225,14 @@ def test_what_a_class_tells_about_a_config_is_checked_question_by_question(steps
     assert any("was not done after 1 s" in sentence for sentence in broken)
     assert time.monotonic() - began < 8 * SECONDS
     assert check(flow_with("works"), steps, InstallationNames()) is not None
+
+
+def test_what_was_asked_ahead_costs_the_check_no_time(steps: Registry) -> None:
+    flow = flow_with("told_badly", {"text": "asked ahead"})
+    ask_ahead(steps, flow)
+    began = time.monotonic()
+    assert any(finding.code == "step_broken" for finding in check(flow, steps, InstallationNames()))
+    assert time.monotonic() - began < SECONDS / 2
 
 
 def test_a_plugin_is_a_kind_of_step_with_all_that_its_class_says(steps: Registry) -> None:

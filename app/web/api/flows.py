@@ -46,6 +46,7 @@ def create_flow(asked: Asked) -> dict[str, Any]:
     flow = document.from_data(given if given is not None else _empty(asked.body.get("name", "")), asked.house.limits)
     if given is not None and asked.body.get("name", flow.name) != flow.name:
         flow = document.from_data({**document.to_data(flow), "name": asked.body["name"]}, asked.house.limits)
+    publishing.ask_ahead(asked.house.steps, flow)
     with asked.house.database.transaction() as session:
         return draft_data(session, asked.house, publishing.create(session, flow, asked.who))
 
@@ -62,6 +63,7 @@ def read_flow(asked: Asked, flow: str) -> dict[str, Any]:
 def save_flow(asked: Asked, flow: str) -> dict[str, Any]:
     """Saves a draft made on revision `base`, merged with what others saved since; 409 where both changed a field."""
     changed = document.from_data(asked.body["document"], asked.house.limits)
+    publishing.ask_ahead(asked.house.steps, changed)
     with asked.house.database.transaction() as session:
         row = publishing.find_flow(session, flow, locked=True)
         draft = publishing.save(session, row, changed, asked.body["base"], asked.who)

@@ -21,6 +21,9 @@ _NOTE = text(1_000)
 @noun.post("/flows/<flow>/publish", fields({"revision": whole(1), "note": _NOTE}), status=201)
 def publish(asked: Asked, flow: str) -> dict[str, Any]:
     """Freezes the draft, or a revision of it; from then on it answers its numbers."""
+    with asked.house.database.reading() as session:
+        draft = publishing.read(session, publishing.find_flow(session, flow), asked.body.get("revision", 0))
+    publishing.ask_ahead(asked.house.steps, draft.flow)
     with asked.house.database.transaction() as session:
         row = publishing.find_flow(session, flow, locked=True)
         order = Order(asked.who, asked.body.get("note", ""))
@@ -32,6 +35,9 @@ def publish(asked: Asked, flow: str) -> dict[str, Any]:
 @noun.post(f"/flows/<flow>/versions/{ROW_ID}/roll-back", fields({"note": _NOTE, "move_numbers": YES_NO}), status=201)
 def roll_back(asked: Asked, flow: str, number: int) -> dict[str, Any]:
     """Publishes an old version again; numbers stay where they are, unless `move_numbers`."""
+    with asked.house.database.reading() as session:
+        old = publishing.read_version(session, publishing.find_flow(session, flow), number)
+    publishing.ask_ahead(asked.house.steps, document.read(old.document))
     with asked.house.database.transaction() as session:
         row = publishing.find_flow(session, flow, locked=True)
         order = Order(asked.who, asked.body.get("note", ""), asked.body.get("move_numbers", False))
