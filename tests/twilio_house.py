@@ -29,6 +29,7 @@ from app.sealing import SecretKey
 from app.web import create_app, hooks
 from app.web.hook_memory import HookMemory
 from app.web.rates import Rates
+from app.web.refused_hooks import RefusedHooks
 from app.web.wakes import Wakes
 from flows.registry import Registry
 from flows.values import canonical_json
@@ -147,7 +148,9 @@ def twilio_house(
                 session.add(chat)
     app = create_app(house)
     calling, rates, wakes = Calling(house, take_one, patience), Rates(500, 2_000), Wakes(house.lanes)
-    app.extensions["patchbay.hooks"] = hooks.HookState(house, HookMemory(house), calling, rates, wakes)
+    app.extensions["patchbay.hooks"] = hooks.HookState(
+        house, HookMemory(house), calling, rates, wakes, RefusedHooks(house)
+    )
     yield TwilioHouse(house, app)
     database.close()
 

@@ -52,8 +52,8 @@ class HookState:
     memory: HookMemory
     calling: Calling
     rates: Rates
-    refused: RefusedHooks
     wakes: Wakes
+    refused: RefusedHooks
 
 
 def hook_state() -> HookState:
@@ -65,7 +65,7 @@ def hook_state() -> HookState:
             memory = HookMemory(house)
             calling = Calling(house, extensions.get("patchbay.take_one"))
             rates = Rates(per_second=500, burst=2_000)
-            extensions[_STATE] = HookState(house, memory, calling, rates, RefusedHooks(house), Wakes(house.lanes))
+            extensions[_STATE] = HookState(house, memory, calling, rates, Wakes(house.lanes), RefusedHooks(house))
         state: HookState = extensions[_STATE]
     return state
 

@@ -26,6 +26,7 @@ from app.seeding import prepare
 from app.web import create_app, hooks
 from app.web.hook_memory import HookMemory
 from app.web.rates import Rates
+from app.web.refused_hooks import RefusedHooks
 from app.web.wakes import Wakes
 from app.wiring import build_house, leave_house
 from flows.values import canonical_json, encode
@@ -180,7 +181,9 @@ def _over(settings: Settings, house: House, template: Any) -> Place:
     house = replace(house, settings=settings, database=database, lanes=lanes)
     app = create_app(house)
     memory, calling, rates = HookMemory(house), Calling(house, None), Rates(1_000_000, 1_000_000)
-    app.extensions["patchbay.hooks"] = hooks.HookState(house, memory, calling, rates, Wakes(lanes, apart_seconds=0))
+    app.extensions["patchbay.hooks"] = hooks.HookState(
+        house, memory, calling, rates, Wakes(lanes, apart_seconds=0), RefusedHooks(house)
+    )
     return Place(house, database, lanes, app, connection, template, clock, breaches)
 
 
