@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from app.db import Database, now
 from app.house import House
 from app.sealing import SecretKey
+from app.web import changes
 from app.web.chat_feed import Place, Seen, look
 from app.web.refusals import UNAVAILABLE, Refusal
 
@@ -111,14 +112,21 @@ def new_ticket(session: Session, key: SecretKey, place: Place) -> str:
 def updates() -> Response:
     """The stream of one ticket, from the Last-Event-ID on."""
     house: House = current_app.extensions["patchbay"]
-    with house.database.reading() as session:
-        place = _read_ticket(house.key, request.args.get("ticket", ""), now(session))
+    ticket = request.args.get("ticket", "")
     after = request.headers.get("Last-Event-ID") or request.args.get("after") or "0"
     position = min(int(after), _LARGEST_ID) if after.isascii() and after.isdecimal() and len(after) < 20 else 0
-    stream = Stream(house.database, house.lanes, house.key, place, position)
+    with house.database.reading() as session:
+        if ticket.startswith(changes.TICKET):
+            with_problems = changes.read_ticket(house.key, ticket, now(session))
+            return _streamed(changes.stream(house.database, position, with_problems=with_problems))
+        place = _read_ticket(house.key, ticket, now(session))
+    return _streamed(Stream(house.database, house.lanes, house.key, place, position).events())
+
+
+def _streamed(events: Iterator[str]) -> Response:
     # X-Accel-Buffering: https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
-    return Response(stream.events(), mimetype="text/event-stream", headers=headers)
+    return Response(events, mimetype="text/event-stream", headers=headers)
 
 
 def _read_ticket(key: SecretKey, ticket: str, present: datetime) -> Place:

@@ -153,3 +153,18 @@ def test_changes_are_listed_once_and_in_order(room: Runtime, limit: int) -> None
         seen += [(one["kind"], one["version"]) for one in told["items"]]
         after = told["next"]
     assert seen == [("published", 1), ("published", 2)]
+
+
+def test_changes_come_as_a_stream_by_a_ticket(room: Runtime) -> None:
+    ask = Asking(room)
+    room.publish(echo("keys"))
+    room.move_clock(10)
+    address = ask("POST", "/changes/tickets", 201)["address"]
+    with ask.client.get(f"{address}&after=1") as answer:
+        assert answer.mimetype == "text/event-stream"
+        told = (chunk.decode() if isinstance(chunk, bytes) else chunk for chunk in answer.response)
+        news = next(chunk for chunk in told if chunk.startswith("event: changes"))
+    assert '"kind":"published","flow":"Echo","version":1' in news
+    room.move_clock(61)
+    assert ask.client.get(address).status_code == 403
+    assert ask.client.get("/updates?ticket=changes.x.y").status_code == 403

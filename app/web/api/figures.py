@@ -1,8 +1,5 @@
-"""The API's figures: how often each exit was taken, which errors happen where, and what changed."""
+"""The API's figures: how often each exit was taken, and which errors happen where."""
 
-import heapq
-from collections.abc import Iterator
-from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Integer, cast, func, select
@@ -10,8 +7,7 @@ from sqlalchemy.orm import Session
 
 from app import publishing
 from app.accounts.roles import Right
-from app.db import from_microseconds, now, to_microseconds
-from app.models import FlowRow, Problem, Revision, RunRow, StepCount, Version
+from app.models import FlowRow, Problem, RunRow, StepCount, Version
 from app.models.conversation import reference as reference_of
 from app.web.api.doors import Asked, Noun, one_of, text, whole
 from app.web.api.lists import PAGE, wanted
@@ -20,7 +16,6 @@ from app.web.api.run_queries import SINCE, between
 noun = Noun("figures", Right.READ_FLOWS)
 
 _EXAMPLES: Final = 3
-_SETTLED: Final = timedelta(seconds=2)  # what commits late has an earlier instant than what was listed before
 _BY: Final = {"version": whole(1), "by": one_of("all", "quarter"), **SINCE}
 
 
@@ -87,53 +82,6 @@ def list_errors(asked: Asked) -> dict[str, Any]:
             for flow, step, kind, count, first, last, _ in rows
         ]
     return _counted(asked, items)
-
-
-@noun.get("/changes", PAGE)
-def list_changes(asked: Asked) -> dict[str, Any]:
-    """What changed since `after`, the oldest first: drafts, versions and problems, two seconds after they happened.
-
-    `next` is always the place to go on from: ask again with it as `after`, at most once a second.
-    """
-    after = from_microseconds(asked.query.get("after", 0))
-    most = wanted(asked.query)
-    with asked.house.database.reading() as session:
-        before = now(session) - _SETTLED
-        sources = [_drafts(session, after, before, most), _versions(session, after, before, most)]
-        if Right.READ_RUNS in asked.caller.rights:
-            sources.append(_problems(session, after, before, most))
-        found = list(heapq.merge(*sources, key=lambda one: one[0]))
-    shown = found[: most - 1]
-    while len(found) > len(shown) > 1 and found[len(shown)][0] == shown[-1][0]:  # one instant is not cut in two
-        shown.pop()
-    place = to_microseconds(shown[-1][0]) if shown else asked.query.get("after", 0)
-    return {"items": [{"at": at.isoformat(), **told} for at, told in shown], "next": place}
-
-
-Change = tuple[datetime, dict[str, Any]]
-
-
-def _drafts(session: Session, after: datetime, before: datetime, most: int) -> Iterator[Change]:
-    query = select(Revision.created_at, FlowRow.name, Revision.number, Revision.author)
-    query = query.join(FlowRow, FlowRow.id == Revision.flow_id)
-    query = query.where(Revision.created_at > after, Revision.created_at <= before)
-    for at, flow, number, author in session.execute(query.order_by(Revision.created_at).limit(most)):
-        yield at, {"kind": "draft_saved", "flow": flow, "revision": number, "by": author}
-
-
-def _versions(session: Session, after: datetime, before: datetime, most: int) -> Iterator[Change]:
-    query = select(Version.created_at, FlowRow.name, Version.number, Version.author)
-    query = query.join(FlowRow, FlowRow.id == Version.flow_id)
-    query = query.where(Version.created_at > after, Version.created_at <= before)
-    for at, flow, number, author in session.execute(query.order_by(Version.created_at).limit(most)):
-        yield at, {"kind": "published", "flow": flow, "version": number, "by": author}
-
-
-def _problems(session: Session, after: datetime, before: datetime, most: int) -> Iterator[Change]:
-    query = select(Problem).where(Problem.created_at > after, Problem.created_at <= before)
-    for row in session.scalars(query.order_by(Problem.created_at).limit(most)):
-        told = {"kind": "problem", "problem": row.id, "run": row.run_id, "step": row.step, "error": row.kind}
-        yield row.created_at, told
 
 
 def _examples(session: Session, flow: str | None, step: str, kind: str) -> list[dict[str, Any]]:
