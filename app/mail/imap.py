@@ -74,6 +74,12 @@ class _Session(imaplib.IMAP4):
         self.sock = self._line  # type: ignore[assignment]  # it has all that imaplib uses of a socket
         self.file = self._line.makefile("rb")
 
+    def read(self, size: int) -> bytes:
+        """So many bytes; a server that announces more than any mail has must not take our memory."""
+        if size > LARGEST_MAIL_BYTES:
+            raise self.abort(f"{size} bytes were announced")
+        return self.file.read(size)
+
     def shutdown(self) -> None:
         """The line is closed by whoever opened it."""
 

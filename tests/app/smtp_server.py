@@ -1,8 +1,10 @@
 """A real SMTP server on loopback (aiosmtpd) that keeps what it takes, and misbehaves as a test tells it."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -129,6 +131,27 @@ def silent_server() -> Iterator[int]:
     """The port of a server that takes connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield int(listening.getsockname()[1])
+
+
+@contextmanager
+def saying(words: bytes) -> Iterator[int]:
+    """A server that says so and nothing else."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            connection, _ = listening.accept()
+            with connection:
+                connection.sendall(words)
+                connection.recv(1)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield int(listening.getsockname()[1])
+    finally:
+        listening.close()
+        thread.join(5)
 
 
 def _free_port() -> int:

@@ -1,6 +1,7 @@
 """A mailbox beside a real IMAP and a real SMTP server: every mail once, in its conversation, no robot answered."""
 
 import json
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
@@ -10,19 +11,27 @@ from typing import Any
 
 import pytest
 
+from app import inbox
+from app.channels import web_form
+from app.channels.web_form import FilledIn
 from app.config import Settings
 from app.credentials import read_credential
 from app.db import now
 from app.directory import seal_secrets
+from app.mail import imap as imap_client
+from app.mail.imap import Folder, RawMail, fetch
+from app.mail.servers import MailRefused, MailServer
 from app.models import Connection, Number
+from app.outgoing import Guarded, OutgoingError
 from app.points import set_hook
 from app.runner import letters, mailboxes
 from flows.values import canonical_json
+from tests.app.certificates import self_signed
 from tests.app.drawn import drawn, placed, sends, starts_with
 from tests.app.house import Runtime, runtime
 from tests.app.imap_server import PASSWORD, USER, ImapServer, imap_server
 from tests.app.processes import Killed, until
-from tests.app.smtp_server import SmtpServer, enter_credential, smtp_server
+from tests.app.smtp_server import SmtpServer, enter_credential, saying, silent_server, smtp_server
 
 OURS, ANNA, BOB = "support@acme.example", "anna@example.com", "bob@example.com"
 DOCX = b"PK\x03\x04" + bytes(40)
@@ -338,3 +347,78 @@ def test_broken_mails_are_all_there_and_do_not_stop_the_others(either_post: Post
     assert either_post.room.column("SELECT count(*) FROM mails") == [len(HOSTILE) + 1]
     assert either_post.imap.flags() == ["\\Seen"] * (len(HOSTILE) + 1)
     assert any(said == ["Order\n\nfine"] for said in either_post.said().values())
+
+
+def test_a_reply_to_a_forms_answer_goes_on_in_the_forms_conversation(post: Post) -> None:
+    settings = {
+        "smtp_host": "127.0.0.1",
+        "smtp_port": post.smtp.port,
+        "smtp_mode": "none",
+        "user": USER,
+        "sender": OURS,
+    }
+    with post.room.house.database.transaction() as session:
+        at = now(session)
+        connection = Connection(name="form", kind="web_form", settings=canonical_json(settings), created_at=at)
+        connection.sealed = seal_secrets("form", {"password": PASSWORD}, post.room.house.key)
+        session.add(connection)
+        session.flush()
+        number = Number(name="form", connection_id=connection.id, value="form", created_at=at)
+        session.add(number)
+        session.flush()
+        post.room.numbers["form"] = number
+        filled_in = FilledIn("k", "Anna", ANNA, "", "Where is it?", "en")
+        inbox.put(session, connection.id, web_form.arrival("form", filled_in))
+    post.room.publish(drawn("Form", {"in": starts_with("form", "out"), "out": sends("Which one?")}))
+    post.room.start()
+    until(lambda: len(post.smtp.mails) == 1, "it left")
+    ours = str(post.smtp.mails[0].read["message-id"])
+    post.gets(mail("The red one", "Re: Which one? [PB-10001]", In_Reply_To=ours))
+    assert post.said()["PB-10001"][:3] == ["Where is it?", "> Which one?", "The red one"]
+    assert len(post.said()) == 1
+
+
+def test_of_a_mail_that_is_too_large_the_beginning_is_there(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imap_client, "LARGEST_MAIL_BYTES", 2_000)
+    monkeypatch.setattr(imap_client, "_BEGINNING_BYTES", 1_000)
+    post.gets(mail("A line of words.\n" * 500))
+    ((said,),) = post.said().values()
+    assert said.startswith("Order\n\nA line of words.")
+    assert said.endswith("the whole lies in the mailbox.)")
+    assert len(said) < 1_500
+
+
+def looked(port: int, mode: str = "none", tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> list[RawMail]:
+    """What a look finds."""
+    found: list[RawMail] = []
+
+    def take(one: RawMail) -> bool:
+        found.append(one)
+        return True
+
+    fetch(MailServer(host, port, mode, USER, PASSWORD), Folder(), Guarded(frozenset({(host, port)}), tls=tls), take)
+    return found
+
+
+def test_a_server_that_hangs_or_speaks_nonsense_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imap_client, "LOOK_SECONDS", 0.4)
+    with silent_server() as port, pytest.raises(OutgoingError, match=r"did not answer within 0\.4 seconds"):
+        looked(port)
+    for says in (b"* NO\r\n", b"nonsense\r\n", b"* OK \r\n* OK\r\n" * 9, b"x" * 2_000_000, b"* OK {9999999999999}\r\n"):
+        with saying(says) as port, pytest.raises((OutgoingError, MailRefused)):
+            looked(port)
+
+
+def test_a_mailbox_behind_starttls_is_read_by_a_certificate_we_trust(tmp_path: Path) -> None:
+    certificate = self_signed(tmp_path, "localhost")
+    trusting = ssl.create_default_context(cafile=str(certificate[0]))
+    with imap_server(certificate) as server:
+        assert looked(server.port, "starttls", trusting, "localhost") == []
+        with pytest.raises(MailRefused, match="could not prove who it is"):
+            looked(server.port, "starttls", host="localhost")
+
+
+@pytest.mark.parametrize("mode", ["tls", "starttls", "none"])
+def test_a_mailbox_in_a_private_network_is_for_whom_the_operator_allows_it(mode: str) -> None:
+    with pytest.raises(MailRefused):
+        fetch(MailServer("127.0.0.1", 993, mode, USER, PASSWORD), Folder(), Guarded(), lambda _: True)

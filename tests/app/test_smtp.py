@@ -1,12 +1,8 @@
 """Handing a mail over: to all or to none, never twice, never for ever, and never past the deny list."""
 
-import contextlib
-import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -21,7 +17,7 @@ from app.mail.servers import MailRefused, MailServer
 from app.mail.smtp import Envelope, submit
 from app.outgoing import Guarded, NotConnected, OutgoingError
 from tests.app.certificates import self_signed
-from tests.app.smtp_server import PASSWORD, USER, SmtpServer, silent_server, smtp_server
+from tests.app.smtp_server import PASSWORD, USER, SmtpServer, saying, silent_server, smtp_server
 
 TO = ("anna@example.com", "bob@example.com")
 MAIL = Envelope("desk@acme.example", TO, b"Subject: hi\r\n\r\n.a line\r\n..\r\nend\r\n")
@@ -111,7 +107,7 @@ def test_a_server_that_says_nothing_is_left_in_time() -> None:
 
 @pytest.mark.parametrize("says", [b"220 " + b"x" * 100_000, b"nonsense\r\n", b"220-more\r\n" * 20_000, b""])
 def test_a_server_that_speaks_nonsense_is_left(says: bytes) -> None:
-    with _saying(says) as port, pytest.raises((OutgoingError, MailRefused)):
+    with saying(says) as port, pytest.raises((OutgoingError, MailRefused)):
         hand_over(port, seconds=1)
 
 
@@ -206,24 +202,3 @@ def test_too_many_files_are_refused_before_anybody_is_asked() -> None:
     with pytest.raises(MailRefused) as refused:
         compose(draft(enclosures=[Enclosure("a", "text/plain", bytes(10 << 20))] * 2))
     assert refused.value.kind == "media_too_large"
-
-
-@contextmanager
-def _saying(words: bytes) -> Iterator[int]:
-    """A server that says so and nothing else."""
-    listening = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        with contextlib.suppress(OSError):
-            connection, _ = listening.accept()
-            with connection:
-                connection.sendall(words)
-                connection.recv(1)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield int(listening.getsockname()[1])
-    finally:
-        listening.close()
-        thread.join(5)

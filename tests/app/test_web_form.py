@@ -1,7 +1,7 @@
 """Forms: each one sent becomes a conversation with a reference and a category, once, and strangers can do no more."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from tests.app.smtp_server import PASSWORD, USER, SmtpServer, smtp_server
 SHOP = "https://shop.example.com"
 CATEGORIES = ["Invoices", "Technical support / Printers"]
 FILLED_IN = {"name": "Anna Nowak", "email": "Anna@Example.com", "category": CATEGORIES[0], "text": "Where is it?"}
+NO_HEADERS: Mapping[str, str] = {}
 KEY = re.compile(r'name="key" value="([^"]+)"')
 
 
@@ -56,10 +57,10 @@ class Office:
         assert found
         return found[1]
 
-    def post(self, headers: dict[str, str] | None = None, **changes: str) -> TestResponse:
+    def post(self, headers: Mapping[str, str] = NO_HEADERS, **changes: Any) -> TestResponse:
         """Somebody sends the form from our page."""
         data = {"key": self.key(), **FILLED_IN, **changes} if "key" not in changes else {**FILLED_IN, **changes}
-        return self.client.post("/forms/contact", data=data, headers={"Origin": "http://localhost", **(headers or {})})
+        return self.client.post("/forms/contact", data=data, headers={"Origin": "http://localhost", **headers})
 
     def count(self) -> int:
         return len(self.room.rows("SELECT id FROM messages WHERE direction = 'in'"))

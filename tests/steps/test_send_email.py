@@ -5,6 +5,7 @@ import pytest
 
 from flows.effect import CancelMessage, Pause, SendEmail
 from flows.event import Attachment, CallPolled, Happening, MessageAccepted, MessageFailed, TimerFired
+from flows.values import Value
 from tests.steps.visits import Visit, step_of
 
 MAIL: Mapping[str, Any] = {
@@ -42,7 +43,7 @@ LEAVES: list[tuple[Mapping[str, Any], Sequence[Happening], str | None, str | Non
 
 
 def visit(changes: Mapping[str, Any], **more: Any) -> Visit:
-    recorded = {"file": HASH, "media_type": "audio/wav"}
+    recorded: Value = {"file": HASH, "media_type": "audio/wav"}
     return Visit("send_email", {**MAIL, **changes}, ANNA, {"long": "x" * 6_000, "recorded": recorded}, **more)
 
 
