@@ -155,9 +155,7 @@ class Channel:
     fetches: ClassVar[bool] = False  # nobody calls us: a worker fetches what has come
     threads: ClassVar[bool] = False  # a message goes out with its thread and the contents of its files
     lists_numbers: ClassVar[bool] = False  # whether `carrier_numbers` knows what the account has
-    written: ClassVar[str] = (
-        "telephone number: write it like +48221234567"  # what a value must be that `spelled` refuses
-    )
+    written: ClassVar[str] = "telephone number: write it like +48221234567"  # what `spelled` wants
 
     def policy_of(self, connection: ConnectionInfo) -> SendPolicy:
         """The policy under this connection's settings."""

@@ -5,7 +5,8 @@ import json
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from app.models import FlowRow, LiveNumber, Revision, Version
+from app.models import FlowRow, LiveNumber, Message, Revision, RunRow, Version
+from app.models.conversation import reference
 from flows import document, form
 from flows.document import Flow
 from flows.registry import Registry
@@ -28,6 +29,28 @@ def flows_that_name(session: Session, steps: Registry, kind: str, name: str) -> 
     )
     found = [*session.execute(versions), *session.execute(drafts)]
     return sorted({flow for flow, stored in found if _names(document.read(stored), steps, kind, name)})
+
+
+def uses_of_file(session: Session, sha256: str, file_id: int) -> list[str]:
+    """Where a stored file is still needed, in words: flows that may send it (drafts, latest and live versions, versions
+    with runs under way), and conversations."""
+    latest = select(func.max(Version.id)).group_by(Version.flow_id)
+    running = select(RunRow.version_id).where(RunRow.status == "waiting")
+    needed = (latest, select(LiveNumber.version_id), running)
+    versions = (
+        select(FlowRow.name)
+        .join(Version, FlowRow.id == Version.flow_id)
+        .where(or_(*(Version.id.in_(ids) for ids in needed)), Version.document.contains(sha256))
+    )
+    drafts = (
+        select(FlowRow.name)
+        .join(Revision, (FlowRow.id == Revision.flow_id) & (FlowRow.latest_revision == Revision.number))
+        .where(Revision.document.contains(sha256))
+    )
+    flows = sorted({*session.scalars(versions), *session.scalars(drafts)})
+    sent = select(Message.conversation_id).where(Message.media.contains(f'"file":"{file_id}"')).limit(1)
+    conversations = [f"the conversation {reference(one)}" for one in session.scalars(sent)]
+    return [*(f"the flow “{name}”" for name in flows), *conversations]
 
 
 def _names(flow: Flow, steps: Registry, kind: str, name: str) -> bool:

@@ -16,6 +16,7 @@ _REFUSALS: Mapping[str, str] = {
     "413": "The body is too large.",
     "415": "The body is of another kind.",
     "422": "The body or the query cannot be taken as it is; the sentence says why.",
+    "502": "Another system, such as a carrier, refused or did not answer; the sentence says which.",
     "503": "The database is away for a moment: nothing was changed.",
 }
 _ERROR = {

@@ -1,0 +1,29 @@
+"""The API's channels: what a page needs to draw the form of a connection and of a number."""
+
+from typing import Any
+
+from app.accounts.roles import Right
+from app.channels.contract import Channel
+from app.channels.registry import channels
+from app.web.api.doors import Asked, Noun
+
+noun = Noun("channels", Right.READ_SETTINGS)
+
+
+@noun.get("/channels")
+def list_channels(_: Asked) -> dict[str, Any]:
+    """All installed channels: title, the schemas of a connection's and a number's settings, and its secrets."""
+    return {"items": [_shown(channel) for channel in channels().values()], "next": None}
+
+
+def _shown(channel: Channel) -> dict[str, Any]:
+    return {
+        "kind": channel.kind,
+        "title": channel.title,
+        "help": " ".join((channel.__doc__ or "").split()),
+        "settings_schema": dict(channel.settings_schema),
+        "number_settings_schema": dict(channel.number_settings_schema),
+        "secrets": list(channel.secret_fields),
+        "a_number_is": channel.written,
+        "lists_numbers": channel.lists_numbers,
+    }
