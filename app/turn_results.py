@@ -90,7 +90,8 @@ def write(handled: Handled, result: TurnResult, turn: Turn, outgoing: Callable[[
         for entry in turn.trace
         if entry.get("failure") and entry.get("came_by") != FLOW_FAILED
     ]
-    verbs = _take_effects(handled, result, turn, outgoing)
+    _take_effects(handled, result, turn, outgoing)
+    verbs: list[Verb] = [effect for effect in turn.effects if isinstance(effect, VERBS)]
     _place(handled, run)
     _follow_messages(handled, run)
     handled.timer = _timer(handled, result, run)
@@ -100,9 +101,8 @@ def write(handled: Handled, result: TurnResult, turn: Turn, outgoing: Callable[[
 
 def _take_effects(
     handled: Handled, result: TurnResult, turn: Turn, outgoing: Callable[[str, SendMessage], Outgoing]
-) -> list[Verb]:
-    """Adds what the turn wants done; returns what the caller hears."""
-    verbs: list[Verb] = []
+) -> None:
+    """Adds what the turn wants done; what the caller hears is rendered apart."""
     for n, effect in enumerate(turn.effects):
         key = f"{turn.run.id}/{result.run_before.turn}/{n}"
         match effect:
@@ -124,9 +124,6 @@ def _take_effects(
                 handled.labels.append(effect)
             case ExpectWebhook():
                 handled.expects.append(effect)
-            case _ if isinstance(effect, VERBS):
-                verbs.append(effect)
-    return verbs
 
 
 def _saw_room(result: TurnResult, queue: str) -> bool:
