@@ -7,11 +7,13 @@ from sqlalchemy import Row
 
 from app.scene import Scene
 from flows.context import Context
+from flows.errors import FlowError
 from flows.event import Event
 from flows.interpreter import Steps, begin
 from flows.limits import Limits
 from flows.run import Run
 from flows.step import Trigger
+from flows.todays_config import todays_config
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,12 @@ class Reception:
         flow = scene.flows[str(row.version_id)]
         placed = flow.steps.get(row.step)
         step = self.steps.get(placed.type) if placed else None
-        if placed is None or not isinstance(step, Trigger):
+        if placed is None or not isinstance(step, Trigger) or placed.format > step.format:
+            return None, None
+        try:
+            config = todays_config(step, placed)
+        except FlowError:  # a plugin's; as where one breaks that is asked whether it matches
             return None, None
         run = begin(str(row.version_id), flow, row.step, event, event.id)
-        context = Context(flow=flow, step=row.step, config=placed.config, run=run, event=event, limits=self.limits)
-        return step.matches(placed.config, context), Start(row.version_id, run)
+        context = Context(flow=flow, step=row.step, config=config, run=run, event=event, limits=self.limits)
+        return step.matches(config, context), Start(row.version_id, run)

@@ -16,6 +16,7 @@ from flows.failing import broken, cycle, last_circle, way_out
 from flows.outcomes import Refused, checked_effects, checked_keep, checked_values, checked_waiting
 from flows.run import OpenTurn
 from flows.step import Ask, Enter, Failure, Finish, Outcome, Step, Take, Trigger, Wait
+from flows.todays_config import todays_config
 from flows.tracing import Entry
 from flows.values import TooLarge, Value
 from flows.walk import Walk
@@ -80,8 +81,7 @@ class Visit:
             raise Refused("step_missing", f"“{self.title}” is of the type {self.placed.type}, which is not installed.")
         if self.placed.format > step.format:
             raise Refused("step_missing", f"“{self.title}” was made with a newer version of {self.placed.type}.")
-        config = self.placed.config
-        self.context.config = step.upgrade(config, self.placed.format) if self.placed.format < step.format else config
+        self.context.config = todays_config(step, self.placed)
         return step
 
     def _obey(self, outcome: Outcome) -> None:

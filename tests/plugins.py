@@ -105,10 +105,16 @@ _METHODS: Mapping[str, str] = {
         return [Problem("odd", "text", "This is odd.", "Mend it.")]
 """,
     "begins": """
+    format = 2
+
+    def upgrade(self, config, format):
+        return {"text": config["words"]}
+
     def claims(self, config):
         return [Claim("messages", (config.get("text", "line"),), keywords=("plug",), priority=3)]
 
     def matches(self, config, context):
+        assert "words" not in config
         text = context.event.happened.text
         if text == "break":
             raise ValueError

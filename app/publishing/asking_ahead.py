@@ -5,6 +5,7 @@ from contextlib import suppress
 from flows.document import Flow
 from flows.errors import FlowError
 from flows.registry import Registry
+from flows.todays_config import todays_config
 
 
 def ask_ahead(steps: Registry, flow: Flow) -> None:
@@ -19,5 +20,4 @@ def ask_ahead(steps: Registry, flow: Flow) -> None:
         if kind is None or not steps.is_plugin(placed.type):
             continue
         with suppress(FlowError):  # the check, which asks again, makes a finding of it
-            outdated = placed.format < kind.format
-            kind.exits(kind.upgrade(placed.config, placed.format) if outdated else placed.config)
+            kind.exits(todays_config(kind, placed))

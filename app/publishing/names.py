@@ -25,9 +25,10 @@ from flows import document
 from flows.ask import FlowVersion
 from flows.called import calls_of
 from flows.check import InstallationNames, Slot, slots
-from flows.document import Flow
+from flows.document import Flow, PlacedStep
 from flows.registry import Registry
 from flows.step import Claim, Trigger
+from flows.todays_config import todays_config
 
 _KEYWORDS = "keywords:"
 _HASH = re.compile(r"\b[0-9a-f]{64}\b")  # thousands of files may be stored: only those that a flow names are looked for
@@ -47,7 +48,7 @@ def wanted(flow: Flow, steps: Registry) -> list[Wanted]:
     return [
         Wanted(number, placed.id, claim)
         for placed in flow.steps.values()
-        for claim in _claims(steps, placed.type, placed.config)
+        for claim in _claims(steps, placed)
         for number in dict.fromkeys(claim.numbers)
     ]
 
@@ -123,16 +124,16 @@ def claimed_slots(session: Session, steps: Registry, flow_id: int, numbers: Iter
             found[Slot(number, "calls" if kind == "calls" else "messages")] = flow_name
             continue
         placed = document.read(stored).steps[step]
-        for one in slots(_claims(steps, placed.type, placed.config)):
+        for one in slots(_claims(steps, placed)):
             if one.number == number:
                 found[one] = flow_name
     return found
 
 
-def _claims(steps: Registry, type_: str, config: Mapping[str, object]) -> Iterator[Claim]:
-    kind = steps.get(type_)
+def _claims(steps: Registry, placed: PlacedStep) -> Iterator[Claim]:
+    kind = steps.get(placed.type)
     if isinstance(kind, Trigger):
         try:
-            yield from kind.claims(config)
+            yield from kind.claims(todays_config(kind, placed))
         except Exception:  # noqa: BLE001  a door to plugins' code; the check, which asks it too, finds it broken
             return

@@ -12,6 +12,7 @@ from flows.limits import Limits
 from flows.player.lines import CALLER
 from flows.run import Run
 from flows.step import Claim, Trigger
+from flows.todays_config import todays_config
 from flows.values import Value
 from flows.walk import Steps
 
@@ -44,7 +45,7 @@ def begun_by(flow: Flow, steps: Steps, event: Event, run: Run | None, run_id: st
         if claim.kind != kind or (under_way and not claim.interrupts):
             continue
         begun = _begun(flow, step, claim, event, run_id)
-        config = flow.steps[step].config
+        config = todays_config(trigger, flow.steps[step])
         context = Context(flow, step, config, begun.run, begun.event, Limits())
         score = trigger.matches(config, context)
         if score is not None and (best is None or score > best[0]):
@@ -56,7 +57,7 @@ def _claims(flow: Flow, steps: Steps) -> Iterator[tuple[str, Trigger, Claim]]:
     for placed in flow.steps.values():
         trigger = steps.get(placed.type)
         if isinstance(trigger, Trigger):
-            for claim in trigger.claims(placed.config):
+            for claim in trigger.claims(todays_config(trigger, placed)):
                 yield placed.id, trigger, claim
 
 

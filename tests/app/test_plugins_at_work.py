@@ -75,9 +75,10 @@ def test_a_step_that_dies_is_charged_to_nobody(room: Runtime) -> None:
     assert room.column("SELECT max(charged) FROM inbound_events") == [0]
 
 
-def test_a_plugins_trigger_begins_runs_before_others(room: Runtime) -> None:
+def test_a_plugins_trigger_of_an_older_format_begins_runs_before_others(room: Runtime) -> None:
     room.publish(echo("keys"))
-    steps = {"in": placed("begins", {"text": "keys"}, next="said"), "said": sends("began {{ began }}")}
+    older = {**placed("begins", {"words": "keys"}, next="said"), "format": 1}
+    steps = {"in": older, "said": sends("began {{ began }}")}
     room.publish(drawn("Plugged", steps))
     plugged, other = room.write("plug it"), room.write("hello", contact="+48600100301")
     broken = room.write("break", contact="+48600100302")
