@@ -1,11 +1,11 @@
 """What the installation has that a flow may name, and which slots of numbers live flows hold."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
 
 from app.models import (
     CalendarRow,
@@ -81,6 +81,7 @@ def installation_names(
         connections=frozenset(session.scalars(select(Connection.name))),
         segments=frozenset(session.scalars(select(Segment.name))),
         flows=called_flows(session, steps, flow),
+        callers=callers_of(session, flow_id),
         files=frozenset(session.scalars(select(File.sha256).where(File.sha256.in_(hashes)))),
         claimed=claimed_slots(session, steps, flow_id, numbers),
     )
@@ -105,6 +106,19 @@ def called_flows(session: Session, steps: Registry, flow: Flow) -> Mapping[str, 
             versions[int(wanted.version or 0)] = entered
             waiting += [further for _, further in calls_of(entered, steps)]
     return found
+
+
+def callers_of(session: Session, flow_id: int) -> Sequence[Flow]:
+    """The latest published versions of the other flows that run any flow."""
+    further = aliased(Version)
+    latest = select(func.max(further.number)).where(further.flow_id == FlowRow.id).scalar_subquery()
+    rows = session.scalars(
+        select(Version.document)
+        .join(FlowRow, FlowRow.id == Version.flow_id)
+        .where(FlowRow.id != flow_id, Version.number == latest, Version.document.contains('"run_flow"'))
+        .order_by(FlowRow.name)
+    )
+    return [document.read(stored) for stored in rows]
 
 
 def claimed_slots(session: Session, steps: Registry, flow_id: int, numbers: Iterable[str]) -> Mapping[Slot, str]:

@@ -9,7 +9,7 @@ from flows.ask import FlowVersion
 from flows.called import calls_by, calls_of, entry_of
 from flows.check.finding import Finding, InstallationNames
 from flows.check.survey import Placed, Survey
-from flows.document import END, Flow
+from flows.document import END, Flow, PlacedStep
 from flows.step import Medium, Trigger
 from flows.walk import Steps
 
@@ -37,6 +37,7 @@ def called(survey: Survey) -> Iterator[Finding]:
         yield from _inputs(placed, entry.config)
         yield from _ends(survey, placed, flow)
     yield from _own(survey)
+    yield from _callers(survey)
 
 
 def version_of(names: InstallationNames, wanted: FlowVersion) -> Flow | None:
@@ -154,6 +155,32 @@ def _own(survey: Survey) -> Iterator[Finding]:
                 sentence = f"No “End” of this flow gives back “{row['name']}”, as {entry.title} says."
                 mend = "Add it to an “End”, or remove it here."
                 yield entry.warning("output_never", f"outputs.{index}.name", sentence, mend)
+
+
+def _callers(survey: Survey) -> Iterator[Finding]:
+    """Published flows that run this one, whatever is its latest version: what they would fail of from now on."""
+    entry = entry_of(survey.flow, survey.steps)
+    for caller in survey.names.callers:
+        for step, wanted in calls_of(caller, survey.steps):
+            if wanted != FlowVersion(survey.flow.name):
+                continue
+            if why := _breaks(survey, step, entry):
+                sentence = f"“{step.name or step.id}” of the published flow “{caller.name}” would fail: {why}."
+                mend = "Let that flow run a fixed version first, or publish it again at once."
+                yield Finding("caller_breaks", "warning", entry.id if entry else "", "", sentence, mend)
+
+
+def _breaks(survey: Survey, step: PlacedStep, entry: PlacedStep | None) -> str:
+    """Why a placed step could not run this flow; empty when it can."""
+    if entry is None:
+        return "this one does not begin with “Called by a flow” any more"
+    given = _named(step.config, "inputs")
+    for name, row in _named(entry.config, "inputs").items():
+        if row.get("required") and name not in given:
+            return f"it does not give “{name}”"
+    outcomes, _ = _results(survey.flow, survey.steps)
+    open_ = sorted(outcomes - set(step.exits))
+    return f"it has no exit for “{open_[0]}”" if open_ else ""
 
 
 def _results(flow: Flow, steps: Steps) -> tuple[set[str], set[str]]:

@@ -1,6 +1,6 @@
 """A finding: one thing wrong with a flow, where it is and how to mend it; and the names the installation has."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -41,6 +41,7 @@ class InstallationNames:
 
     numbers: each number's name with what it can be used for: "calls", "messages".
     flows: of each flow there is, as far as flows run it: its published versions by number, 0 the latest.
+    callers: the latest published versions of other flows that may run this one.
     files: the hashes of stored files, as far as the flow names them.
     disconnected: the numbers whose connection is turned off.
     claimed: the slots that other live flows hold, each with the name of its flow.
@@ -54,6 +55,7 @@ class InstallationNames:
     connections: frozenset[str] = frozenset()
     segments: frozenset[str] = frozenset()
     flows: Mapping[str, Mapping[int, Flow]] = field(default_factory=dict)
+    callers: Sequence[Flow] = ()
     files: frozenset[str] = frozenset()
     disconnected: frozenset[str] = frozenset()
     claimed: Mapping[Slot, str] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+from app import publishing
 from app.runner.taking import Taker
 from app.store.versions import version_to_enter
 from flows import document, wire
@@ -177,3 +178,14 @@ def test_a_turn_enters_a_flow_in_one_version_and_looks_for_it_once(
     assert room.provider.texts == ["hi"] * 5 + ["done"]
     assert asked == [FlowVersion("Sub")]
     assert_replays(room)
+
+
+def test_who_changes_a_flow_reads_which_published_flows_would_fail(room: Runtime) -> None:
+    room.publish(CALLER)
+    room.publish(drawn("Old", {"in": starts_with("neither", "run"), "run": runs("Greeting")}))
+    room.publish(drawn("Old", {"in": starts_with("neither", "say"), "say": sends("hi")}))
+    changed = called("Greeting", {"over": placed("end", {"outcome": "rejected"})}, "over")
+    with room.house.database.reading() as session:
+        found = publishing.findings(session, room.house, 0, document.from_data(changed))
+    told = [one.sentence for one in found if one.code == "caller_breaks"]
+    assert told == ["“run” of the published flow “Caller” would fail: it has no exit for “rejected”."]

@@ -173,4 +173,25 @@ def test_a_flow_that_talks_may_not_be_run_beside_people() -> None:
         assert [one.code for one in found if one.step == "run"] == codes
 
 
-CODES = {code for *_, expected in ROWS for _, code, _ in expected} | {"trigger_twice"}
+CALLER = made("Caller", {"start": ("api_call", {"numbers": ["line"]}, {"next": "it"}), "it": runs("Sub")})
+
+
+@pytest.mark.parametrize(
+    ("steps", "why"),
+    [
+        ({"begin": begins(), "over": ends()}, ""),
+        ({"begin": begins(inputs=[{"name": "n"}]), "over": ends()}, ""),
+        ({"begin": begins(inputs=[{"name": "n", "required": True}]), "over": ends()}, "it does not give “n”"),
+        ({"begin": begins(), "over": ends("rejected")}, "it has no exit for “rejected”"),
+        ({"start": ("api_call", {"numbers": ["line"]}, {"next": "end"})}, "does not begin with “Called by a flow”"),
+    ],
+)
+def test_published_flows_that_would_fail_of_a_change_are_named(steps: dict[str, Any], why: str) -> None:
+    pinned = made("Pinned", {"it": runs("Sub", version=1)})
+    names = InstallationNames(numbers=NUMBERS, callers=[CALLER, pinned])
+    found = [one for one in check(made("Sub", steps), STEPS, names) if one.code == "caller_breaks"]
+    assert [one.severity for one in found] == ([W] if why else [])
+    assert all(why in one.sentence and "“Caller”" in one.sentence for one in found)
+
+
+CODES = {code for *_, expected in ROWS for _, code, _ in expected} | {"trigger_twice", "caller_breaks"}
