@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app import turn_results
+from app import leaving
 from app.config import Settings
 from app.directory import Directory
 from app.handled import Outgoing
@@ -40,13 +40,13 @@ def attempts_of(room: Runtime, event_id: int) -> tuple[int, int]:
 @pytest.fixture
 def unstorable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers to poison cannot be stored: a lone surrogate that came past every door."""
-    real = turn_results.outgoing
+    real = leaving.outgoing
 
     def outgoing(*args: Any, **kwargs: Any) -> Outgoing:
         made = real(*args, **kwargs)
         return replace(made, text="\ud800") if POISON in made.text else made
 
-    monkeypatch.setattr(turn_results, "outgoing", outgoing)
+    monkeypatch.setattr(leaving, "outgoing", outgoing)
 
 
 def test_one_bad_turn_spoils_not_its_group_and_gets_a_pause(room: Runtime, unstorable: None) -> None:

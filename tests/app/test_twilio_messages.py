@@ -151,10 +151,10 @@ def test_words_that_say_nothing_about_a_message_of_ours_are_ignored(word: str) -
 def test_a_failed_message_says_why(code: str, kind: str) -> None:
     form = {"MessageSid": "SM1", "MessageStatus": "undelivered", "ErrorCode": code, "ErrorMessage": "no <b>luck</b>"}
     (report,) = TWILIO.parse(connection(), webhook("messages/status", form))
+    assert isinstance(report, Report)
     happened: Any = report.happened
     assert happened["error_kind"] == kind
     assert code in happened["error"]
-    assert isinstance(report, Report)
     assert report.effect_id == 0
 
 

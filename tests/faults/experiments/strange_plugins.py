@@ -47,7 +47,7 @@ KINDS = {
     "scribbles": "step_error",
     "forges": "step_error",
 }
-"""Each kind of strange step, and the error kind that its run must end with; printing and holding on to memory are no faults."""
+"""Each kind of strange step, and the error kind its run must end with; printing and keeping memory are no faults."""
 
 _OTHERS = 30
 _PER_SECOND = 5.0

@@ -19,7 +19,7 @@ from app.runner import claiming, loop
 from app.runner.claiming import Claiming, Room
 from app.runner.loop import Runner
 from app.runner.work import Work
-from app.store import commits, journal, loading, marks, reports, rows, sends, setbacks
+from app.store import commits, event_states, journal, loading, marks, reports, rows, sends, setbacks
 from app.store.loading import Held
 from flows.event import MessageAccepted
 from tests.faults.simulation import places, processes
@@ -137,7 +137,7 @@ def _lost_fence_counts() -> Any:
 
     def fences(session: Session, group: Sequence[Handled], now: int) -> set[int]:
         survivors = _fences(session, group, now)
-        commits._finish_events(session, [one for one in group if one.conversation_id not in survivors], now)
+        event_states.write(session, [one for one in group if one.conversation_id not in survivors], now)
         return survivors
 
     return patch.object(commits, "_raise_fences", fences)
