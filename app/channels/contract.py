@@ -12,7 +12,6 @@ from app.channels.errors import ChannelError, FetchFailed, SendFailed, Unreadabl
 from app.channels.phone_number import read_phone_number
 from app.channels.thread import NO_THREAD, Thread
 from app.channels.voice_document import CallPlace, Document
-from app.mail.servers import Lines
 from app.outgoing import MAXIMUM_FILE_BYTES, OutgoingAnswer, OutgoingRequest
 from flows.effect import SendMessage, Verb
 
@@ -119,8 +118,8 @@ class SendPolicy:
     local: bool = False
 
 
-class Http(Lines, Protocol):
-    """The guarded client, as far as a channel needs it: requests, and lines to mail servers."""
+class Http(Protocol):
+    """The guarded client, as far as a channel needs it."""
 
     def send(self, request: OutgoingRequest) -> OutgoingAnswer:
         """Performs one request; raises app.outgoing.OutgoingError."""

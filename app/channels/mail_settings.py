@@ -8,7 +8,7 @@ from app.channels.contract import ConnectionInfo, Http, OutgoingMessage, SendFai
 from app.mail import smtp
 from app.mail.composing import Draft, Enclosure, compose, domain_of, spelled
 from app.mail.message_ids import message_id
-from app.mail.servers import MailRefused, MailServer
+from app.mail.servers import Lines, MailRefused, MailServer
 from app.mail.smtp import SEND_SECONDS, Envelope, submit
 from app.outgoing import MAXIMUM_FILE_BYTES, Deadline, OutgoingError, OutgoingRequest
 from flows.effect import SendMessage
@@ -46,6 +46,13 @@ _LONGEST_SUBJECT: Final = 60  # of one made from the text
 _FILE_SECONDS: Final = 10.0
 
 
+def lines_of(http: Http) -> Lines:
+    """The guarded client again, for what is no HTTP."""
+    if not isinstance(http, Lines):
+        raise TypeError("Mail needs the guarded client itself.")
+    return http
+
+
 def sending_server(connection: ConnectionInfo) -> MailServer:
     """Where mail goes out. Raises: SendFailed."""
     settings = connection.settings
@@ -81,7 +88,7 @@ def send_mail(connection: ConnectionInfo, outgoing: OutgoingMessage, http: Http,
             is_automatic=_is_of_flow(outgoing.key),
         )
         envelope = Envelope(spelled(sender), [spelled(outgoing.to)], compose(draft))
-        submit(server, envelope, http, deadline.left())
+        submit(server, envelope, lines_of(http), deadline.left())
     except MailRefused as refused:
         kind = _KINDS.get(refused.kind, refused.kind)
         raise SendFailed(kind, str(refused), final=refused.final) from None
@@ -96,7 +103,8 @@ def check_mail(name: str, server: MailServer, try_out: Callable[[], None]) -> Ch
     try:
         try_out()
     except MailRefused as refused:
-        return Check(name, "wrong", str(refused), _MEND[refused.kind == "smtp_auth"])
+        sentence = f"{str(refused).rstrip('.')}."  # it may end with the server's own words
+        return Check(name, "wrong", sentence, _MEND[refused.kind == "smtp_auth"])
     except OutgoingError as error:
         return Check(name, "wrong", str(error), "Look for a typing mistake in the server's name and port.")
     signed = "lets us sign in" if server.user else "answers; nobody signs in"
@@ -110,7 +118,7 @@ def check_sending(connection: ConnectionInfo, http: Http) -> Check:
         server = sending_server(connection)
     except SendFailed as failed:
         return Check(name, "wrong", str(failed), "Enter smtp_host, and what it needs.")
-    return check_mail(name, server, lambda: smtp.try_out(server, http, CHECK_SECONDS))
+    return check_mail(name, server, lambda: smtp.try_out(server, lines_of(http), CHECK_SECONDS))
 
 
 def _subject(outgoing: OutgoingMessage) -> str:

@@ -17,6 +17,7 @@ from app.channels.mail_settings import (
     SENDING_PLACES,
     check_mail,
     check_sending,
+    lines_of,
     send_mail,
 )
 from app.mail.bounces import read_bounce
@@ -83,7 +84,7 @@ class Mailbox(Channel):
             return keep(read_fetched(connection, numbers, mail))
 
         try:
-            fetch(server, folder, http, take)
+            fetch(server, folder, lines_of(http), take)
         except MailRefused as refused:
             raise FetchFailed(str(refused)) from None
 
@@ -97,7 +98,7 @@ class Mailbox(Channel):
         yield asked
         if asked.state == "good":
             server, folder = _incoming(connection)
-            yield check_mail("incoming_mail", server, lambda: try_out(server, folder, http, CHECK_SECONDS))
+            yield check_mail("incoming_mail", server, lambda: try_out(server, folder, lines_of(http), CHECK_SECONDS))
             yield check_sending(connection, http)
 
 

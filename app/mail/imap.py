@@ -78,7 +78,7 @@ class _Session(imaplib.IMAP4):
         """So many bytes; a server that announces more than any mail has must not take our memory."""
         if size > LARGEST_MAIL_BYTES:
             raise self.abort(f"{size} bytes were announced")
-        return self.file.read(size)
+        return super().read(size)
 
     def shutdown(self) -> None:
         """The line is closed by whoever opened it."""

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from app.outgoing import BadAddress, BlockedAddress, Deadline, TimedSocket, TlsRefused
 
@@ -39,6 +39,7 @@ class MailServer:
         return f"{self.host}:{self.port}"
 
 
+@runtime_checkable
 class Lines(Protocol):
     """The guarded client, as far as mail needs it."""
 

@@ -108,7 +108,7 @@ def test_a_form_sent_twice_is_there_once(office: Office) -> None:
     assert first.headers["Location"] == second.headers["Location"]
 
 
-WRONG = [
+WRONG: list[tuple[dict[str, Any], str]] = [
     ({"email": "anna"}, "email_wrong"),
     ({"email": "anna@example.com\nBcc: all@example.com"}, "email_wrong"),
     ({"category": ""}, "category_wrong"),
