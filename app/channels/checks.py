@@ -46,9 +46,9 @@ def check_secrets(needed: Sequence[str], secrets: Mapping[str, str]) -> Check:
     """Whether all of these are entered."""
     missing = [name for name in needed if not secrets.get(name)]
     if missing:
-        lack = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not entered."
-        return Check("secrets", "wrong", lack[0].upper() + lack[1:], f"Enter {', '.join(missing)} in the connection.")
-    return Check("secrets", "good", f"{', '.join(needed).capitalize()} are entered." if needed else "None is needed.")
+        what = f"The secret {missing[0]} is" if len(missing) == 1 else f"The secrets {' and '.join(missing)} are"
+        return Check("secrets", "wrong", f"{what} not entered.", "Enter what is missing in the connection.")
+    return Check("secrets", "good", "All secrets are entered." if needed else "It needs no secrets.")
 
 
 def check_public_address(public_url: str, http: Sender) -> Check:

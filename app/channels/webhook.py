@@ -100,8 +100,9 @@ class WebhookChannel(Channel):
         for name in ("key", "id"):
             try:
                 _found(connection, name, {})
-            except Unreadable as problem:
-                yield Check("settings", "wrong", str(problem), f"Write {name} like data.payment_id.")
+            except Unreadable:
+                sentence = f"“{connection.settings.get(name)}” is no place in a JSON that can be looked up."
+                yield Check("settings", "wrong", sentence, f"Write {name} like data.payment_id.")
 
 
 def _found(connection: ConnectionInfo, name: str, data: Any) -> str:
