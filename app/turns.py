@@ -12,7 +12,7 @@ from app.scene import Scene
 from app.turn_results import TurnResult
 from flows import wire
 from flows.ask import Answer, Request
-from flows.effect import SendMessage
+from flows.effect import LabelConversation, SendMessage
 from flows.event import (
     Answered,
     ApiCalled,
@@ -186,6 +186,8 @@ class TurnUnderWay:
         run = self.held.run
         if kind == "agent_closed":
             self.handled.leaves = "done"
+            if data.get("result"):
+                self.handled.labels.append(LabelConversation(result=str(data["result"])))
             if run is not None and run.in_queue:
                 return self._advance(run, QueueLeft("closed", str(data.get("result", ""))))
             actions.close(self.handled, self.scene, run)

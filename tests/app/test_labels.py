@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.app.drawn import asks, drawn, placed, starts_with
+from tests.app.drawn import asks, drawn, forwards, placed, starts_with
 from tests.app.house import Runtime
 
 
@@ -37,3 +37,15 @@ def test_a_label_that_cannot_be_given_fails_the_step_and_labels_nothing(room: Ru
     room.drive()
     assert room.conversation(put.conversation_id)["tags"] == "[]"
     assert room.outcomes() == ["failed"]
+
+
+@pytest.mark.parametrize(("noted", "result"), [("repaired", "repaired"), ("", "open")])
+def test_what_people_note_when_they_close_is_the_result(room: Runtime, noted: str, result: str) -> None:
+    steps = {"in": starts_with("keys", "it"), "it": labels("people", result="open"), "people": forwards()}
+    room.publish(drawn("Labels", steps))
+    put = room.write("hello")
+    room.drive()
+    room.act(put.conversation_id, "agent_closed", result=noted)
+    room.drive()
+    assert room.conversation(put.conversation_id)["result"] == result
+    assert room.outcomes() == ["completed"]
