@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
@@ -52,10 +53,11 @@ class PeopleHouse:
     """The installation."""
 
     installation: Seeded
+    app: Flask
 
     def browser(self) -> Browser:
         """A new browser."""
-        return Browser(create_app(self.installation.house).test_client())
+        return Browser(self.app.test_client())
 
     def person(self, name: str, role: str = "owner") -> int:
         """Somebody called ada has the address ada@example.com; the person's number."""
@@ -88,7 +90,7 @@ class PeopleHouse:
 def people_house(settings: Settings) -> Iterator[PeopleHouse]:
     """A fresh installation without people."""
     with seeded(settings) as installation:
-        yield PeopleHouse(installation)
+        yield PeopleHouse(installation, create_app(installation.house))
 
 
 def link_in(page: TestResponse) -> str:

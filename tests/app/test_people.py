@@ -47,19 +47,19 @@ def join(house: PeopleHouse, path: str, name: str = "Jan", password: str = PASSW
     return house.browser().client.post(path, data={"name": name, "password": password}).status_code
 
 
-def test_somebody_is_invited_joins_once_and_has_the_role(house: PeopleHouse) -> None:
-    owner = house.signed_in("ada")
+def test_somebody_is_invited_joins_once_and_has_the_role(quick: PeopleHouse) -> None:
+    owner = quick.signed_in("ada")
     path = invited(owner, " Jan@Example.com ", "publisher")
     assert "jan@example.com" in owner.get("/people").text
-    browser = house.browser()
+    browser = quick.browser()
     assert "Publisher" in browser.get(path).text
     refused = browser.client.post(path, data={"name": "", "password": PASSWORD})
     assert (refused.status_code, "A name has 1 to 80" in refused.text) == (422, True)
     assert browser.client.post(path, data={"name": "Jan Nowak", "password": PASSWORD}).status_code == 303
     assert "Jan Nowak" in browser.get("/").text
     assert (browser.get("/account").status_code, browser.get("/people").status_code) == (200, 403)
-    assert join(house, path) == browser.get(path).status_code == 410
-    assert ("jan@example.com", "join", "as publisher") in house.audit()
+    assert join(quick, path) == browser.get(path).status_code == 410
+    assert ("jan@example.com", "join", "as publisher") in quick.audit()
 
 
 def test_of_many_who_accept_one_invitation_at_once_one_gets_in(house: PeopleHouse) -> None:
@@ -123,30 +123,30 @@ def test_a_removed_person_is_signed_out_at_once_and_leaves_no_way_back(house: Pe
     assert join(house, invited(owner, "jan@example.com")) == 303  # and may be invited again
 
 
-def test_another_role_holds_from_the_next_sign_in_on(house: PeopleHouse) -> None:
-    owner, jan = house.signed_in("ada"), house.signed_in("jan", "agent")
-    number = house.person_number("jan")
+def test_another_role_holds_from_the_next_sign_in_on(quick: PeopleHouse) -> None:
+    owner, jan = quick.signed_in("ada"), quick.signed_in("jan", "agent")
+    number = quick.person_number("jan")
     assert owner.post(f"/people/{number}/role", role="admin").status_code == 303
     assert jan.get("/account").status_code == 303
-    assert house.signed_in("jan").get("/people").status_code == 200
-    assert ("ada@example.com", "change_role", "jan@example.com: agent to admin") in house.audit()
+    assert quick.signed_in("jan").get("/people").status_code == 200
+    assert ("ada@example.com", "change_role", "jan@example.com: agent to admin") in quick.audit()
 
 
-def test_nobody_gives_or_touches_what_they_lack(house: PeopleHouse) -> None:
-    house.signed_in("ada")
-    admin = house.signed_in("jan", "admin")
-    owner = house.person_number("ada")
+def test_nobody_gives_or_touches_what_they_lack(quick: PeopleHouse) -> None:
+    quick.signed_in("ada")
+    admin = quick.signed_in("jan", "admin")
+    owner = quick.person_number("ada")
     for path, fields in (
         ("/people/invitations", {"email": "eva@example.com", "role": "owner"}),
         (f"/people/{owner}/role", {"role": "agent"}),
         (f"/people/{owner}/remove", {}),
         (f"/people/{owner}/password-link", {}),
-        (f"/people/{house.person_number('jan')}/role", {"role": "owner"}),
+        (f"/people/{quick.person_number('jan')}/role", {"role": "owner"}),
     ):
         answer = admin.post(path, "", **fields)
         assert answer.status_code in {409, 422}, path
         assert "ask somebody who has more rights" in answer.text, path
-    assert [did for _, did, _ in house.audit()] == ["sign_in", "sign_in"]
+    assert [did for _, did, _ in quick.audit()] == ["sign_in", "sign_in"]
 
 
 def test_the_last_owner_stays_an_owner_whoever_asks_at_once(house: PeopleHouse) -> None:
@@ -209,8 +209,8 @@ def test_every_page_for_people_is_protected(quick: PeopleHouse) -> None:
         assert not re.search(r"<script(?! src=)|\son\w+=|\sstyle=", owner.get(path).text), path
 
 
-def test_what_matters_stands_in_the_audit_log_and_is_read_in_pages(house: PeopleHouse) -> None:
-    owner = house.signed_in("ada")
+def test_what_matters_stands_in_the_audit_log_and_is_read_in_pages(quick: PeopleHouse) -> None:
+    owner = quick.signed_in("ada")
     client, csrf = owner.client, str(owner.client.get("/api/v1/me").get_json()["csrf"])
     client.put(
         "/api/v1/credentials/crm",
@@ -219,7 +219,7 @@ def test_what_matters_stands_in_the_audit_log_and_is_read_in_pages(house: People
     )
     client.get("/api/v1/flows/VIP%20calls/export")
     client.post("/api/v1/flows/VIP%20calls/publish", json={"note": "again"}, headers={"X-CSRF-Token": csrf})
-    assert [did for _, did, _ in house.audit()] == ["sign_in", "create_credential", "export_flow", "publish"]
+    assert [did for _, did, _ in quick.audit()] == ["sign_in", "create_credential", "export_flow", "publish"]
     first = client.get("/api/v1/audit?limit=2&who=ada@example.com").get_json()
     rest = client.get(f"/api/v1/audit?who=ada@example.com&after={first['next']}").get_json()
     done = [one["did"] for one in (*first["items"], *rest["items"])]
@@ -228,19 +228,19 @@ def test_what_matters_stands_in_the_audit_log_and_is_read_in_pages(house: People
     assert version["author"] == "ada@example.com"
 
 
-def test_people_are_managed_through_the_api_too(house: PeopleHouse) -> None:
-    client = house.signed_in("ada").client
+def test_people_are_managed_through_the_api_too(quick: PeopleHouse) -> None:
+    client = quick.signed_in("ada").client
     csrf = {"X-CSRF-Token": str(client.get("/api/v1/me").get_json()["csrf"])}
     made = client.post("/api/v1/invitations", json={"email": "jan@example.com", "role": "agent"}, headers=csrf)
     link = made.get_json()["link"]
     assert (made.status_code, link.startswith("http://127.0.0.1:8000/invitation/")) == (201, True)
-    assert join(house, link.removeprefix("http://127.0.0.1:8000")) == 303
+    assert join(quick, link.removeprefix("http://127.0.0.1:8000")) == 303
     jan = next(one for one in client.get("/api/v1/people").get_json()["items"] if one["name"] == "Jan")
     place = f"/api/v1/people/{jan['id']}"
     assert client.patch(place, json={"role": "viewer"}, headers=csrf).get_json()["role"] == "viewer"
     assert "/password/" in client.post(f"{place}/password-link", headers=csrf).get_json()["link"]
     token = client.post("/api/v1/tokens", json={"name": "reports", "scopes": ["read_flows"]}, headers=csrf).get_json()
-    asked = house.browser().client.get("/api/v1/me", headers={"Authorization": f"Bearer {token['token']}"})
+    asked = quick.browser().client.get("/api/v1/me", headers={"Authorization": f"Bearer {token['token']}"})
     assert asked.get_json() == {"token": "reports", "person": None, "rights": ["read_flows"], "csrf": None}
     assert client.delete(place, headers=csrf).status_code == 200
     assert client.get(place).status_code == 404

@@ -55,9 +55,9 @@ def test_a_password_is_stored_as_argon2id_and_found_again() -> None:
     )  # as other keyboards write it
 
 
-def test_the_right_password_signs_in_and_leads_to_the_page_that_was_wanted(house: PeopleHouse) -> None:
-    house.person("ada")
-    browser = house.browser()
+def test_the_right_password_signs_in_and_leads_to_the_page_that_was_wanted(quick: PeopleHouse) -> None:
+    quick.person("ada")
+    browser = quick.browser()
     asked = browser.get("/people?done=role")
     assert (asked.status_code, asked.headers["Location"]) == (303, "/sign-in?next=%2Fpeople%3Fdone%3Drole")
     fields = {"email": " Ada@Example.com", "password": PASSWORD, "next": "/people?done=role"}
@@ -69,7 +69,7 @@ def test_the_right_password_signs_in_and_leads_to_the_page_that_was_wanted(house
     assert browser.get("/people").status_code == 200
     assert browser.get("/sign-in").status_code == 303
     secret = cookie.removeprefix("patchbay=").partition(";")[0]
-    assert house.installation.rows("SELECT count(*) FROM sign_in_sessions WHERE sha256 = :it", it=secret) == [(0,)]
+    assert quick.installation.rows("SELECT count(*) FROM sign_in_sessions WHERE sha256 = :it", it=secret) == [(0,)]
 
 
 @pytest.mark.parametrize("evil", ["//evil.example", "/\\evil.example", "https://evil.example", "/x\r\nSet-Cookie: a=b"])
@@ -132,7 +132,7 @@ def test_thousands_of_guesses_are_a_hundred_tries_and_a_few_rows(
     quick: PeopleHouse, looked: list[tuple[bool, str]]
 ) -> None:
     browser = quick.browser()
-    for number in range(OF_ADDRESS + 200):  # all that follow are the same refusal
+    for number in range(OF_ADDRESS + 50):  # all that follow are the same refusal
         browser.sign_in(f"person{number}@example.com", "guess")
     answer = browser.sign_in("another@example.com", "guess")
     assert answer.status_code == 429
@@ -153,10 +153,9 @@ def test_who_was_stopped_may_try_again_later_and_the_right_password_begins_anew(
     assert browser.sign_in("ada@example.com").status_code == 429  # even the right one
     house.installation.move_clock(15 * 60 + 1)
     assert browser.sign_in("ada@example.com").status_code == 303
-    for _ in range(2):
-        for _ in range(OF_ACCOUNT - 1):
-            assert house.browser().sign_in("ada@example.com", "wrong").status_code == 401
-        assert house.browser().sign_in("ada@example.com").status_code == 303
+    for _ in range(OF_ACCOUNT - 1):
+        assert browser.sign_in("ada@example.com", "wrong").status_code == 401
+    assert browser.sign_in("ada@example.com").status_code == 303
     house.installation.move_clock(15 * 60 + 1)
     with house.installation.house.database.transaction() as session:
         clear_old_tries(session)
@@ -177,8 +176,8 @@ def test_a_sign_in_session_ends_when_idle_and_at_the_latest_after_a_week(house: 
     assert house.installation.rows("SELECT count(*) FROM sign_in_sessions") == [(1,)]
 
 
-def test_signing_out_ends_it_here_and_everywhere_else_only_when_asked(house: PeopleHouse) -> None:
-    here, there, away = (house.signed_in("ada") for _ in range(3))
+def test_signing_out_ends_it_here_and_everywhere_else_only_when_asked(quick: PeopleHouse) -> None:
+    here, there, away = (quick.signed_in("ada") for _ in range(3))
     assert here.post("/sign-out").headers["Location"] == "/sign-in"
     assert here.get("/account").status_code == 303
     assert "1 other" in there.get("/account").text
@@ -186,8 +185,8 @@ def test_signing_out_ends_it_here_and_everywhere_else_only_when_asked(house: Peo
     assert (there.get("/account").status_code, away.get("/account").status_code) == (200, 303)
 
 
-def test_signing_in_again_ends_the_sign_in_session_that_the_browser_had(house: PeopleHouse) -> None:
-    browser = house.signed_in("ada")
+def test_signing_in_again_ends_the_sign_in_session_that_the_browser_had(quick: PeopleHouse) -> None:
+    browser = quick.signed_in("ada")
     old = browser.client.get_cookie("patchbay")
     assert old is not None
     browser.sign_in("ada@example.com")
@@ -195,16 +194,16 @@ def test_signing_in_again_ends_the_sign_in_session_that_the_browser_had(house: P
     assert browser.get("/account").status_code == 303
 
 
-def test_another_password_signs_out_everywhere_else_and_needs_the_present_one(house: PeopleHouse) -> None:
-    here, there = house.signed_in("ada"), house.signed_in("ada")
+def test_another_password_signs_out_everywhere_else_and_needs_the_present_one(quick: PeopleHouse) -> None:
+    here, there = quick.signed_in("ada"), quick.signed_in("ada")
     wrong = here.post("/account/password", present="wrong", password="a new password 1")
     assert (wrong.status_code, "present password is not right" in wrong.text) == (422, True)
     for weak in ("short", "x" * (LONGEST + 1), "aaaaaaaaaaaa", "ada@example.com"):
         assert here.post("/account/password", present=PASSWORD, password=weak).status_code == 422
     assert here.post("/account/password", present=PASSWORD, password="a new password 1").status_code == 303
     assert (here.get("/account").status_code, there.get("/account").status_code) == (200, 303)
-    assert house.browser().sign_in("ada@example.com").status_code == 401
-    assert house.browser().sign_in("ada@example.com", "a new password 1").status_code == 303
+    assert quick.browser().sign_in("ada@example.com").status_code == 401
+    assert quick.browser().sign_in("ada@example.com", "a new password 1").status_code == 303
 
 
 def test_under_https_the_cookie_is_for_this_host_alone(sqlite_url: str, redis_url: str) -> None:

@@ -55,7 +55,9 @@ def _person(caller: Caller) -> Any:
 
 def _page(template: str, status: int, **values: Any) -> Response:
     say: Words = words_for(request)
-    response = make_response(render_template(template, say=say, path=request.path, **values), status)
+    response = make_response(
+        render_template(template, say=say, ago=say.ago, exact=say.exact, path=request.path, **values), status
+    )
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
         " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
