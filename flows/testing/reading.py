@@ -105,7 +105,8 @@ def contact_of(data: Mapping[str, Any], path: str) -> Mapping[str, Value]:
         raise DocumentError(path, str(problem)) from None
     if isinstance(told.get("first_seen_at"), str):
         told["first_seen_at"] = instant(str(told["first_seen_at"]), f"{path}.first_seen_at")
-    return {**CONTACT, **told}
+    # As a conversation knows it: what is empty is missing.
+    return {name: None if value == "" else value for name, value in {**CONTACT, **told}.items()}
 
 
 def _answer(data: Any, path: str) -> Answer:

@@ -95,7 +95,9 @@ def _first_difference(test: FlowTest, flow: Flow, given: Given, path: str) -> Di
             seen = Observed.of(turn.act(simulation), Facts())
         except FlowError as problem:
             return Difference(place, f"Turn {index + 1} ({_event(turn)}) cannot be walked: {problem}", index)
-        found = _otherwise(turn, index, replace(seen, facts=simulation.state.facts), flow)
+        # Where nothing came of it, as of time that passed, everything is still as it was.
+        seen = replace(seen, facts=simulation.state.facts, run=seen.run or simulation.run)
+        found = _otherwise(turn, index, seen, flow)
         if found is not None:
             return changed(found, path=f"{place}.{found.path}")
     return _left_over(simulation.state, path)

@@ -73,6 +73,14 @@ PASSING: list[tuple[str, dict[str, Any], Turns]] = [
         ],
     ),
     (
+        "time that passes and changes nothing",
+        {"loyalty": [GOLD]},
+        [
+            ({"message": "hello"}, [{"queue": "gold"}]),
+            ({"passes": "10m"}, [{"waits": "gold"}, {"variables": {"loyalty_status": "gold"}}, {"silent": True}]),
+        ],
+    ),
+    (
         "an address that breaks",
         {"loyalty": ["timeout"]},
         [({"message": "hello"}, [{"fails": "loyalty.timeout"}, {"queue": "standard"}])],
@@ -129,6 +137,11 @@ def test_a_conversation_that_goes_as_expected_passes(
 ) -> None:
     told = difference(messages, registry, turns, answers)
     assert told is None, told.sentence
+
+
+def test_what_is_empty_of_a_contact_is_missing(messages: Flow, registry: Registry) -> None:
+    turns: Turns = [({"message": "hello"}, [{"exit": "known.otherwise"}, {"waits": "ask"}, {"contact": {"phone": None}}])]
+    assert difference(messages, registry, turns, contact={"phone": ""}) is None
 
 
 def test_a_call_is_tested_by_what_the_caller_hears(calls: Flow, registry: Registry) -> None:
