@@ -29,8 +29,10 @@ _INSTANT: Final = text(40)
     fields({"to": one_of("timetable", "open", "closed", "holiday"), "until": _INSTANT, "note": text(200)}, "to"),
 )
 def switch_calendar(asked: Asked, calendar: str) -> dict[str, Any]:
-    """The emergency switch: open, closed or holiday at once for every flow and queue, until an instant or further
-    notice; `timetable` ends it."""
+    """The emergency switch: open, closed or holiday at once for every flow and queue.
+
+    It stays so until an instant, or until further notice; `timetable` ends it.
+    """
     until = _instant(asked.body["until"], "until") if asked.body.get("until") else None
     with asked.house.database.transaction() as session:
         row, at = named(session, CalendarRow, calendar, locked=True), now(session)

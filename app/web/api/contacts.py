@@ -61,8 +61,10 @@ def read_contact(asked: Asked, number: int) -> dict[str, Any]:
 
 @noun.patch(f"/contacts/{ROW_ID}", fields(_CHANGES))
 def change_contact(asked: Asked, number: int) -> dict[str, Any]:
-    """Changes what is named: an address is added, own fields are put among the others (null removes one), the segments
-    are those named and no others."""
+    """Changes what is named; an address is added.
+
+    Own fields are put among the others (null removes one); the segments are those named and no others.
+    """
     with asked.house.database.transaction() as session:
         row = changing.find(session, number, locked=True)
         changing.change(session, row, asked.body, asked.who)

@@ -9,16 +9,23 @@ from app.web.api.doors import PREFIX, RAW, Asked, Door, Noun
 
 _PART = re.compile(r"<(?:(int)[^:]*:)?(\w+)>")
 _REFUSALS: Mapping[str, str] = {
+    "400": "The request is not of the form that is described.",
     "401": "There is no token and nobody is signed in, or the token is unknown or revoked.",
     "403": "The right is missing, or a browser sent no X-CSRF-Token.",
     "404": "There is nothing of that name.",
+    "405": "The address does not take this method; `Allow` has those it takes.",
     "409": "Somebody else has it, or was faster.",
     "413": "The body is too large.",
     "415": "The body is of another kind.",
     "422": "The body or the query cannot be taken as it is; the sentence says why.",
+    "429": "More is asked than one caller may ask; `Retry-After` says when to go on.",
     "502": "Another system, such as a carrier, refused or did not answer; the sentence says which.",
     "503": "The database is away for a moment: nothing was changed.",
 }
+_FILES: Mapping[str, str] = {"/contacts/export": "text/csv"}  # answers that are no JSON
+_JSON = {"application/json": {"schema": {"type": "object"}}}
+_NUMBER = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
+_TEXT = {"type": "string", "minLength": 1}
 _ERROR = {
     "type": "object",
     "required": ["error", "code", "details"],
@@ -66,7 +73,7 @@ def document(nouns: Iterable[Noun]) -> dict[str, Any]:
 
 def _operation(noun: Noun, door: Door) -> dict[str, Any]:
     parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "integer" if kind else "string"}}
+        {"name": name, "in": "path", "required": True, "schema": dict(_NUMBER if kind else _TEXT)}
         for kind, name in _PART.findall(door.path)
     ]
     parameters += [
@@ -76,7 +83,7 @@ def _operation(noun: Noun, door: Door) -> dict[str, Any]:
     answers: dict[str, Any] = {
         str(door.status): {
             "description": door.summary,
-            "content": {"application/json": {"schema": {"type": "object"}}},
+            "content": {_FILES[door.path]: {"schema": _TEXT}} if door.path in _FILES else _JSON,
         }
     }
     refused = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
