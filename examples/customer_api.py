@@ -1,11 +1,12 @@
-"""A small customer database over HTTP, so that the example flows work on a machine without any network.
+"""A small database of customers and orders over HTTP, so that the example flows work on a machine without any network.
 
     python -m examples.customer_api [--port 8001] [--quiet]
 
 The port comes from CUSTOMER_API_PORT when it is not given.
 
-`GET /` lists the customers and the numbers that misbehave; `GET /customers/+48500100100` answers
-`{"name": "Anna Kowalska", "orders": 42, "phone": "+48500100100", "status": "platinum"}`. An unknown number is a 404.
+`GET /` lists the customers, the orders and the numbers that misbehave; `GET /customers/+48500100100` answers
+`{"name": "Anna Kowalska", "orders": 42, "phone": "+48500100100", "status": "platinum"}`, `GET /orders/1001` where that
+order is and what is to be paid. An unknown number is a 404.
 It listens on this machine only, keeps nothing and knows nobody real.
 """
 
@@ -17,6 +18,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -32,6 +34,14 @@ CUSTOMERS: Mapping[str, Mapping[str, str | int]] = {
     "+12125550100": {"status": "platinum", "name": "Grace Smith", "orders": 64},
     "+12125550200": {"status": "gold", "name": "Alan Jones", "orders": 9},
     "+12125550300": {"status": "silver", "name": "Mary Brown", "orders": 1},
+}
+
+# The days are counted from today, so that what was delivered lately stays so.
+ORDERS: Mapping[str, Mapping[str, str | int | float | bool]] = {
+    "1001": {"status": "shipped", "arrives_on": 2, "total": 59.9, "paid": True},
+    "1002": {"status": "preparing", "total": 129.5, "paid": False},
+    "1003": {"status": "delivered", "delivered_on": -5, "total": 20, "paid": True},
+    "1004": {"status": "delivered", "delivered_on": -40, "total": 340, "paid": True},
 }
 
 
@@ -68,6 +78,10 @@ TROUBLE: Mapping[str, tuple[str, Callable[[], Reply]]] = {
     "+48500100906": ("answers with a megabyte", lambda: _json(200, {"status": "gold", "padding": "x" * 1_000_000})),
     "+48500100907": ("answers with the status 429", lambda: _json(429, {"error": "Too many questions; ask later."})),
 }
+ORDER_TROUBLE: Mapping[str, tuple[str, Callable[[], Reply]]] = {
+    "1008": (f"answers after {SLOW_SECONDS} seconds", _slow),
+    "1009": ("answers with the status 503", lambda: _json(503, {"error": "The warehouse is closed."})),
+}
 
 
 def reply_to(path: str) -> Reply:
@@ -82,12 +96,29 @@ def reply_to(path: str) -> Reply:
         if phone in CUSTOMERS:
             return _json(200, {"phone": phone, **CUSTOMERS[phone]})
         return _json(404, {"error": f"No customer has the number {phone}."})
+    if parts[0] == "orders" and len(parts) == 2:
+        return _order(parts[1])
     return _json(404, {"error": "There is nothing here; GET / says what there is."})
+
+
+def _order(number: str) -> Reply:
+    if number in ORDER_TROUBLE:
+        return ORDER_TROUBLE[number][1]()
+    if number not in ORDERS:
+        return _json(404, {"error": f"There is no order {number}."})
+    today = date.today()  # noqa: DTZ011  a shop's own day
+    told = {
+        name: (today + timedelta(days=int(value))).isoformat() if name.endswith("_on") else value
+        for name, value in ORDERS[number].items()
+    }
+    return _json(200, {"number": number, "currency": "PLN", "payment_url": f"https://pay.example.com/{number}", **told})
 
 
 def _guide() -> str:
     known = [f"  /customers/{phone}  {facts['status']}, {facts['name']}" for phone, facts in CUSTOMERS.items()]
+    known += ["", "Orders", *(f"  /orders/{number}  {facts['status']}" for number, facts in ORDERS.items())]
     odd = [f"  /customers/{phone}  {what}" for phone, (what, _) in TROUBLE.items()]
+    odd += [f"  /orders/{number}  {what}" for number, (what, _) in ORDER_TROUBLE.items()]
     return "\n".join(["Customers", *known, "", "Numbers that misbehave, to see what a flow does then", *odd, ""])
 
 

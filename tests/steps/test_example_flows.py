@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.customer_api import CUSTOMERS, TROUBLE, reply_to, serve
+from examples.customer_api import CUSTOMERS, ORDER_TROUBLE, ORDERS, TROUBLE, reply_to, serve
 from flows import document
 from flows.ask import Answer, HttpAnswer, HttpRequest, QueueStateAnswer
 from flows.check import InstallationNames, check
@@ -154,6 +154,38 @@ def test_the_customer_api_knows_its_customers_and_lists_its_troubles() -> None:
     assert all(phone in guide for phone in (*CUSTOMERS, *TROUBLE))
     assert reply_to("/customers/+48999").status == 404
     assert reply_to("/elsewhere").status == 404
+
+
+def test_the_customer_api_knows_its_orders() -> None:
+    guide = reply_to("/").content.decode()
+    for number, facts in ORDERS.items():
+        reply = reply_to(f"/orders/{number}")
+        told = json.loads(reply.content)
+        assert (reply.status, told["number"], told["status"]) == (200, number, facts["status"])
+        assert told.keys() >= {"total", "currency", "paid", "payment_url"}
+    assert all(f"/orders/{number}  " in guide for number in (*ORDERS, *ORDER_TROUBLE))
+    assert reply_to("/orders/9999").status == 404
+    assert reply_to("/orders/1009").status == 503
+
+
+@pytest.mark.parametrize(
+    ("number", "begins", "queue"),
+    [
+        ("1001", "Your order 1001 is on its way and arrives on ", None),
+        ("1002", "Your order 1002 is being packed.", None),
+        ("1003", "Your order 1003 was delivered on ", None),
+        ("1009", "Our order system does not answer", "standard"),
+        ("9999", "We have no order 9999.", None),
+    ],
+)
+def test_the_order_flow_understands_the_api(number: str, begins: str, queue: str | None, api: str) -> None:
+    walk = Walk("order_status", {}, api).feed(HELLO).feed(MessageReceived(number))
+    (told,) = walk.effects
+    assert isinstance(told, SendMessage)
+    assert told.text.startswith(begins)
+    key = f"walk/{walk.run.turn - 1}/0"
+    after = walk.feed(MessageAccepted(key)).effects
+    assert [one.queue for one in after if isinstance(one, EnterQueue)] == ([queue] if queue else [])
 
 
 @pytest.mark.parametrize(
