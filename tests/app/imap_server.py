@@ -21,6 +21,7 @@ class ImapServer:
     """One account with the folders INBOX and Taken."""
 
     port: int
+    _kept: imaplib.IMAP4 | None = None
 
     def deliver(self, *mails: bytes) -> None:
         """Mails come in."""
@@ -55,12 +56,18 @@ class ImapServer:
 
     @contextmanager
     def _session(self) -> Iterator[imaplib.IMAP4]:
-        session = imaplib.IMAP4("127.0.0.1", self.port)
-        try:
-            session.login(USER, PASSWORD)
-            yield session
-        finally:
-            session.logout()
+        """One session for all: each sign-in costs the server a tenth of a second of hashing."""
+        if self._kept is None:
+            self._kept = imaplib.IMAP4("127.0.0.1", self.port)
+            self._kept.login(USER, PASSWORD)
+        yield self._kept
+        if self._kept.state == "SELECTED":
+            self._kept.close()  # what other sessions do to a folder must be seen at the next look
+
+    def leave(self) -> None:
+        """Signs out."""
+        if self._kept is not None:
+            self._kept.logout()
 
 
 @contextmanager
@@ -79,6 +86,7 @@ def imap_server(certificate: tuple[Path, Path] | None = None) -> Iterator[ImapSe
             with made._session() as session:
                 session.create("Taken")
         yield made
+        made.leave()
     finally:
         process.terminate()
         process.wait(10)

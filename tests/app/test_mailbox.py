@@ -88,19 +88,22 @@ class Post:
         self.look()
 
     def look(self) -> None:
-        """A worker looks now."""
-        before = self.looks()
+        """A worker looks now; one that is looking already is left to finish, or two would look at once."""
         if not self.room.processes:
             self.room.start()
+        until(self._is_at_rest, "the look before is over")
+        before = self.looks()
         self.room.execute("UPDATE mailboxes SET next_look_at = 0")
-
-        def has_looked() -> bool:
-            for process in self.room.processes:
-                process.runner.wake()
-            return self.looks() > before or bool(self.problem())
-
-        until(has_looked, "a worker has looked")
+        until(lambda: self._is_at_rest() and (self.looks() > before or bool(self.problem())), "a worker has looked")
         self.room.drive()
+
+    def _is_at_rest(self) -> bool:
+        """Whether nobody looks: a lease lies further ahead than the next look."""
+        for process in self.room.processes:
+            process.runner.wake()
+        query = "SELECT next_look_at - coalesce(looked_at, 0) AS ahead, next_look_at, failures FROM mailboxes"
+        rows = self.room.rows(query)
+        return bool(rows) and rows[0]["next_look_at"] > 0 and (rows[0]["ahead"] < 60_000_000 or rows[0]["failures"] > 0)
 
     def looks(self) -> int:
         return int(self.room.column("SELECT coalesce(max(looked_at), 0) FROM mailboxes")[0])
@@ -298,6 +301,7 @@ def test_a_worker_that_dies_with_a_mail_in_hand_neither_loses_nor_doubles_it(pos
     post.room.start()
     until(lambda: bool(died), "it died")
     assert post.imap.flags() == [""]
+    post.room.execute("UPDATE mailboxes SET next_look_at = 0")  # its lease would have ended by itself
     post.look()
     assert list(post.said().values()) == [["Order\n\nWhere is it?"]]
     assert post.imap.flags() == ["\\Seen"]
