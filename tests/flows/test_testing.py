@@ -140,7 +140,9 @@ def test_a_conversation_that_goes_as_expected_passes(
 
 
 def test_what_is_empty_of_a_contact_is_missing(messages: Flow, registry: Registry) -> None:
-    turns: Turns = [({"message": "hello"}, [{"exit": "known.otherwise"}, {"waits": "ask"}, {"contact": {"phone": None}}])]
+    turns: Turns = [
+        ({"message": "hello"}, [{"exit": "known.otherwise"}, {"waits": "ask"}, {"contact": {"phone": None}}])
+    ]
     assert difference(messages, registry, turns, contact={"phone": ""}) is None
 
 
