@@ -68,7 +68,9 @@ def check_numbers(
         yield _leads_here(number, found, addresses)
     if len(numbers) > _MOST_NUMBERS:
         left = f"Only the first {_MOST_NUMBERS} numbers were looked at."
-        yield Check("number", "unknown", left, "GET …/carrier-numbers lists all of them with their addresses.")
+        yield Check(
+            "number", "unknown", left, "The list of the carrier's numbers has all of them with their addresses."
+        )
 
 
 def check_services(

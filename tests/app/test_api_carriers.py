@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from app.channels.carrier_numbers import CarrierNumber, CarrierPage
+from app.channels.twilio import Twilio
 from app.config import Settings
 from app.directory import Directory
 from app.runner.carriers import Carriers
@@ -200,3 +202,17 @@ def test_the_channels_say_what_their_forms_need(alone: Settings) -> None:
     assert [kind for kind, one in listed.items() if one["lists_numbers"]] == ["twilio"]
     assert "imap_host" in listed["mailbox"]["settings_schema"]["properties"]
     assert "allowed_origins" in listed["web_chat"]["number_settings_schema"]["properties"]
+
+
+def test_what_a_carrier_tells_is_a_strangers_text(alone: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = CarrierNumber("+48\x00\ud800", "<b>\x00", ("calls",), {"VoiceUrl": "javascript:alert(1)"})
+
+    def strange(*_: object) -> CarrierPage:
+        return CarrierPage([odd, CarrierNumber("")], "")
+
+    monkeypatch.setattr(Twilio, "carrier_numbers", strange)
+    with api(alone) as client:
+        client.post("/connections", 201, name="acme", kind="twilio", secrets=SECRETS)
+        listed = client.get("/connections/acme/carrier-numbers")
+    assert [one["number"] for one in listed["items"]] == [None, None]
+    assert "\x00" not in listed["items"][0]["value"]

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
@@ -23,6 +24,7 @@ from app.web.api.doors import Asked, Noun, Schema
 from app.web.api.lists import MOST, USUAL
 from app.web.api.references import named
 from app.web.refusals import Refusal
+from flows.values import clean_text
 
 noun = Noun("carriers", Right.EDIT_SETTINGS, Right.EDIT_SETTINGS)
 
@@ -42,16 +44,17 @@ def list_carrier_numbers(asked: Asked, connection: str) -> dict[str, Any]:
     after, most = asked.query.get("after", ""), asked.query.get("limit", USUAL)
     try:
         page = channel.carrier_numbers(info, after, most, InTime(asked.house.http, TEST_SECONDS))
+        found = [replace(one, value=clean_text(one.value)) for one in page.items]  # no database takes NUL
     except (ChannelError, OutgoingError) as error:
         raise Refusal(502, "carrier_refused", scrub(str(error), info.secrets.values())) from None
     with asked.house.database.reading() as session:
         rows = session.execute(
             select(Number.value, Number.name).where(
-                Number.connection_id == info.id, Number.value.in_([one.value for one in page.items])
+                Number.connection_id == info.id, Number.value.in_([one.value for one in found])
             )
         )
         ours = {row.value: row.name for row in rows}
-    return {"items": [_listed(one, ours.get(one.value)) for one in page.items], "next": page.next or None}
+    return {"items": [_listed(one, ours.get(one.value)) for one in found], "next": page.next or None}
 
 
 @noun.post("/connections/<connection>/test")
@@ -72,7 +75,7 @@ def test_connection(asked: Asked, connection: str) -> dict[str, Any]:
     names = {number.value: name for name, number in numbers.items()}
     found += checked(info, list(numbers.values()), asked.house.http)
     if not numbers and not channel_of(info.kind).notices:
-        mend = "Enter one with POST /numbers, so that flows can answer it."
+        mend = "Enter one among the numbers, so that flows can answer it."
         found.append(Check("number", "unknown", "No number belongs to this connection yet.", mend))
     return _told(connection, found, names, began)
 
