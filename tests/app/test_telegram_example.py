@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ from app.channels.contract import (
     Webhook,
 )
 from app.config import Settings
+from app.connection_checks import checked
 from app.db import now
 from app.directory import seal_secrets
 from app.models import Address, Connection, Contact, InboundEvent, Message, Number
@@ -297,3 +299,20 @@ def test_the_webhook_is_entered_with_its_secret_and_read_back(
     }
     with pytest.raises(SendFailed, match="HTTPS URL"):
         channel.set_webhooks(bot, BOT, {"messages": "http://here"}, http)
+
+
+def test_the_test_of_the_connection_tells_a_wrong_token_from_a_wrong_address(
+    channel: Channel, telegram: TelegramDouble, http: Guarded
+) -> None:
+    bot = replace(connection(telegram), public_url="https://127.0.0.1")
+
+    def told(info: ConnectionInfo) -> list[tuple[str, str]]:
+        return [(one.name, one.state) for one in checked(info, [], http)]
+
+    usual = [("secrets", "good"), ("public_address", "wrong")]
+    assert told(bot) == [*usual, ("webhooks", "wrong")]
+    telegram.webhook["url"] = bot.hook("messages")
+    assert told(bot) == [*usual, ("webhooks", "good")]
+    stranger = replace(bot, secrets={**bot.secrets, "bot_token": "1:wrong"})
+    assert told(stranger) == [*usual, ("credentials", "wrong")]
+    assert told(replace(bot, secrets={})) == [("secrets", "wrong"), usual[1]]

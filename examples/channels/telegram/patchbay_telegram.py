@@ -2,11 +2,12 @@
 
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 from app.channels.arrival import Arrival, Report
+from app.channels.checks import Check, OwnNumber, State
 from app.channels.contract import (
     FILE_SECONDS,
     Channel,
@@ -121,6 +122,24 @@ class Telegram(Channel):
         _call(connection, http, "setWebhook", {"url": url, "secret_token": secret, "allowed_updates": ["message"]})
         if _call(connection, http, "getWebhookInfo", {}).get("url") != url:
             raise SendFailed("provider_code", "Telegram did not keep the webhook's address: try again.", final=False)
+
+    def checks(self, connection: ConnectionInfo, numbers: Sequence[OwnNumber], http: Http) -> Iterator[Check]:
+        """The secrets and our address, then whether Telegram knows the bot and calls us. Raises: OutgoingError."""
+        usual = list(super().checks(connection, numbers, http))
+        yield from usual
+        if usual[0].state != "good":
+            return
+        try:
+            told = _call(connection, http, "getWebhookInfo", {})
+        except SendFailed as failed:
+            state: State = "wrong" if failed.final else "unknown"
+            yield Check("credentials", state, str(failed), "Copy the bot's token anew from @BotFather.")
+            return
+        url = self.webhook_addresses(connection)["messages"]
+        if told.get("url") != url:
+            yield Check("webhooks", "wrong", "Telegram calls another address, or none.", "Connect the bot's number.")
+        else:
+            yield Check("webhooks", "good", "Telegram knows the bot and calls us.")
 
 
 def _request(outgoing: OutgoingMessage) -> tuple[str, dict[str, Any]]:
