@@ -73,7 +73,7 @@ def vip_calls() -> dict[str, Any]:
                 "at": "2026-11-21T09:00:00Z",
                 "contact": {"phone": "+48221234567"},
                 "answers": {"loyalty": [{"status": 200, "body": '{"status": "gold"}'}]},
-                "turns": [{"event": {"kind": "call_started"}, "expect": ["dial"]}, {"event": {}}],
+                "turns": [{"event": {"call": ""}, "expect": [{"exit": "tier.gold"}]}, {"event": {"hang_up": True}}],
             }
         ],
     }

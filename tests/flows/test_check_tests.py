@@ -46,6 +46,7 @@ ROWS: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
         [("test_broken", "at"), ("test_broken", "turns.0.event"), ("test_broken", "turns.1.expect.0")],
     ),
 ]
+CODES = {code for _, expected in ROWS for code, _ in expected}
 
 
 @pytest.mark.parametrize(("test", "expected"), ROWS)
