@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows.check import InstallationNames, check
-from flows.document import Flow, read, write
+from flows.document import Flow, from_data, read, to_data, write
 from flows.facts import Facts
 from flows.registry import Registry
 from flows.testing import run_tests
@@ -35,3 +35,15 @@ def test_an_example_passes_its_own_tests(path: Path) -> None:
     given = Given(STEPS, Facts(constants={"customer_api": "https://crm.example.com"}), FLOWS)
     told = list(run_tests(read(path.read_bytes()), given))
     assert [one.difference for one in told if not one.passed] == []
+
+
+@pytest.mark.parametrize(("switch", "way"), [("closed", "closed"), ("Holiday", "holiday"), ("open", "open")])
+def test_the_emergency_switch_goes_before_the_calendar(switch: str, way: str) -> None:
+    calendar = {"kind": "calendar_state_answer", "exists": True, "state": "open"}
+    turns = [{"event": {"call": ""}, "expect": [{"exit": f"hours.{way}"}]}]
+    flow = FLOWS["Opening hours"]
+    for answers, passes in (({}, True), ({"hours": [calendar]}, False)):  # the calendar is not even asked
+        test = {"id": "one", "name": "One", "answers": answers, "turns": turns}
+        given = Given(STEPS, Facts(constants={"emergency": switch}))
+        (told,) = run_tests(from_data({**to_data(flow), "tests": [test]}), given)
+        assert told.passed is passes, told.difference
