@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from email.message import Message
-from email.utils import getaddresses
 from typing import Any, ClassVar, Final
 
 from app.channels.arrival import Arrival, ArrivedFile, Fetched
@@ -22,7 +21,7 @@ from app.channels.mail_settings import (
 )
 from app.mail.bounces import read_bounce
 from app.mail.imap import Folder, RawMail, fetch, try_out
-from app.mail.incoming import IncomingMail, parse, raw, read_mail
+from app.mail.incoming import IncomingMail, addresses, parse, raw, read_mail
 from app.mail.message_ids import effect_of
 from app.mail.servers import MailRefused, MailServer
 from flows.answers import read_email
@@ -159,7 +158,7 @@ def _left_out(read: IncomingMail, mail: RawMail) -> list[Attachment]:
 def _number(message: Message, numbers: Sequence[str]) -> str:
     """Which of our addresses it was written to; the first where it does not tell (a blind copy, a list)."""
     for name in ("Delivered-To", "X-Original-To", "To", "Cc"):
-        for _, address in getaddresses([raw(message, name)]):
+        for _, address in addresses(raw(message, name)):
             if (known := (read_email(address) or "").lower()) in numbers:
                 return known
     return numbers[0] if numbers else ""

@@ -8,6 +8,7 @@ from email import message_from_bytes, policy
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
+from email.parser import BytesParser
 from email.utils import getaddresses
 from typing import Any, Final
 
@@ -20,7 +21,9 @@ from flows.values import clean_text
 MOST_FILES: Final = 20
 MOST_PARTS: Final = 200  # a mail that is nothing but parts within parts
 _LONGEST_SUBJECT: Final = 500
-_LONGEST_HTML: Final = 2_000_000  # characters; what is longer is nobody's words
+_LONGEST_TEXT: Final = 2_000_000  # characters, with HTML's tags; what is longer is nobody's words
+_LONGEST_HEADER: Final = 65_536  # more than any server lets through; Python's readers take a square of it
+_DEEPEST: Final = 50  # parts within parts; Python's readers call themselves for each
 _IDS: Final = re.compile(r"<[^<>\s]{1,250}>")
 _MOST_IDS: Final = 50
 _REPLY: Final = re.compile(r"(?i)^\s*(?:re|odp|fw|fwd|aw|na|отв|на|пд|ha)\s*(?:\[\d+\])?\s*:\s*")
@@ -75,8 +78,12 @@ class IncomingMail:
 
 
 def parse(content: bytes) -> Message:
-    """A mail's parts and headers; whatever is broken in it stays as it is."""
-    return message_from_bytes(content, policy=policy.compat32)
+    """A mail's parts and headers; whatever is broken in it stays as it is. One nested too deeply is a single part."""
+    with contextlib.suppress(RecursionError):
+        mail = message_from_bytes(content, policy=policy.compat32)
+        if not _is_too_deep(mail):
+            return mail
+    return BytesParser(policy=policy.compat32).parsebytes(content, headersonly=True)
 
 
 def read_mail(mail: Message) -> IncomingMail:
@@ -84,7 +91,7 @@ def read_mail(mail: Message) -> IncomingMail:
     subject = header(mail, "Subject")[:_LONGEST_SUBJECT]
     name, sender = _sender(mail)
     plain, html, files, left_out = _parts(mail)
-    text = without_quotes(plain if plain.strip() else text_of_html(html[:_LONGEST_HTML]))
+    text = without_quotes(plain[:_LONGEST_TEXT] if plain.strip() else text_of_html(html[:_LONGEST_TEXT]))
     reference = _REFERENCE.search(subject)
     thread = [*_IDS.findall(raw(mail, "In-Reply-To")), *reversed(_IDS.findall(raw(mail, "References")))]
     own = _IDS.search(raw(mail, "Message-ID"))
@@ -113,26 +120,35 @@ def header(mail: Message, name: str) -> str:
 def raw(mail: Message, name: str) -> str:
     """A header as it was written."""
     try:
-        return clean_text(str(mail.get(name) or ""))
+        return clean_text(str(mail.get(name) or "")[:_LONGEST_HEADER])
     except (LookupError, MessageError, UnicodeError, ValueError):
         return ""
+
+
+def addresses(text: str) -> list[tuple[str, str]]:
+    """Names and addresses in a header; none where it cannot be read."""
+    try:
+        return getaddresses([text])
+    except (IndexError, TypeError, ValueError, RecursionError):  # comments within comments within comments
+        return []
+
+
+def _is_too_deep(mail: Message) -> bool:
+    level = [mail]
+    for _ in range(_DEEPEST):
+        payloads: list[Any] = [part.get_payload() for part in level]
+        level = [one for payload in payloads if isinstance(payload, list) for one in payload]
+    return bool(level)
 
 
 def _sender(mail: Message) -> tuple[str, str]:
     """Name and address: where an answer goes."""
     for field_name in ("Reply-To", "From", "Sender"):
-        for _, address in _addresses(raw(mail, field_name)):
+        for _, address in addresses(raw(mail, field_name)):
             if known := read_email(address):
-                shown = next((one for one, _ in _addresses(header(mail, "From")) if one), "")
+                shown = next((one for one, _ in addresses(header(mail, "From")) if one), "")
                 return shown[:200], known.lower()
     return "", ""
-
-
-def _addresses(text: str) -> list[tuple[str, str]]:
-    try:
-        return getaddresses([text])
-    except (IndexError, TypeError, ValueError):
-        return []
 
 
 def _parts(mail: Message) -> tuple[str, str, list[MailFile], int]:
