@@ -77,11 +77,11 @@ class Sweeper:
                 self._house.lanes.wake(lane)
 
     def _forget_webhooks(self, now: int) -> None:
-        """Once an hour, those that nobody will ask for any more."""
+        """Once an hour, those that nobody will ask for any more, however many these are: some in each sweep."""
         if self._forgot_at is None or not 0 <= now - self._forgot_at < _FORGETS_EVERY:
-            self._forgot_at = now
             with self._house.database.transaction() as session:
-                webhooks.forget_old(session)
+                more = webhooks.forget_old(session)
+            self._forgot_at = None if more else now
 
     def _keep_schedules(self, todo: schedules.Todo) -> bool:
         """Each piece is a transaction of its own; whether a run is to begin."""

@@ -24,6 +24,13 @@ class Occurrence(Base):
             postgresql_where=text("state IN ('planned', 'filling')"),
             sqlite_where=text("state IN ('planned', 'filling')"),
         ),
+        Index(
+            "ix_occurrences_next",
+            "flow_id",
+            "step",
+            postgresql_where=text("state IN ('planned', 'never')"),
+            sqlite_where=text("state IN ('planned', 'never')"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

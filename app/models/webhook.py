@@ -28,7 +28,7 @@ class WebhookRow(Base):
     __tablename__ = "webhooks"
     __table_args__ = (
         UniqueConstraint("connection_id", "provider_id"),
-        Index("ix_webhooks_key", "connection_id", "key"),
+        Index("ix_webhooks_key", "connection_id", "key", "event_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -36,5 +36,5 @@ class WebhookRow(Base):
     provider_id: Mapped[str] = mapped_column(Text)
     key: Mapped[str] = mapped_column(Text)
     happened: Mapped[str] = mapped_column(Text)  # canonical JSON of flows.event.WebhookReceived
-    event_id: Mapped[int | None]
+    event_id: Mapped[int | None] = mapped_column(index=True)
     created_at: Mapped[datetime] = mapped_column(index=True)

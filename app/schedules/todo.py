@@ -27,7 +27,8 @@ class Todo:
 _UNPLANNED: Final = """
     SELECT 1 FROM live_numbers l WHERE l.kind = 'schedule' AND NOT EXISTS (
         SELECT 1 FROM occurrences o WHERE o.flow_id = l.flow_id AND o.step = l.step AND o.version_id = l.version_id
-        AND o.number_id = l.number_id AND (o.state = 'planned' OR o.state = 'never' AND o.due_at > {now} - :day))
+        AND o.number_id = l.number_id AND o.state IN ('planned', 'never')
+        AND (o.state = 'planned' OR o.state = 'never' AND o.due_at > {now} - :day))
     UNION ALL
     SELECT 1 FROM occurrences o WHERE o.state IN ('planned', 'filling') AND o.state = 'planned' AND NOT EXISTS (
         SELECT 1 FROM live_numbers l WHERE l.kind = 'schedule' AND l.flow_id = o.flow_id AND l.step = o.step)

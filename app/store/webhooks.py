@@ -7,7 +7,7 @@ finds the wait, or the wait finds the webhook. A wait that its run has left in a
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Row, text
@@ -26,6 +26,7 @@ from flows.event import WebhookReceived
 KEPT_SECONDS: Final = 24 * 3_600
 """So long a webhook waits for a run that will want it."""
 _KNOWN_SECONDS: Final = 30 * 86_400  # so long a repeated one is recognised: longer than senders repeat
+_LONGEST_WAIT_SECONDS: Final = 91 * 86_400  # longer than a run may last
 _CLASS: Final = 7303  # our class of advisory locks for keys; 7301 are conversations, 7302 the domain
 
 _NOTE: Final = """
@@ -56,11 +57,17 @@ _EXPECT: Final = """
         turn = excluded.turn, created_at = excluded.created_at
 """
 _TAKEN: Final = "UPDATE webhooks SET event_id = :event WHERE id = :id"
+_KEYS: Final = "SELECT connection_id, key FROM webhooks WHERE event_id IN ({ids})"
+_GIVE_BACK: Final = """
+    UPDATE webhooks SET event_id = NULL WHERE event_id IN ({ids}) RETURNING id, connection_id, key, happened
+"""
+_FREE: Final = "SELECT 1 FROM webhooks WHERE id = :id AND event_id IS NULL"
 _OVER: Final = "DELETE FROM webhook_waits WHERE run_id = :run"
 _FORGET: Final = """
     DELETE FROM {table} WHERE created_at IN (
-        SELECT created_at FROM {table} WHERE created_at < {now} - :known ORDER BY created_at LIMIT 500)
+        SELECT created_at FROM {table} WHERE created_at < {now} - :known ORDER BY created_at LIMIT :most)
 """
+_FORGETS_AT_ONCE: Final = 500
 _CONNECTIONS: Final = "SELECT id, name FROM connections"
 
 
@@ -93,28 +100,27 @@ def receive(session: Session, connection_id: int, notice: Notice) -> Put | None:
     if id_ is None:
         before = session.execute(text(_BEFORE), about).one()
         return Put(before.event_id, before.conversation_id, duplicate=True) if before.event_id else None
-    for wait in session.execute(text(_WAITING), about).all():
-        values = {"conversation": wait.conversation_id, "run": wait.run_id, "turn": wait.turn}
-        session.execute(sql(session, _LOCK), values)
-        if session.execute(text(_STILL), values).first() is not None:
-            session.execute(text(_OVER), values)
-            return _tell(session, id_, happened, wait)
-    return None
+    return _tell_who_waits(session, id_, happened, about)
 
 
 def lock(session: Session, group: Sequence[Handled]) -> None:
-    """Takes the keys that this group waits for, before any row."""
+    """Takes the keys that this group waits for, or gives webhooks back for, before any row."""
+    wanted: list[tuple[int, str]] = []
+    if returned := _returned(group):
+        wanted += [(row.connection_id, row.key) for row in ids(session, _KEYS, returned)]
     if any(one.expects for one in group):
         known = _connections(session)
-        wanted = [(known.get(one.connection, 0), one.key) for handled in group for one in handled.expects]
-        _lock(session, wanted)
+        wanted += [(known.get(one.connection, 0), one.key) for handled in group for one in handled.expects]
+    _lock(session, wanted)
 
 
 def expect(session: Session, group: Sequence[Handled]) -> None:
-    """Webhooks that come back for others, and the group's waits: each takes one that came lately, or is noted."""
-    returned = [event_id for one in group for event_id in one.returned]
-    if returned:
-        ids(session, "UPDATE webhooks SET event_id = NULL WHERE event_id IN ({ids})", returned)
+    """Webhooks that come back for others, and the group's waits: each takes one that came lately, or is noted.
+
+    What comes back is for whoever waits for it already as much as for who will.
+    """
+    returned = _returned(group)
+    back = ids(session, _GIVE_BACK, returned).all() if returned else []
     waiting = [one for one in group if one.expects and one.runs]
     known = _connections(session) if waiting else {}
     for one in waiting:
@@ -134,8 +140,12 @@ def expect(session: Session, group: Sequence[Handled]) -> None:
         if early is None and values["connection"]:
             session.execute(sql(session, _EXPECT), values)
         elif early is not None:
-            place = NewEvent(one.conversation_id, f"webhook/{early.id}/{run.id}/{run.turn}", _KIND, early.happened)
+            name = f"webhook/{early.id}/{run.id}/{values['turn']}"
+            place = NewEvent(one.conversation_id, name, _KIND, early.happened)
             session.execute(text(_TAKEN), {"event": append(session, place).event_id, "id": early.id})
+    for row in back:
+        if session.execute(text(_FREE), {"id": row.id}).first() is not None:
+            _tell_who_waits(session, row.id, row.happened, {"connection": row.connection_id, "key": row.key})
 
 
 def note_unsigned(session: Session, sentence: str) -> None:
@@ -144,14 +154,32 @@ def note_unsigned(session: Session, sentence: str) -> None:
     session.execute(sql(session, statement), {"it": sentence})
 
 
-def forget_old(session: Session) -> None:
-    """A bounded number of those that nobody will ask for any more."""
-    for table in ("webhooks", "webhook_waits"):
-        known = {"known": (_KNOWN_SECONDS if table == "webhooks" else 91 * 86_400) * 1_000_000}
-        session.execute(sql(session, _FORGET.replace("{table}", table)), known)
+def forget_old(session: Session) -> bool:
+    """Forgets a bounded number of those that nobody will ask for any more; whether there may be more of them."""
+    more = False
+    for table, seconds in (("webhooks", _KNOWN_SECONDS), ("webhook_waits", _LONGEST_WAIT_SECONDS)):
+        values = {"known": seconds * 1_000_000, "most": _FORGETS_AT_ONCE}
+        gone = session.execute(sql(session, _FORGET.replace("{table}", table)), values)
+        more |= gone.rowcount >= _FORGETS_AT_ONCE  # type: ignore[attr-defined]  # a textual statement's is a cursor's
+    return more
 
 
 _KIND: Final = "webhook_received"
+
+
+def _returned(group: Sequence[Handled]) -> list[int]:
+    return [event_id for one in group for event_id in one.returned]
+
+
+def _tell_who_waits(session: Session, id_: int, happened: str, about: Mapping[str, Any]) -> Put | None:
+    """The event it becomes in the conversation that has waited longest for this connection and key."""
+    for wait in session.execute(text(_WAITING), about).all():
+        values = {"conversation": wait.conversation_id, "run": wait.run_id, "turn": wait.turn}
+        session.execute(sql(session, _LOCK), values)
+        if session.execute(text(_STILL), values).first() is not None:
+            session.execute(text(_OVER), values)
+            return _tell(session, id_, happened, wait)
+    return None
 
 
 def _tell(session: Session, id_: int, happened: str, wait: Row[Any]) -> Put:

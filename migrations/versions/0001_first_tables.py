@@ -434,7 +434,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("webhooks", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_webhooks_created_at"), ["created_at"], unique=False)
-        batch_op.create_index("ix_webhooks_key", ["connection_id", "key"], unique=False)
+        batch_op.create_index(batch_op.f("ix_webhooks_event_id"), ["event_id"], unique=False)
+        batch_op.create_index("ix_webhooks_key", ["connection_id", "key", "event_id"], unique=False)
 
     op.create_table(
         "conversations",
@@ -556,6 +557,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("occurrences", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_occurrences_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(
+            "ix_occurrences_next",
+            ["flow_id", "step"],
+            unique=False,
+            postgresql_where=sa.text("state IN ('planned', 'never')"),
+            sqlite_where=sa.text("state IN ('planned', 'never')"),
+        )
         batch_op.create_index(
             "ix_occurrences_open",
             ["due_at"],

@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 from app.db import now
 from app.directory import seal_secrets
 from app.models import Connection
+from app.store import webhooks
 from app.sweeper import Sweeper
 from app.web import create_app
 from tests.app.drawn import Document, drawn, placed, sends, starts_with
@@ -162,6 +163,20 @@ def test_a_webhook_that_a_run_has_left_is_kept_for_the_next_wait(room: Runtime, 
     assert room.provider.texts == ["You wrote", "Thank you for 12"]
 
 
+def test_a_webhook_that_a_run_has_left_goes_to_who_waits_for_it_already(room: Runtime, client: FlaskClient) -> None:
+    payments(room)
+    room.publish(paying(leaves_by_message=True))
+    room.write("pay-1")
+    room.drive()
+    other = room.write("pay-1", contact="+48600300400")
+    room.drive()
+    room.write("never mind")
+    tells(client, "pay-1")
+    room.drive()
+    assert room.said(other.conversation_id) == ["pay-1", "> Thank you for 12"]
+    assert sorted(room.provider.texts) == ["Thank you for 12", "You wrote"]
+
+
 def test_a_webhook_that_comes_while_people_have_a_paused_run_is_kept(room: Runtime, client: FlaskClient) -> None:
     payments(room)
     room.publish(paying())
@@ -226,6 +241,22 @@ def test_old_webhooks_and_waits_are_forgotten(room: Runtime, client: FlaskClient
     sweeper.sweep()
     assert room.rows("SELECT * FROM webhook_waits") == []
     room.drive()
+
+
+def test_however_many_have_become_old_all_are_forgotten(room: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    payments(room)
+    monkeypatch.setattr(webhooks, "_FORGETS_AT_ONCE", 2)
+    for n in range(7):
+        room.execute(
+            "INSERT INTO webhooks (connection_id, provider_id, key, happened, created_at)"
+            " SELECT id, :name, 'k', '{}', :n FROM connections WHERE name = 'payments'",
+            name=f"old-{n}",
+            n=n,
+        )
+    sweeper = Sweeper(room.house)
+    for _ in range(4):
+        sweeper.sweep()
+    assert room.rows("SELECT * FROM webhooks") == []
 
 
 UNBELIEVABLE = [
