@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.audit import note_act
@@ -145,6 +145,7 @@ def remove_person(session: Session, number: int, actor: Actor) -> Person:
 def set_password(session: Session, person: Person, password: str, who: str, but: str = "") -> None:
     """Another password, hashed already; signed out everywhere but in the browser whose secret is `but`."""
     person.password = password
+    _end_password_links(session, PasswordLink.person_id == person.id)
     end_all_sessions(session, person.id, but)
     forget_tries(session, person.email)
     note_act(session, who, "change_password", person.email)
@@ -157,12 +158,17 @@ def refuse_role(actor: Actor, role: str) -> None:
 
 
 def _end_links(session: Session, person: Person) -> None:
-    """Whoever loses rights keeps no way back: neither an invitation nor a link for another's password."""
+    """Whoever loses rights keeps no way back: neither an invitation nor a link for another's password. And nobody keeps
+    a link for this one's password, who may have more rights now than whoever made it."""
     at = now(session)
     invitations = update(Invitation).where(Invitation.made_by == person.email, Invitation.used_at.is_(None))
     session.execute(invitations.where(Invitation.cancelled_at.is_(None)).values(cancelled_at=at))
-    links = update(PasswordLink).where(PasswordLink.made_by == person.email, PasswordLink.used_at.is_(None))
-    session.execute(links.values(used_at=at))
+    _end_password_links(session, (PasswordLink.made_by == person.email) | (PasswordLink.person_id == person.id))
+
+
+def _end_password_links(session: Session, which: ColumnElement[bool]) -> None:
+    links = update(PasswordLink).where(which, PasswordLink.used_at.is_(None))
+    session.execute(links.values(used_at=now(session)))
 
 
 def _locked_owners(session: Session) -> Sequence[Person]:

@@ -32,8 +32,9 @@ def swift(monkeypatch: pytest.MonkeyPatch) -> None:
     """Passwords that take no time; tests/app/test_sign_in.py has the real ones."""
     for module in ("joining", "sign_in", "account"):
         monkeypatch.setattr(f"app.web.screens.{module}.hashed", lambda password: f"hash of {password}")
-    right = "app.web.screens.sign_in.is_right"
-    monkeypatch.setattr(right, lambda stored, password: stored == f"hash of {password}" or password == PASSWORD)
+    for module in ("sign_in", "account"):
+        right = f"app.web.screens.{module}.is_right"
+        monkeypatch.setattr(right, lambda stored, password: stored == f"hash of {password}" or password == PASSWORD)
     monkeypatch.setattr("app.web.screens.sign_in.is_outdated", lambda _: False)
 
 
@@ -185,6 +186,23 @@ def test_who_forgot_the_password_gets_a_link_from_an_admin(house: PeopleHouse) -
     late = link_in(admin.post(f"/people/{number}/password-link"))
     house.installation.move_clock(DAY + 1)
     assert house.browser().get(late).status_code == 410
+
+
+def test_a_link_for_a_password_ends_with_the_role_it_was_made_for(house: PeopleHouse) -> None:
+    owner, admin = house.signed_in("ada"), house.signed_in("eva", "admin")
+    house.signed_in("jan", "agent")
+    number = house.person_number("jan")
+    kept = link_in(admin.post(f"/people/{number}/password-link"))
+    assert owner.post(f"/people/{number}/role", role="owner").status_code == 303
+    assert house.browser().get(kept).status_code == 410  # the admin would be an owner by it
+    kept = link_in(owner.post(f"/people/{number}/password-link"))
+    assert owner.post(f"/people/{number}/remove").status_code == 303
+    assert join(house, invited(owner, "jan@example.com")) == 303
+    assert house.browser().get(kept).status_code == 410
+    kept = link_in(owner.post(f"/people/{number}/password-link"))
+    jan = house.signed_in("jan")
+    assert jan.post("/account/password", present=PASSWORD, password="a new password 1").status_code == 303
+    assert house.browser().get(kept).status_code == 410
 
 
 def test_names_that_are_html_are_shown_as_text_everywhere(quick: PeopleHouse) -> None:
