@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from app import call_document
-from app.handled import Entry, FollowUp, Handled, Outgoing
+from app.handled import Entry, FollowUp, Handled, Outgoing, Trouble
 from app.opting import CONFIRMATION
 from app.scene import Scene
 from app.store.loading import Held
@@ -118,7 +118,7 @@ def opt_out(handled: Handled, scene: Scene, run: Run | None) -> SendMessage | No
 
 def note_failed_message(handled: Handled, scene: Scene, failed: MessageFailed) -> None:
     """A message failed for good and no run waits for it: the errors page and, without a run, people."""
-    handled.problems.append(("", failed.kind, failed.message or "The message could not be sent."))
+    handled.problems.append(Trouble(failed.kind, failed.message or "The message could not be sent."))
     if handled.run_id is None and handled.owner != "people":
         give_to_people(handled, scene, f"message failed: {failed.kind}")
 
@@ -135,7 +135,7 @@ def set_aside(handled: Handled, held: Held, why: str) -> None:
     first = held.events[0]
     handled.done.remove(first.id)
     handled.set_aside.append((first.id, why))
-    handled.problems.append(("", "set_aside", f"An event was set aside: {why}."))
+    handled.problems.append(Trouble("set_aside", f"An event was set aside: {why}."))
     if held.run is not None:
         handled.runs.append(ended(held.run, held.version_id, "failed"))
         handled.cancels_runs.append(int(held.run.id))

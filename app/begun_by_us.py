@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from app.actions import interrupt
-from app.handled import Handled
+from app.handled import Handled, Trouble
 from app.reception import Reception, Start
 from app.scene import Scene
 from flows.event import ApiCalled, Event, ScheduleDue
@@ -25,7 +25,7 @@ def start(handled: Handled, scene: Scene, reception: Reception, event: Event) ->
     found = reception.starts(_of_its_flow(scene, happened), event, _KINDS[type(happened)], interrupting=False)
     if found is None:
         sentence = "The flow is not live here any more, or its trigger does not take this input any more."
-        handled.problems.append(("", "not_started", sentence))
+        handled.problems.append(Trouble("not_started", sentence))
     elif isinstance(happened, ScheduleDue) and not _may_be_written_to(scene):
         found = None  # they have changed their mind since the occurrence wrote them down
     elif scene.held.run is not None or scene.held.row.owner == "people":
@@ -54,9 +54,8 @@ def _beside(handled: Handled, scene: Scene, found: Start) -> Start | None:
     placed = scene.flows[str(found.version_id)].steps[found.run.stack[0].step]
     when_busy = placed.config.get("when_busy", "queue" if placed.type == "schedule" else "reject")
     if when_busy == "reject":
-        handled.problems.append(
-            (placed.id, "already_running", "The contact was in another run or with people, so none was started.")
-        )
+        sentence = "The contact was in another run or with people, so none was started."
+        handled.problems.append(Trouble("already_running", sentence, placed.id, found.version_id))
         return None
     if when_busy == "replace" and scene.held.run is not None and scene.held.row.owner != "people":
         interrupt(handled, scene.held)

@@ -39,6 +39,18 @@ class RunState:
     outcome: str
     turn: int
     started_at: int
+    step_version_id: int  # where it stands: the version whose step that is, which may be a called flow's
+    step: str
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that people should see; without a version it is the run's own, where there is one."""
+
+    kind: str
+    message: str
+    step: str = ""
+    version_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +134,7 @@ class Handled:
     expects: list[ExpectWebhook] = field(default_factory=list)  # webhooks that its run waits for from now on
     returned: list[int] = field(default_factory=list)  # events of webhooks that the run had no use for any more
     opted_out: bool | None = None
-    problems: list[tuple[str, str, str]] = field(default_factory=list)  # step, kind, message
+    problems: list[Trouble] = field(default_factory=list)
     follow_ups: list[FollowUp] = field(default_factory=list)
     releases_kept: bool = False  # the kept events are taken from here on
     finishes_kept: bool = False  # the kept events are over: people have read the messages

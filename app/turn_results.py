@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from app import call_document
 from app.db import to_microseconds
-from app.handled import Entry, FollowUp, Handled, Outgoing, RecordedTurn, RunState, Timer
+from app.handled import Entry, FollowUp, Handled, Outgoing, RecordedTurn, RunState, Timer, Trouble
 from app.leaving import mannerly
 from app.scene import Scene
 from app.store.loading import Held
@@ -86,7 +86,7 @@ def write(handled: Handled, result: TurnResult, turn: Turn, outgoing: Callable[[
     # Also one whose exit is wired: a flow that gets over its failures must not hide them from people. Those that follow
     # from the failure of a called flow tell nothing new.
     handled.problems += [
-        (entry["step"], entry["failure"]["kind"], entry["failure"]["message"])
+        Trouble(entry["failure"]["kind"], entry["failure"]["message"], entry["step"], int(entry["version"]))
         for entry in turn.trace
         if entry.get("failure") and entry.get("came_by") != FLOW_FAILED
     ]
@@ -209,6 +209,8 @@ def _state(run: Run, version_id: int) -> RunState:
         outcome=run.outcome,
         turn=run.turn,
         started_at=to_microseconds(run.started_at),
+        step_version_id=int(run.stack[-1].version),
+        step=run.stack[-1].step,
     )
 
 

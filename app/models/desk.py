@@ -82,10 +82,12 @@ class Problem(Base):
     """Something the errors page shows: a failed step, a dead or unknown message, an event set aside."""
 
     __tablename__ = "problems"
+    __table_args__ = (Index("ix_problems_of_step", "step", "run_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     conversation_id: Mapped[int | None] = mapped_column(ForeignKey("conversations.id"), index=True)
     run_id: Mapped[int | None]
+    version_id: Mapped[int | None]  # whose step it is; a called flow's in a run of another one
     step: Mapped[str] = mapped_column(Text, default="")
     kind: Mapped[str] = mapped_column(Text)
     message: Mapped[str] = mapped_column(Text)

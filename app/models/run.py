@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Text
+from sqlalchemy import ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
@@ -12,6 +12,17 @@ class RunRow(Base):
     """A run; its id is its starting event's id, so keys made before the first commit survive a crash."""
 
     __tablename__ = "runs"
+    # Of an old installation's runs only those that people look for by their step; see app.web.api.run_queries.
+    __table_args__ = (
+        Index(
+            "ix_runs_standing",
+            "step_version_id",
+            "status",
+            "step",
+            postgresql_where=text("status = 'waiting' OR outcome = 'failed'"),
+            sqlite_where=text("status = 'waiting' OR outcome = 'failed'"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id"), index=True)
@@ -20,6 +31,10 @@ class RunRow(Base):
     status: Mapped[str] = mapped_column(Text)  # waiting, ended
     outcome: Mapped[str] = mapped_column(Text, default="")
     turn: Mapped[int]
+    # Where it stands, or stood last: the step, and the version whose step that is, which is a called flow's while the
+    # run is in one. No foreign key: every turn would pay for looking at what only the commit itself writes.
+    step_version_id: Mapped[int | None]
+    step: Mapped[str] = mapped_column(Text, server_default="")
     started_at: Mapped[datetime] = mapped_column(index=True)
     ended_at: Mapped[datetime | None]
 

@@ -45,7 +45,9 @@ _WRITE_DOWN: Final = """
     ON CONFLICT (occurrence_id, contact_id) DO NOTHING
 """
 _PROBLEM: Final = """
-    INSERT INTO problems (step, kind, message, created_at) VALUES (:step, :kind, :message, :now)
+    INSERT INTO problems (version_id, step, kind, message, created_at) VALUES (
+        (SELECT version_id FROM live_numbers WHERE kind = 'schedule' AND flow_id = :flow AND step = :step LIMIT 1),
+        :step, :kind, :message, :now)
 """
 
 
@@ -146,4 +148,5 @@ def _due(began: int, place: int, placed: Placed, zone: str) -> int:
 
 
 def _tell(session: Session, row: Row[Any], kind: str, sentence: str, now: int) -> None:
-    session.execute(text(_PROBLEM), {"step": row.step, "kind": kind, "message": sentence, "now": now})
+    values = {"flow": row.flow_id, "step": row.step, "kind": kind, "message": sentence, "now": now}
+    session.execute(text(_PROBLEM), values)

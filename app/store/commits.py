@@ -104,6 +104,8 @@ def _store_runs(session: Session, group: Sequence[Handled], now: int) -> None:
             "status": run.status,
             "outcome": run.outcome,
             "turn": run.turn,
+            "step_version_id": run.step_version_id,
+            "step": run.step,
             "started_at": run.started_at,
             "ended_at": now if run.status == "ended" else None,
         }
@@ -114,11 +116,13 @@ def _store_runs(session: Session, group: Sequence[Handled], now: int) -> None:
         over(
             session,
             """
-            INSERT INTO runs (id, conversation_id, version_id, state, status, outcome, turn, started_at, ended_at)
-            SELECT r.id, r.conversation_id, r.version_id, r.state, r.status, r.outcome, r.turn, r.started_at, r.ended_at
+            INSERT INTO runs (id, conversation_id, version_id, state, status, outcome, turn, step_version_id, step,
+                              started_at, ended_at)
+            SELECT r.id, r.conversation_id, r.version_id, r.state, r.status, r.outcome, r.turn, r.step_version_id,
+                   r.step, r.started_at, r.ended_at
             FROM {rows} WHERE true ON CONFLICT (id) DO UPDATE SET state = excluded.state, status = excluded.status,
                 outcome = excluded.outcome, turn = excluded.turn, version_id = excluded.version_id,
-                ended_at = excluded.ended_at
+                step_version_id = excluded.step_version_id, step = excluded.step, ended_at = excluded.ended_at
             """,
             {
                 "id": "bigint",
@@ -128,6 +132,8 @@ def _store_runs(session: Session, group: Sequence[Handled], now: int) -> None:
                 "status": "text",
                 "outcome": "text",
                 "turn": "bigint",
+                "step_version_id": "bigint",
+                "step": "text",
                 "started_at": "bigint",
                 "ended_at": "bigint",
             },

@@ -101,16 +101,25 @@ def _follow_ups(session: Session, group: Sequence[Handled]) -> None:
 def _problems(session: Session, group: Sequence[Handled], now: int) -> None:
     rows = [
         {"conversation_id": one.conversation_id, "run_id": one.run_id or (one.runs[-1].id if one.runs else None),
-         "step": step, "kind": kind, "message": message}
+         "version_id": it.version_id, "step": it.step, "kind": it.kind, "message": it.message}
         for one in group
-        for step, kind, message in one.problems
+        for it in one.problems
     ]  # fmt: skip
     if rows:
         over(
             session,
-            "INSERT INTO problems (conversation_id, run_id, step, kind, message, created_at)"
-            " SELECT r.conversation_id, r.run_id, r.step, r.kind, r.message, :now FROM {rows}",
-            {"conversation_id": "bigint", "run_id": "bigint", "step": "text", "kind": "text", "message": "text"},
+            "INSERT INTO problems (conversation_id, run_id, version_id, step, kind, message, created_at)"
+            " SELECT r.conversation_id, r.run_id,"
+            " coalesce(r.version_id, (SELECT u.version_id FROM runs u WHERE u.id = r.run_id)),"
+            " r.step, r.kind, r.message, :now FROM {rows}",
+            {
+                "conversation_id": "bigint",
+                "run_id": "bigint",
+                "version_id": "bigint",
+                "step": "text",
+                "kind": "text",
+                "message": "text",
+            },
             rows,
             now=now,
         )

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.db import sql
-from app.handled import Handled
+from app.handled import Handled, Trouble
 from flows.ask import AddressState, AddressStateAnswer
 from flows.effect import UpdateContact
 from flows.values import canonical_json, encode
@@ -70,12 +70,13 @@ def _write(session: Session, change: UpdateContact, values: Mapping[str, Any]) -
             session.execute(text(statement), {**values, "segment": segment})
 
 
-def _add_addresses(session: Session, id_: int, change: UpdateContact, now: int) -> Iterable[tuple[str, str, str]]:
+def _add_addresses(session: Session, id_: int, change: UpdateContact, now: int) -> Iterable[Trouble]:
     for kind, value in sorted(change.addresses.items()):
         values = {"id": id_, "kind": kind, "value": value, "now": now}
         session.execute(text(_ADD_ADDRESS), values)
         if session.execute(text(_OWNER), values).scalar() != id_:
-            yield "", "address_taken", f"The address {value} became another contact's at the same moment: look at both."
+            sentence = f"The address {value} became another contact's at the same moment: look at both."
+            yield Trouble("address_taken", sentence)
 
 
 def _source(one: Handled) -> str:

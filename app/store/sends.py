@@ -111,8 +111,9 @@ def _note_unknown(session: Session, unknown: Sequence[Settled], now: int) -> Non
     if unknown:
         over(
             session,
-            "INSERT INTO problems (conversation_id, run_id, step, kind, message, created_at)"
-            " SELECT r.conversation_id, r.run_id, '', 'outcome_unknown', r.message, :now FROM {rows}",
+            "INSERT INTO problems (conversation_id, run_id, version_id, step, kind, message, created_at)"
+            " SELECT r.conversation_id, r.run_id, (SELECT u.version_id FROM runs u WHERE u.id = r.run_id), '',"
+            " 'outcome_unknown', r.message, :now FROM {rows}",
             {"conversation_id": "bigint", "run_id": "bigint", "message": "text"},
             [
                 {

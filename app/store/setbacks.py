@@ -71,8 +71,9 @@ def bury(session: Session, unsent: Unsent, why: str) -> None:
     session.execute(
         sql(
             session,
-            "INSERT INTO problems (conversation_id, run_id, step, kind, message, created_at)"
-            " VALUES (:conversation, :run, '', 'channel_disconnected', :why, {now})",
+            "INSERT INTO problems (conversation_id, run_id, version_id, step, kind, message, created_at)"
+            " VALUES (:conversation, :run, (SELECT version_id FROM runs WHERE id = :run), '', 'channel_disconnected',"
+            " :why, {now})",
         ),
         {**values, "conversation": unsent.conversation_id, "run": unsent.run_id},
     )

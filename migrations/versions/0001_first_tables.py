@@ -796,6 +796,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("run_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("version_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("step", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
@@ -809,6 +810,7 @@ def upgrade() -> None:
     with op.batch_alter_table("problems", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_problems_conversation_id"), ["conversation_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_problems_created_at"), ["created_at"], unique=False)
+        batch_op.create_index("ix_problems_of_step", ["step", "run_id"], unique=False)
 
     op.create_table(
         "queue_entries",
@@ -859,6 +861,8 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.Column("turn", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("step_version_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("step", sa.Text(), server_default="", nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
@@ -873,6 +877,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("runs", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_runs_conversation_id"), ["conversation_id"], unique=False)
+        batch_op.create_index(
+            "ix_runs_standing",
+            ["step_version_id", "status", "step"],
+            unique=False,
+            postgresql_where=sa.text("status = 'waiting' OR outcome = 'failed'"),
+            sqlite_where=sa.text("status = 'waiting' OR outcome = 'failed'"),
+        )
         batch_op.create_index(batch_op.f("ix_runs_started_at"), ["started_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_runs_version_id"), ["version_id"], unique=False)
 

@@ -1,8 +1,8 @@
-"""The API's figures: how often each exit was taken, and which errors happen where."""
+"""The API's figures: how often each exit was taken, where runs wait now, and which errors happen where."""
 
 from typing import Any, Final
 
-from sqlalchemy import Integer, cast, func, select
+from sqlalchemy import ColumnElement, Integer, cast, func, select
 from sqlalchemy.orm import Session
 
 from app import publishing
@@ -11,12 +11,13 @@ from app.models import FlowRow, Problem, RunRow, StepCount, Version
 from app.models.conversation import reference as reference_of
 from app.web.api.doors import Asked, Noun, one_of, text, whole
 from app.web.api.lists import PAGE, wanted
-from app.web.api.run_queries import SINCE, between
+from app.web.api.run_queries import SINCE, STANDING, between
 
 noun = Noun("figures", Right.READ_FLOWS)
 
 _EXAMPLES: Final = 3
 _BY: Final = {"version": whole(1), "by": one_of("all", "quarter"), **SINCE}
+_WHERE: Final = {"flow": text(200), "version": whole(1), "step": text(40), "kind": text(80), **SINCE}
 
 
 @noun.get("/flows/<flow>/counts", {**PAGE, **_BY})
@@ -30,9 +31,7 @@ def count_exits(asked: Asked, flow: str) -> dict[str, Any]:
         row = publishing.find_flow(session, flow)
         grouped = (*keys, StepCount.quarter_at) if by_quarter else keys
         query = select(*grouped, taken, failed).join(Version, Version.id == StepCount.version_id)
-        query = query.where(Version.flow_id == row.id)
-        if "version" in asked.query:
-            query = query.where(Version.number == asked.query["version"])
+        query = query.where(*_of_flow(row.id, asked))
         query = query.where(StepCount.quarter_at >= since) if since else query
         query = query.where(StepCount.quarter_at < until) if until else query
         query = query.group_by(*grouped).order_by(
@@ -48,24 +47,36 @@ def count_exits(asked: Asked, flow: str) -> dict[str, Any]:
     return _counted(asked, [shown(one) for one in rows])
 
 
-@noun.get("/errors", {**PAGE, "flow": text(200), "step": text(40), "kind": text(80), **SINCE}, right=Right.READ_RUNS)
+@noun.get("/flows/<flow>/waiting", {**PAGE, "version": whole(1)})
+def count_waiting(asked: Asked, flow: str) -> dict[str, Any]:
+    """How many runs wait on each step now, per version; those in a called flow count on its step, not on the caller's.
+
+    Cheap enough to be asked every few seconds: it reads an index of the runs that are under way or have failed.
+    """
+    with asked.house.database.reading() as session:
+        row = publishing.find_flow(session, flow)
+        query = select(Version.number, RunRow.step, func.count()).join(Version, Version.id == RunRow.step_version_id)
+        query = query.where(STANDING, RunRow.status == "waiting", *_of_flow(row.id, asked))
+        query = query.group_by(Version.number, RunRow.step).order_by(Version.number.desc(), RunRow.step)
+        rows = session.execute(query.offset(asked.query.get("after", 0)).limit(wanted(asked.query))).all()
+    return _counted(asked, [{"version": version, "step": step, "waiting": count} for version, step, count in rows])
+
+
+@noun.get("/errors", {**PAGE, **_WHERE}, right=Right.READ_RUNS)
 def list_errors(asked: Asked) -> dict[str, Any]:
-    """Problems grouped by flow, step and kind, the latest first: how many, the first, the last, and examples."""
-    since, until = between(asked.query)
+    """Problems grouped by flow, step and kind, the latest first: how many, the first, the last, and examples.
+
+    The flow is the one whose step it is: what fails in a called flow is its own, whoever called it.
+    """
     keys = (FlowRow.name, Problem.step, Problem.kind)
     latest = func.max(Problem.id)
     query = (
         select(*keys, func.count(), func.min(Problem.created_at), func.max(Problem.created_at), latest)
         .select_from(Problem)
-        .outerjoin(RunRow, RunRow.id == Problem.run_id)
-        .outerjoin(Version, Version.id == RunRow.version_id)
+        .outerjoin(Version, Version.id == Problem.version_id)
         .outerjoin(FlowRow, FlowRow.id == Version.flow_id)
+        .where(*_meant(asked))
     )
-    for name, column in {"flow": FlowRow.name, "step": Problem.step, "kind": Problem.kind}.items():
-        if name in asked.query:
-            query = query.where(column == asked.query[name])
-    query = query.where(Problem.created_at >= since) if since else query
-    query = query.where(Problem.created_at < until) if until else query
     query = query.group_by(*keys).order_by(latest.desc())
     with asked.house.database.reading() as session:
         rows = session.execute(query.offset(asked.query.get("after", 0)).limit(wanted(asked.query))).all()
@@ -77,28 +88,49 @@ def list_errors(asked: Asked) -> dict[str, Any]:
                 "count": count,
                 "first_at": first.isoformat(),
                 "last_at": last.isoformat(),
-                "examples": _examples(session, flow, step, kind),
+                "examples": _examples(session, asked, flow, step, kind),
             }
             for flow, step, kind, count, first, last, _ in rows
         ]
     return _counted(asked, items)
 
 
-def _examples(session: Session, flow: str | None, step: str, kind: str) -> list[dict[str, Any]]:
-    query = select(Problem).where(Problem.step == step, Problem.kind == kind)
-    if flow is not None:
-        runs = select(RunRow.id).join(Version, Version.id == RunRow.version_id).join(FlowRow)
-        query = query.where(Problem.run_id.in_(runs.where(FlowRow.name == flow)))
-    else:
-        query = query.where(Problem.run_id.is_(None))
+def _examples(session: Session, asked: Asked, flow: str | None, step: str, kind: str) -> list[dict[str, Any]]:
+    query = (
+        select(Problem, Version.number)
+        .outerjoin(Version, Version.id == Problem.version_id)
+        .outerjoin(FlowRow, FlowRow.id == Version.flow_id)
+    )
+    query = query.where(*_meant(asked), Problem.step == step, Problem.kind == kind)
+    query = query.where(FlowRow.name == flow if flow is not None else FlowRow.name.is_(None))
     return [
         {
             "run": row.run_id,
+            "version": version,
             "conversation": None if row.conversation_id is None else reference_of(row.conversation_id),
             "message": row.message,
             "at": row.created_at.isoformat(),
         }
-        for row in session.scalars(query.order_by(Problem.id.desc()).limit(_EXAMPLES))
+        for row, version in session.execute(query.order_by(Problem.id.desc()).limit(_EXAMPLES))
+    ]
+
+
+def _meant(asked: Asked) -> list[ColumnElement[bool]]:
+    """What holds for the problems asked for."""
+    since, until = between(asked.query)
+    equal = {"flow": FlowRow.name, "version": Version.number, "step": Problem.step, "kind": Problem.kind}
+    meant: list[ColumnElement[bool]] = [
+        column == asked.query[name] for name, column in equal.items() if name in asked.query
+    ]
+    meant += [Problem.created_at >= since] if since else []
+    return meant + ([Problem.created_at < until] if until else [])
+
+
+def _of_flow(flow_id: int, asked: Asked) -> list[ColumnElement[bool]]:
+    """What holds for the versions asked for."""
+    return [
+        Version.flow_id == flow_id,
+        *([Version.number == asked.query["version"]] if "version" in asked.query else []),
     ]
 
 

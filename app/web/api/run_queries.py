@@ -1,12 +1,12 @@
 """Which runs a list shows: by flow, version, status, outcome, step, time, contact and problem."""
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, exists, select
+from sqlalchemy import Row, Select, exists, select, union
+from sqlalchemy import text as literal
 from sqlalchemy.orm import Session
 
 from app.errors import Invalid
@@ -27,6 +27,8 @@ FILTERS: Final[Mapping[str, Schema]] = {
     "problem": text(80, 1),
     **SINCE,
 }
+# As the index of these runs spells it, or neither database would use it.
+STANDING: Final = literal("(runs.status = 'waiting' OR runs.outcome = 'failed')")
 
 
 def runs() -> Select[RunRow, int, str]:
@@ -39,15 +41,19 @@ def runs() -> Select[RunRow, int, str]:
 
 
 def filtered(session: Session, query: Select[RunRow, int, str], asked: Mapping[str, Any]) -> Select[RunRow, int, str]:
-    """The runs that fit everything asked. `step`: it stands there, or failed there last; `problem`: a kind, or any."""
+    """The runs that fit everything asked. `step`: it stands there, or failed there; `problem`: a kind, or any."""
     equal = {"status": RunRow.status, "outcome": RunRow.outcome, "flow": FlowRow.name, "version": Version.number}
     for name, column in equal.items():
         if name in asked:
             query = query.where(column == asked[name])
     if "conversation" in asked:
         query = query.where(RunRow.conversation_id == conversation_id(session, asked["conversation"]))
-    if "step" in asked:  # canonical text: a run's frames, and its latest error, name their step so and no other way
-        query = query.where(RunRow.state.contains(f'"step":"{asked["step"]}"', autoescape=True))
+    if "step" in asked:
+        # Every column of the index that comes before the step.
+        anywhere = RunRow.step_version_id.in_(select(Version.id)) & RunRow.status.in_(("waiting", "ended"))
+        stand = select(RunRow.id).where(STANDING, anywhere, RunRow.step == asked["step"])
+        failed = select(Problem.run_id).where(Problem.step == asked["step"], Problem.run_id.is_not(None))
+        query = query.where(RunRow.id.in_(union(stand, failed)))
     if "contact" in asked:
         theirs = select(Address.contact_id).where(Address.value == asked["contact"])
         of_theirs = select(Conversation.id).where(Conversation.contact_id.in_(theirs))
@@ -68,7 +74,6 @@ def between(asked: Mapping[str, Any]) -> tuple[datetime | None, datetime | None]
 def run_data(row: Row[RunRow, int, str]) -> dict[str, Any]:
     """A run in a list."""
     run, version, flow = row
-    state = json.loads(run.state)
     return {
         "id": run.id,
         "conversation": reference_of(run.conversation_id),
@@ -76,7 +81,7 @@ def run_data(row: Row[RunRow, int, str]) -> dict[str, Any]:
         "version": version,
         "status": run.status,
         "outcome": run.outcome,
-        "step": state["stack"][-1]["step"] if state["stack"] else "",
+        "step": run.step,
         "turns": run.turn,
         "started_at": run.started_at.isoformat(),
         "ended_at": run.ended_at.isoformat() if run.ended_at else None,
