@@ -34,7 +34,10 @@ class Asides:
     def take(self, work: Work, turn: TurnUnderWay, answer: Answer | None) -> bool:
         """Computes a turn in which a plugin's code may be called, as far as the next Ask or its end; then comes a
         Computed. False for any other turn."""
-        if not (self._house.steps.has_plugins and any(map(self._has_plugins, turn.scene.flows.values()))):
+        if not self._house.steps.has_plugins:
+            return False
+        scene = turn.scene if answer is None else turn.scene.after(answer)  # which may be a flow that it enters
+        if not any(map(self._has_plugins, scene.flows.values())):
             return False
         if self._threads is None:
             self._threads = self._house.machine.pool(_THREADS, "aside")

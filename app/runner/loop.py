@@ -163,7 +163,7 @@ class Runner:
             while request is not None:
                 self._board.beat()  # an Ask is not the step's own code
                 at_once = self._asks.take(work, request)
-                if at_once is None:
+                if at_once is None or self._asides.take(work, turn, at_once):
                     return
                 self._board.computing(work.held.id)
                 request = turn.answer(turn.asks_as[2], at_once)

@@ -1,10 +1,12 @@
 """Steps of plugins in the whole house: their turns are computed aside, and what they do there is what they did here."""
 
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from app.step_host import Bounds, kinds_of, open_host
+from app.step_host import Bounds, StepHost, kinds_of, open_host
 from flows.registry import Registry
 from tests.app import house
 from tests.app.drawn import drawn, echo, placed, sends, starts_with
@@ -65,6 +67,24 @@ def test_a_slow_step_holds_up_nobody_else(room: Runtime) -> None:
     assert room.said(quick.conversation_id) == ["hello", "> echo hello"]
     ended = {row["conversation_id"]: row["ended_at"] for row in room.rows("SELECT conversation_id, ended_at FROM runs")}
     assert ended[quick.conversation_id] < ended[slow.conversation_id]
+
+
+def test_a_step_of_a_called_flow_is_computed_aside_too(room: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    computing, real = list[str](), StepHost.call
+
+    def call(self: StepHost, *arguments: Any) -> Any:
+        computing.append(threading.current_thread().name)
+        return real(self, *arguments)
+
+    monkeypatch.setattr(StepHost, "call", call)
+    steps = {"begin": placed("called_by_flow", {}, next="it"), "it": placed("works", {}, next="end")}
+    room.publish(drawn("Called", steps))
+    calls = {"in": starts_with("keys", "run"), "run": placed("run_flow", {"flow": "Called"}, completed="end")}
+    room.publish(drawn("Caller", calls))
+    room.write("hello")
+    room.drive()
+    assert room.outcomes() == ["completed"]
+    assert {name.partition("_")[0] for name in computing} == {"aside"}
 
 
 def test_a_step_that_dies_is_charged_to_nobody(room: Runtime) -> None:
