@@ -4,12 +4,13 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app import letters
+from app import letters, outbox
 from app.credentials import Credential
 from app.db import DatabaseUnavailable, now
 from app.directory import MESSAGE_IDS, Directory
@@ -50,23 +51,25 @@ class Letters:
         if len(self._under_way) >= _AT_ONCE or present - self._looked_at < _EVERY_SECONDS:
             return
         self._looked_at = present
+        busy = Counter(credential for credential, _ in self._under_way)
+        full = [credential for credential, count in busy.items() if count >= _OF_ONE_CREDENTIAL]
         with self._house.database.reading() as session:
-            due = stored.due(session, _LOOKED_AT)
-        if chosen := self._chosen(due):
+            due = stored.due(session, _LOOKED_AT, full)
+        if chosen := self._chosen(due, busy):
+            marking_at = self._house.machine.monotonic()  # before: whoever stands still must find it old
             with self._house.database.transaction() as session:
                 taken = stored.take(session, chosen, _AGAIN_AFTER_CRASH_SECONDS)
-                ready = [(one, self._post(session, one)) for one in taken]
+                ready = [(one, self._post(session, one)) for one in taken if isinstance(one, Taken)]
             for one, post in ready:
-                self._under_way.append((one.letter.credential, self._threads.submit(self._hand_over, one, post)))
-            if len(taken) < len(chosen):
-                self._wake()  # some were settled at once
+                handing = self._threads.submit(self._hand_over, one, post, marking_at)
+                self._under_way.append((one.letter.credential, handing))
+            self._finish(*(one for one in taken if isinstance(one, Settled)))
 
     def close(self) -> None:
         """Starts no more."""
         self._threads.shutdown(wait=False)
 
-    def _chosen(self, due: list[tuple[int, str]]) -> list[int]:
-        busy = Counter(credential for credential, _ in self._under_way)
+    def _chosen(self, due: list[tuple[int, str]], busy: Counter[str]) -> list[int]:
         chosen: list[int] = []
         for id_, credential in due:
             if busy[credential] < _OF_ONE_CREDENTIAL and busy.total() < _AT_ONCE:
@@ -82,15 +85,23 @@ class Letters:
             logger.error("The credential %s cannot be opened: enter it again.", taken.letter.credential)
         return letters.Post(credential, self._secret, self._house.settings.effective_public_url, now(session))
 
-    def _hand_over(self, taken: Taken, post: letters.Post) -> None:
-        """In a thread."""
+    def _hand_over(self, taken: Taken, post: letters.Post, marked_at: float) -> None:
+        """In a thread. A mark must be young when the letter leaves: somebody may have taken over since."""
         try:
-            settled = letters.hand_over(taken, post, self._house.http)
+            if outbox.is_stale(self._house.machine.monotonic() - marked_at):
+                settled = Settled(taken.unsent, "retry")
+            else:
+                settled = letters.hand_over(taken, post, self._house.http)
         except Exception as error:  # a door: a bug of ours is a letter of unknown outcome, not a dead thread
             logger.exception("The letter %s could not be handed over.", taken.unsent.key)
             settled = Settled(taken.unsent, "unknown", error=f"It broke while it was sent: {type(error).__name__}.")
-        try:
-            self._house.database.retried(lambda session: stored.finish(session, settled))
-        except (SQLAlchemyError, DatabaseUnavailable):
-            logger.warning("What came of the letter %s was not stored; it will be shown as unknown.", taken.unsent.key)
-        self._wake()
+        self._finish(settled)
+
+    def _finish(self, *settled: Settled) -> None:
+        for one in settled:
+            try:
+                self._house.database.retried(partial(stored.finish, settled=one))
+            except (SQLAlchemyError, DatabaseUnavailable):
+                logger.warning("What came of the letter %s was not stored; it will be unknown.", one.unsent.key)
+        if settled:
+            self._wake()

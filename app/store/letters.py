@@ -4,7 +4,7 @@ They stand beside the conversations' lines: a mail server that is away must not 
 the promise of RELIABILITY §2 for what has neither key nor look-up: at most once, and else shown as of unknown outcome.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -21,7 +21,9 @@ from flows.effect import PostToTeam, SendEmail
 from flows.event import Attachment
 
 Letter = SendEmail | PostToTeam
-KINDS: Final = tuple(wire.kind_of(kind) for kind in (SendEmail, PostToTeam))
+CREDENTIALS: Final = {wire.kind_of(SendEmail): "smtp", wire.kind_of(PostToTeam): "chat_webhook"}
+"""The kinds of letters, and the kind of credential by which each leaves."""
+KINDS: Final = tuple(CREDENTIALS)
 
 _QUEUE = """
     INSERT INTO effects (key, kind, connection_id, number_id, run_id, payload, "to", state, attempts, failures, crashes,
@@ -32,8 +34,12 @@ _QUEUE = """
 """
 _DUE = """
     SELECT id, payload FROM effects WHERE conversation_id IS NULL AND kind IN ('send_email', 'post_to_team')
-        AND state IN ('queued', 'sending') AND next_attempt_at <= {now} ORDER BY next_attempt_at LIMIT :most
+        AND state IN ('queued', 'sending') AND next_attempt_at <= {now} {and} ORDER BY next_attempt_at LIMIT :most
 """
+_OF_OTHERS = {
+    "sqlite": "AND json_extract(payload, '$.credential') NOT IN (SELECT r.credential FROM {rows})",
+    "postgresql": "AND CAST(payload AS json) ->> 'credential' NOT IN (SELECT r.credential FROM {rows})",
+}
 # Whoever waited for the row finds it taken. What is still `sending` was cut off in the middle.
 _TAKE = """
     UPDATE effects SET state = 'sending', attempts = attempts + 1, next_attempt_at = {now} + :pause,
@@ -78,23 +84,29 @@ def queue(session: Session, group: Sequence[Handled], now: int) -> None:
         over(session, _QUEUE, columns, rows, now=now)
 
 
-def due(session: Session, most: int) -> list[tuple[int, str]]:
-    """The ids of letters that may be handed over now, and their credentials."""
-    rows = session.execute(sql(session, _DUE), {"most": most})
+def due(session: Session, most: int, full: Collection[str] = ()) -> list[tuple[int, str]]:
+    """The ids of letters that may be handed over now, and their credentials; none of the `full` ones, whose letters
+    must not hide the others'."""
+    others = _OF_OTHERS[session.get_bind().dialect.name] if full else ""
+    statement, busy = _DUE.replace("{and}", others), [{"credential": one} for one in sorted(full)]
+    rows = (
+        over(session, statement, {"credential": "text"}, busy, most=most)
+        if full
+        else session.execute(sql(session, statement), {"most": most})
+    )
     return [(row.id, wire.read(Letter, row.payload).credential) for row in rows]
 
 
-def take(session: Session, ids: Sequence[int], again_seconds: float) -> list[Taken]:
-    """Marks letters as on their way, each unless somebody else did; what cannot leave is settled at once."""
-    taken = []
+def take(session: Session, ids: Sequence[int], again_seconds: float) -> list[Taken | Settled]:
+    """Marks letters as on their way, each unless somebody else did; or says why one cannot leave.
+
+    That is for `finish`, in a transaction of its own: it takes the conversation's row, which whoever cancels the letter
+    holds already.
+    """
+    taken: list[Taken | Settled] = []
     for id_ in sorted(ids):  # always in one order: two processes must not wait for each other
         values = {"id": id_, "pause": int(again_seconds * 1_000_000)}
-        for unsent in unsent_of(session.execute(sql(session, _TAKE), values).all()):
-            one = _leaving(session, unsent)
-            if isinstance(one, Settled):
-                finish(session, one)
-            else:
-                taken.append(one)
+        taken += [_leaving(session, one) for one in unsent_of(session.execute(sql(session, _TAKE), values).all())]
     return taken
 
 
@@ -105,16 +117,23 @@ def finish(session: Session, settled: Settled) -> None:
     settle(session, [replace(settled, unsent=replace(settled.unsent, conversation_id=conversation_id))])
 
 
+def refusing(session: Session, letter: Letter) -> str | None:
+    """An address of the letter that has opted out of messages; our own people cannot."""
+    if isinstance(letter, PostToTeam) or letter.to_team:
+        return None
+    named = (*letter.to, *letter.cc, *letter.bcc)
+    everybody = [{"value": address} for address in {*named, *(one.lower() for one in named)}]
+    found: str | None = over(session, _OPTED_OUT, {"value": "text"}, everybody).scalar()
+    return found
+
+
 def _leaving(session: Session, unsent: Unsent) -> Taken | Settled:
     if unsent.crashes:  # neither key nor look-up: people decide
         return Settled(unsent, "unknown", error=f"The process died while it was handed over to {unsent.to}.")
     letter: Letter = wire.read(Letter, unsent.payload)
     if isinstance(letter, PostToTeam):
         return Taken(unsent, letter)
-    named = (*letter.to, *letter.cc, *letter.bcc)
-    everybody = [{"value": address} for address in {*named, *(one.lower() for one in named)}]
-    refusing = None if letter.to_team else over(session, _OPTED_OUT, {"value": "text"}, everybody).scalar()
-    if refusing is not None:
+    if refusing(session, letter) is not None:
         return Settled(unsent, "dead", error_kind="opted_out", error=OPTED_OUT)
     return _with_files(session, unsent, letter)
 

@@ -8,17 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from app import letters
 from app.config import Settings
 from app.credentials import Credential, read_credential
 from app.files import store_file
 from app.runner import letters as runner_letters
+from app.store import letters as stored_letters
+from app.store.commits import commit
+from app.store.sends import Settled
 from tests.app.drawn import drawn, placed, sends, starts_with
 from tests.app.house import Runtime, runtime
 from tests.app.processes import until
 from tests.app.raw_server import RawServer, serving
 from tests.app.smtp_server import PASSWORD, USER, SmtpServer, enter_credential, silent_server, smtp_server
+from tests.app.test_lock_order import finished
 
 TO = "anna@example.com"
 MAIL = {"credential": "mail", "to": [TO], "subject": {"en": "Order {{ message.text }}"}, "text": {"en": "It is ready."}}
@@ -257,3 +262,51 @@ def test_two_workers_hand_over_each_letter_once(either_office: Office) -> None:
     for one in conversations:
         either_office.ends(one, "done")
     assert len(either_office.server.mails) == 10
+
+
+def test_many_letters_for_a_server_that_hangs_do_not_hide_the_others(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(letters, "SEND_SECONDS", 3.0)
+    monkeypatch.setattr(runner_letters, "_LOOKED_AT", 2)
+    office.runs("send_email", {**MAIL, "credential": "silent"})
+    for n in range(5):
+        office.room.write("4711", contact=f"+4860010030{n}")
+    until(lambda: len(office.states()) == 6, "all are written")
+    steps = {"in": starts_with("keys", "it"), "it": placed("send_email", MAIL, success="end")}
+    office.room.publish(drawn("Letters", steps))
+    office.room.write("4711", contact="+48600100400")
+    until(lambda: len(office.server.mails) == 1, "the other server has its mail")
+    assert office.room.column("SELECT max(failures) FROM effects WHERE kind = 'send_email'") == [0]
+
+
+def test_a_letter_whose_mark_has_grown_old_is_marked_anew(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, frozen = stored_letters.take, [60.0]
+
+    def take(*arguments: Any) -> Any:
+        taken = real(*arguments)
+        if taken and frozen:
+            office.room.passed_seconds += frozen.pop()  # the process stood still; the database did not
+        return taken
+
+    monkeypatch.setattr(stored_letters, "take", take)
+    office.ends(office.runs("send_email", MAIL), "done")
+    assert len(office.server.mails) == 1
+    assert office.room.column("SELECT attempts FROM effects WHERE kind = 'send_email'") == [2]
+
+
+def test_who_takes_a_letter_waits_for_no_conversation(postgresql_room: Runtime) -> None:
+    room = postgresql_room
+    room.publish(drawn("Letters", {"in": starts_with("keys", "it"), "it": placed("send_email", MAIL, success="end")}))
+    put = room.write("hello")
+    room.execute("UPDATE addresses SET kind = 'email', value = :to, opted_out_at = 1", to=TO)
+    turn = finished(room, put.conversation_id)
+    with room.house.database.transaction() as session:
+        commit(session, [turn.handled])
+    (id_,) = room.column("SELECT id FROM effects WHERE kind = 'send_email'")
+    with room.house.database.reading() as holding, room.house.database.reading() as taking:
+        holding.execute(text("SELECT id FROM conversations FOR UPDATE"))  # as who cancels the letter does
+        taking.execute(text("SET LOCAL lock_timeout = 500"))
+        (taken,) = stored_letters.take(taking, [id_], 60)
+    assert isinstance(taken, Settled)
+    assert taken.error_kind == "opted_out"
