@@ -5,8 +5,11 @@ Two sweepers do no harm: everything it writes is idempotent, and a wake-up too m
 
 import logging
 import signal
+from collections.abc import Callable
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app import schedules
 from app.config import Settings
@@ -90,13 +93,25 @@ class Sweeper:
             with database.transaction() as session:
                 schedules.plan(session)
         for occurrence_id in todo.fills:
-            with database.transaction() as session:
-                schedules.fill(session, occurrence_id)
+            self._keep_one(partial(schedules.fill, occurrence_id=occurrence_id), occurrence_id)
         begun = False
         for occurrence_id, contact_id in todo.starts:
-            with database.transaction() as session:
-                begun = schedules.begin_for(session, occurrence_id, contact_id) or begun
+            start = partial(schedules.begin_for, occurrence_id=occurrence_id, contact_id=contact_id)
+            begun = bool(self._keep_one(start, occurrence_id, contact_id)) or begun
         return begun
+
+    def _keep_one(self, piece: Callable[[Session], object], occurrence_id: int, contact_id: int = 0) -> object:
+        database = self._house.database
+        try:
+            with database.transaction() as session:
+                return piece(session)
+        except (SQLAlchemyError, DatabaseUnavailable):
+            raise
+        except Exception as error:  # a door: what one schedule needs may be gone, the others and the sweeps go on
+            logger.exception("The occurrence %d of a schedule cannot go on.", occurrence_id)
+            with database.transaction() as session:
+                schedules.give_up(session, occurrence_id, contact_id, f"{type(error).__name__}: {error}")
+            return False
 
     def _take_away_locks(self) -> None:
         with self._house.database.reading() as session:

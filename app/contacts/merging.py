@@ -28,6 +28,10 @@ _MOVE: Final = (
     """UPDATE segment_members SET contact_id = :keeps WHERE contact_id = :goes AND segment_id NOT IN (
            SELECT m.segment_id FROM segment_members m WHERE m.contact_id = :keeps)""",
     "DELETE FROM segment_members WHERE contact_id = :goes",
+    # Who was started as one of them, and waits as the other, has been started.
+    """UPDATE occurrence_contacts SET state = 'passed_over', reason = 'started as another contact'
+       WHERE contact_id = :keeps AND state = 'waiting' AND occurrence_id IN (
+           SELECT o.occurrence_id FROM occurrence_contacts o WHERE o.contact_id = :goes AND o.state = 'started')""",
     """UPDATE occurrence_contacts SET contact_id = :keeps WHERE contact_id = :goes AND occurrence_id NOT IN (
            SELECT o.occurrence_id FROM occurrence_contacts o WHERE o.contact_id = :keeps)""",
     "DELETE FROM occurrence_contacts WHERE contact_id = :goes",

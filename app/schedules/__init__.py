@@ -7,7 +7,7 @@ Whoever is killed in between loses nothing and repeats nothing, and two sweepers
 
 from app.schedules.filling import fill
 from app.schedules.planning import plan
-from app.schedules.starting import begin_for
+from app.schedules.starting import begin_for, give_up
 from app.schedules.todo import Todo, look
 
-__all__ = ["Todo", "begin_for", "fill", "look", "plan"]
+__all__ = ["Todo", "begin_for", "fill", "give_up", "look", "plan"]

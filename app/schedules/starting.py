@@ -18,6 +18,7 @@ from app.store.beginnings import Place, conversation_at
 from app.store.events import NewEvent, append
 from flows import wire
 from flows.event import ScheduleDue
+from flows.values import clean_text
 
 _OCCURRENCE: Final = "SELECT flow_id, step, due_at FROM occurrences WHERE id = :occurrence"
 _WHERE_TO: Final = """
@@ -50,6 +51,13 @@ _PUT_OFF: Final = """
     WHERE occurrence_id = :occurrence AND contact_id = :contact AND state = 'waiting'
 """
 
+_CANCEL: Final = "UPDATE occurrences SET state = 'cancelled' WHERE id = :occurrence"
+_PROBLEM: Final = """
+    INSERT INTO problems (step, kind, message, created_at)
+    SELECT step, 'not_started', :message, {now} FROM occurrences WHERE id = :occurrence
+"""
+_LONGEST_WORDS: Final = 500
+
 
 def begin_for(session: Session, occurrence_id: int, contact_id: int) -> bool:
     """Whether the contact's run begins now; else they are passed over, put off, or were another sweeper's."""
@@ -80,6 +88,18 @@ def begin_for(session: Session, occurrence_id: int, contact_id: int) -> bool:
     session.execute(text(_NOTE), {**about, "event": put.event_id})
     point("schedule:written")
     return True
+
+
+def give_up(session: Session, occurrence_id: int, contact_id: int, why: str) -> None:
+    """What cannot go on is not tried each second for ever: this contact's start, or (0) the whole occurrence."""
+    about = {"occurrence": occurrence_id, "contact": contact_id, "reason": clean_text(why)[:_LONGEST_WORDS]}
+    if contact_id:
+        session.execute(text(_LEAVE_OUT), about)
+    else:
+        session.execute(text(_LEAVE_ALL_OUT), about)
+        session.execute(text(_CANCEL), about)
+    sentence = f"A start of this schedule was left out, because it failed: {about['reason']}"
+    session.execute(sql(session, _PROBLEM), {**about, "message": sentence})
 
 
 def _kind(to: Row[Any]) -> str:

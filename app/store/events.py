@@ -140,6 +140,8 @@ _REPAIRS = (
          AND next_attempt_at <= :seen""",
     """UPDATE effects SET next_attempt_at = {now} + 30000000
        WHERE state IN ('queued', 'sending') AND state = 'sending' AND next_attempt_at > {now} + 30000000""",
+    # Two processes may look into one then: a mail is known by its id, so none comes twice.
+    "UPDATE mailboxes SET next_look_at = {now} WHERE next_look_at > {now}",
     "UPDATE numbers SET paced_until_at = NULL WHERE paced_until_at > {now}",
     "UPDATE numbers SET blocked_until_at = NULL WHERE blocked_until_at > {now}",
     "UPDATE conversations SET not_before_at = {now} WHERE not_before_at > {now}",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.contacts.merging import merge
 from app.points import set_hook
 from app.sweeper import Sweeper
 from tests.app.drawn import Document, asks, desk, drawn, placed, sends, starts_with
@@ -203,6 +204,39 @@ def test_who_has_answered_is_answered_at_night_too(room: Runtime) -> None:
     room.write("yes", contact=address)
     room.drive()
     assert room.provider.texts == ["News?", "News"]
+
+
+@pytest.mark.parametrize("when", ["before it is due", "before a contact's start"])
+def test_a_schedule_that_cannot_go_on_stops_neither_sweeps_nor_others(room: Runtime, when: str) -> None:
+    at(room, MONDAY)
+    contact(room, 1)
+    room.publish(newsletter(per_minute=1))
+    contact(room, 2)
+    sweep(room)
+    if when == "before it is due":
+        room.execute("UPDATE connections SET kind = 'uninstalled' WHERE name = 'keys'")
+    sweep(room, 31, times=2)
+    room.execute("UPDATE connections SET kind = 'uninstalled' WHERE name = 'keys'")
+    sweeper = Sweeper(room.house)
+    for _ in range(3):
+        room.move_clock(61)
+        sweeper.sweep()
+    assert room.problems()[:1] == ["not_started"]
+    assert room.column("SELECT count(*) FROM occurrence_contacts WHERE state = 'waiting'") == [0]
+    room.execute("UPDATE connections SET kind = 'double_keys' WHERE name = 'keys'")
+
+
+def test_a_contact_who_was_started_is_not_started_again_as_who_they_are_merged_into(room: Runtime) -> None:
+    at(room, MONDAY)
+    first, _ = contact(room, 1), contact(room, 2)
+    room.publish(newsletter(per_minute=1))
+    sweep(room)
+    sweep(room, 31, times=2)
+    goes, keeps = room.column("SELECT id FROM contacts ORDER BY id")
+    with room.house.database.transaction() as session:
+        merge(session, keeps, goes)
+    sweep(room, 121, times=3)
+    assert told(room) == [first]
 
 
 def test_starts_are_paced(room: Runtime) -> None:

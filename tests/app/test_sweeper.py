@@ -150,3 +150,17 @@ def test_a_clock_set_back_leaves_nothing_waiting_for_its_old_time(room: Runtime,
     sweeper.sweep()
     room.drive()
     assert room.provider.texts == ["echo one"]
+
+
+def test_after_the_clock_was_set_back_mailboxes_are_looked_into_at_once(room: Runtime, sweeper: Sweeper) -> None:
+    (now,) = room.column("SELECT max(created_at) FROM numbers")
+    room.execute(
+        "INSERT INTO mailboxes (connection_id, next_look_at, failures, problem) VALUES (:id, :now + 60000000, 0, '')",
+        id=room.numbers["keys"].connection_id,
+        now=now,
+    )
+    sweeper.sweep()
+    room.set_clock(-3_600)
+    sweeper.sweep()
+    assert room.column("SELECT next_look_at FROM mailboxes")[0] < now
+    room.set_clock(3_600)
