@@ -101,6 +101,7 @@ def opt_out(handled: Handled, scene: Scene, run: Run | None) -> SendMessage | No
     """No more messages to this address. Returns the confirmation, once, where the provider does not send its own."""
     handled.opted_out, handled.cancels_all = True, True
     if run is not None:
+        handled.cancels_runs.append(int(run.id))
         handled.runs.append(ended(run, scene.held.version_id, "opted_out"))
         handled.run_id, handled.finishes_kept = None, True
     if scene.held.row.opted_out_at is not None:

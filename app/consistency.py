@@ -98,6 +98,35 @@ RULES: Final = (
                SELECT 1 FROM inbound_events e WHERE e.conversation_id = c.id AND e.state = 'queued')""",
     ),
     Rule(
+        "webhook_missed",
+        "Its run waits for a webhook that has come, but nobody told it.",
+        """SELECT w.conversation_id AS id FROM webhook_waits w JOIN runs r ON r.id = w.run_id
+           JOIN webhooks h ON h.connection_id = w.connection_id AND h.key = w.key AND h.event_id IS NULL
+           WHERE r.status = 'waiting' AND r.turn = w.turn + 1 AND h.created_at > {now} - 86400000000""",
+    ),
+    Rule(
+        "recording_untold",
+        "A recording of it was fetched, or given up, but its run was never told.",
+        """SELECT e.conversation_id AS id FROM effects f
+           JOIN inbound_events e ON e.id = CAST(substr(f.key, 11) AS bigint)
+           WHERE f.kind = 'fetch_recording' AND f.state IN ('sent', 'dead') AND NOT EXISTS (
+               SELECT 1 FROM inbound_events t WHERE t.connection_id = e.connection_id
+               AND t.provider_id IN ('recorded/' || e.id, 'lost/' || e.id))""",
+    ),
+    Rule(
+        "mailbox_forgotten",
+        "It will not be looked into for more than an hour.",
+        "SELECT connection_id AS id FROM mailboxes WHERE next_look_at > {now} + 3600000000",
+        about="connection",
+    ),
+    Rule(
+        "start_in_vain",
+        "A schedule has started it for a contact, but nothing in the inbox begins the run.",
+        """SELECT occurrence_id AS id FROM occurrence_contacts o WHERE o.state = 'started' AND NOT EXISTS (
+               SELECT 1 FROM inbound_events e WHERE e.id = o.event_id)""",
+        about="occurrence",
+    ),
+    Rule(
         "sending_for_long",
         "It has been on its way out for more than five minutes.",
         "SELECT id FROM effects WHERE state = 'sending' AND sending_at < {now} - 300000000",

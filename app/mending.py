@@ -80,7 +80,9 @@ def retry(session: Session, run_id: int, who: str, *, anyway: bool, take_back: b
     run = session.get(RunRow, run_id)
     if run is None:
         raise NotFound(f"There is no run {run_id}: GET /api/v1/runs lists them.")
-    before = session.scalar(select(InboundEvent.id).where(InboundEvent.provider_id == _key(run_id)))
+    here = select(Conversation.connection_id).where(Conversation.id == run.conversation_id).scalar_subquery()
+    mine = InboundEvent.provider_id == _key(run_id), InboundEvent.connection_id == here
+    before = session.scalar(select(InboundEvent.id).where(*mine))
     if before is not None:
         return Retried(before, duplicate=True)
     first = session.get(InboundEvent, run_id)
@@ -103,7 +105,7 @@ def done_by(session: Session, run_id: int) -> list[str]:
     """What a run did that the world noticed: messages that left, and requests that may not be repeated."""
     sent = session.scalars(
         select(EffectRow.kind)
-        .where(EffectRow.key.like(f"{run_id}/%"), EffectRow.state.in_(("sent", "unknown", "sending")))
+        .where(EffectRow.run_id == run_id, EffectRow.state.in_(("sent", "unknown", "sending")))
         .order_by(EffectRow.id)
     )
     done = [f"{kind.replace('_', ' ')}" for kind in sent]

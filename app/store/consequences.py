@@ -15,6 +15,9 @@ _SHOW_CANCELLED = (
     "UPDATE messages SET rank = 5, error = 'cancelled', changed_at = :now WHERE rank < 3 AND effect_key IN"
     " (SELECT key FROM effects WHERE state = 'cancelled' AND {which})"
 )
+# What tells the team of something stays true however the run ends.
+_OF_RUNS = """run_id IN ({ids}) AND kind <> 'post_to_team' AND NOT (kind = 'send_email'
+    AND payload LIKE '%"to_team"_true%')"""
 _OF_FLOWS = """
     SELECT key FROM effects WHERE conversation_id IN ({ids}) AND state IN ('queued', 'sending') AND run_id IS NOT NULL
 """
@@ -62,7 +65,7 @@ def cancel(session: Session, group: Sequence[Handled], now: int) -> None:
         "key IN (SELECT m.effect_key FROM messages m JOIN conversations o ON o.id = m.conversation_id"
         " JOIN conversations c ON c.address_id = o.address_id WHERE m.rank < 3 AND c.id IN ({ids}))"
     )
-    for wanted, which in ((runs, "run_id IN ({ids})"), (conversations, same_address)):
+    for wanted, which in ((runs, _OF_RUNS), (conversations, same_address)):
         if wanted:
             ids(session, _CANCEL.replace("{which}", which), wanted, now=now)
             ids(session, _SHOW_CANCELLED.replace("{which}", which), wanted, now=now)

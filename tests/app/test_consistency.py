@@ -45,6 +45,22 @@ BREACHES: list[tuple[str, dict[str, Any]]] = [
     ("no_entry shown_in_vain", {"owner": "people", "event": "kept", "shown": True, "entry": "shown"}),
 ]
 
+_BESIDE = [
+    "INSERT INTO webhooks (connection_id, provider_id, key, happened, created_at) VALUES (2, 'w', 'k', '{}', :now)",
+    """INSERT INTO webhook_waits (run_id, connection_id, key, conversation_id, turn, created_at)
+       VALUES (1001, 2, 'k', 1, 0, :now)""",
+    """INSERT INTO effects (key, kind, connection_id, number_id, payload, state, attempts, next_attempt_at, "to",
+                            provider_id, error, created_at)
+       SELECT 'recording/' || id, 'fetch_recording', 2, 2, '{}', 'sent', 1, 0, '', '', '', 0
+       FROM inbound_events WHERE conversation_id = 2""",
+    """INSERT INTO mailboxes (connection_id, next_look_at, failures, problem)
+       VALUES (2, CAST(:now AS bigint) + 7200000000, 0, '')""",
+    """INSERT INTO occurrences (id, flow_id, version_id, step, number_id, due_at, state, cursor, placed, passed_over,
+                                created_at) VALUES (7, 1, 1, 'in', 2, 0, 'filled', 0, 1, 0, 0)""",
+    """INSERT INTO occurrence_contacts (occurrence_id, contact_id, due_at, state, reason, created_at)
+       VALUES (7, 1, 0, 'started', '', 0)""",
+]
+
 
 @pytest.mark.parametrize(("what", "given"), ORDERLY, ids=[row[0] for row in ORDERLY])
 def test_what_is_in_order_is_no_breach(settings: Settings, what: str, given: dict[str, Any]) -> None:
@@ -84,6 +100,22 @@ def test_a_number_that_another_flows_version_answers_is_found(settings: Settings
     with seeded(settings) as house:
         house.write("UPDATE live_numbers SET version_id = 2 WHERE flow_id = 1")
         assert [code for code, _ in found(house)] == ["wrong_version"]
+
+
+@pytest.mark.inconsistent
+def test_what_stands_beside_turns_is_looked_at_too(settings: Settings) -> None:
+    with seeded(settings) as house:
+        _conversation(house, 1, run="waiting", event="waiting")
+        _conversation(house, 2, kind="call", run="waiting", event="waiting")
+        ((now,),) = house.rows("SELECT max(created_at) FROM flows")
+        for statement in _BESIDE:
+            house.write(statement, **({"now": now} if ":now" in statement else {}))
+        assert found(house) == [
+            ("webhook_missed", "PB-10001"),
+            ("recording_untold", "PB-10002"),
+            ("mailbox_forgotten", "connection 2"),
+            ("start_in_vain", "occurrence 7"),
+        ]
 
 
 def test_every_rule_has_a_sentence_for_people() -> None:
