@@ -1,5 +1,5 @@
-"""Dead letters: messages that have failed for good, or of which nobody knows whether they arrived; and what people
-decide about each: send it again, send it with another text, or leave it.
+"""Dead letters: messages, e-mails and posts to the team that have failed for good, or may have arrived, which nobody
+knows; and what people decide about each: send it again, send it with another text, or leave it.
 
 Whoever decides first decides: the message is taken out of its state by one statement, so of two people one is told that
 it was done already.
@@ -14,23 +14,26 @@ from sqlalchemy.orm import Session
 
 from app.db import sql
 from app.errors import Conflict, NotFound
+from app.store.letters import CREDENTIALS, KINDS, Letter, refusing
 from flows import wire
 from flows.effect import SendMessage
 
 STATES = ("dead", "unknown")
 
+# A letter stands in no conversation's line; its run tells which one it is about.
 _FIND = """
-    SELECT f.id, f.key, f.state, f.error, f.attempts, f."to", f.payload, f.created_at, f.settled_at, m.conversation_id,
-           m.author, m.text, m.media, n.name AS number, n.answers_messages, k.name AS connection, k.enabled,
-           a.opted_out_at
-    FROM effects f JOIN messages m ON m.effect_key = f.key
+    SELECT f.id, f.key, f.kind, f.state, f.error, f.attempts, f."to", f.payload, f.created_at, f.settled_at,
+           c.id AS conversation_id, m.author, m.text, m.media, n.name AS number, n.answers_messages,
+           k.name AS connection, k.enabled, a.opted_out_at
+    FROM effects f LEFT JOIN messages m ON m.effect_key = f.key LEFT JOIN runs u ON u.id = f.run_id
     JOIN numbers n ON n.id = f.number_id JOIN connections k ON k.id = f.connection_id
-    JOIN conversations c ON c.id = m.conversation_id JOIN addresses a ON a.id = c.address_id
-    WHERE f.state IN ('dead', 'unknown')
+    JOIN conversations c ON c.id = coalesce(m.conversation_id, u.conversation_id)
+    JOIN addresses a ON a.id = c.address_id
+    WHERE f.state IN ('dead', 'unknown') AND (m.id IS NOT NULL OR f.kind IN ('send_email', 'post_to_team'))
 """
 _LIST = f"""
     {_FIND} AND (f.id < :after OR :after = 0) AND (f.state = CAST(:state AS text) OR CAST(:state AS text) = '')
-      AND (m.conversation_id = :conversation OR :conversation = 0) ORDER BY f.id DESC LIMIT :most
+      AND (c.id = :conversation OR :conversation = 0) ORDER BY f.id DESC LIMIT :most
 """
 # What an earlier attempt still has to tell about itself cannot be about this one; it keeps its key, by which a provider
 # that has it after all knows it again.
@@ -44,7 +47,8 @@ _SHOW_QUEUED = "UPDATE messages SET rank = 1, error = '', changed_at = {now} WHE
 _TELL_ANEW = """
     UPDATE inbound_events SET provider_id = provider_id || '/' || id
     WHERE provider_id IN (:failed, :settled) AND connection_id = (
-        SELECT c.connection_id FROM effects f JOIN conversations c ON c.id = f.conversation_id WHERE f.id = :id)
+        SELECT c.connection_id FROM effects f LEFT JOIN runs u ON u.id = f.run_id
+        JOIN conversations c ON c.id = coalesce(f.conversation_id, u.conversation_id) WHERE f.id = :id)
 """
 _LEAVE = """
     UPDATE effects SET state = 'cancelled', settled_at = {now} WHERE id = :id AND state IN ('dead', 'unknown')
@@ -52,6 +56,7 @@ _LEAVE = """
 """
 # Messages of one conversation are inserted under its row lock, so that their ids rise in its order.
 _LOCK = "SELECT id FROM conversations WHERE id = :id {for update}"
+_CREDENTIAL = "SELECT name FROM credentials WHERE name = :name AND kind = :kind"
 _QUEUE_EDITED = """
     INSERT INTO effects (key, kind, conversation_id, connection_id, number_id, payload, "to", state, attempts,
                          next_attempt_at, provider_id, error, created_at)
@@ -89,6 +94,11 @@ def retry(session: Session, id_: int) -> Row[Any]:
 
 def edit(session: Session, id_: int, text: str) -> Row[Any]:
     """Sends another text in its place, as a new message under a key of its own. Raises: as `retry`."""
+    if is_letter(read(session, id_)):
+        sentence = (
+            "An e-mail or a post to the team has no other text than its flow's: send it again as it is, or skip it."
+        )
+        raise Conflict(sentence, "not_editable")
     row = _sendable(session, id_)
     _take(session, _LEAVE, id_)
     session.execute(sql(session, _LOCK), {"id": row.conversation_id})
@@ -107,23 +117,31 @@ def skip(session: Session, id_: int) -> Row[Any]:
     return row
 
 
+def is_letter(row: Row[Any]) -> bool:
+    """Whether it is an e-mail or a post to the team, and no message of a conversation."""
+    return row.kind in KINDS
+
+
 def _take(session: Session, statement: str, id_: int) -> None:
     if session.execute(sql(session, statement), {"id": id_}).first() is None:
         _refuse(session, id_)
 
 
 def _refuse(session: Session, id_: int) -> Row[Any]:
-    query = "SELECT state FROM effects WHERE id = :id AND kind = 'send_message'"
+    query = "SELECT state FROM effects WHERE id = :id AND kind IN ('send_message', 'send_email', 'post_to_team')"
     state = session.execute(sql(session, query), {"id": id_}).scalar()
     if state is None:
-        raise NotFound(f"There is no message {id_} that failed: GET /api/v1/dead-letters lists them.")
-    sentence = f"The message {id_} is {state} now: it was decided about, or was settled, a moment ago."
+        raise NotFound(f"There is no message or letter {id_} that failed: GET /api/v1/dead-letters lists them.")
+    sentence = f"Number {id_} is {state} now: it was decided about, or was settled, a moment ago."
     raise Conflict(sentence, "decided_already", {"state": state})
 
 
 def _sendable(session: Session, id_: int) -> Row[Any]:
     """What a new message could not pass either is refused here, where somebody hears it."""
     row = read(session, id_)
+    if is_letter(row):
+        _refuse_letter(session, row)
+        return row
     if row.opted_out_at is not None:
         sentence = "The contact has opted out of messages, so nothing can be sent until they ask for messages again."
         raise Conflict(sentence, "opted_out")
@@ -134,3 +152,18 @@ def _sendable(session: Session, id_: int) -> Row[Any]:
         sentence = f"The number “{row.number}” sends no messages now: let it, or skip this one."
         raise Conflict(sentence, "channel_disconnected")
     return row
+
+
+def _refuse_letter(session: Session, row: Row[Any]) -> None:
+    letter: Letter = wire.read(Letter, row.payload)
+    if (
+        session.execute(sql(session, _CREDENTIAL), {"name": letter.credential, "kind": CREDENTIALS[row.kind]}).first()
+        is None
+    ):
+        sentence = f"There is no credential “{letter.credential}” of the kind {CREDENTIALS[row.kind]}: enter it first."
+        raise Conflict(sentence, "secret_missing")
+    address = refusing(session, letter)
+    if address is not None:
+        raise Conflict(
+            f"{address} has opted out of messages, so nothing can be sent there: skip this one.", "opted_out"
+        )

@@ -15,7 +15,7 @@ from app.outbox import retry_later
 from app.outgoing import BlockedAddress, Guarded, OutgoingError, OutgoingRequest
 from app.points import point
 from app.scrubbing import scrub
-from app.store.letters import Taken
+from app.store.letters import CREDENTIALS, Taken
 from app.store.sends import Settled
 from flows.effect import PostToTeam, SendEmail
 
@@ -37,7 +37,7 @@ class Post:
 
 def hand_over(taken: Taken, post: Post, http: Guarded) -> Settled:
     """One attempt. Never raises for what the server or the network does."""
-    wanted = "chat_webhook" if isinstance(taken.letter, PostToTeam) else "smtp"
+    wanted = CREDENTIALS[taken.unsent.kind]
     credential = post.credential
     if credential is None or credential.kind != wanted:
         why = f"There is no credential “{taken.letter.credential}” of the kind {wanted}, or its secret is missing."

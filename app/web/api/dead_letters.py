@@ -1,4 +1,4 @@
-"""The API's dead letters: messages that failed for good or whose fate is unknown, sent again, edited or skipped."""
+"""The API's dead letters: what failed for good, or whose fate is unknown, is sent again, edited or skipped."""
 
 import json
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _QUESTION = "It is unknown whether this message arrived. Send it again?"
 
 @noun.get("/dead-letters", {**PAGE, "conversation": text(30), "state": one_of(*dead_letters.STATES)})
 def list_dead_letters(asked: Asked) -> dict[str, Any]:
-    """Messages that failed for good (`dead`) or may have arrived (`unknown`), the newest first."""
+    """Messages, e-mails and posts to the team that failed for good (`dead`) or may have arrived (`unknown`)."""
     query = asked.query
     with asked.house.database.reading() as session:
         about = conversation_id(session, query["conversation"]) if "conversation" in query else 0
@@ -42,53 +42,78 @@ def read_dead_letter(asked: Asked, number: int) -> dict[str, Any]:
 @noun.post(f"/dead-letters/{ROW_ID}/retry", fields({}), status=202)
 def retry(asked: Asked, number: int) -> dict[str, Any]:
     """Sends it again. One that is unknown may arrive twice by that, unless its provider knows its key."""
-    return _decide(asked, "retry_message", number, lambda session: dead_letters.retry(session, number))
+    return _decide(asked, "retry", number, lambda session: dead_letters.retry(session, number))
 
 
 @noun.post(f"/dead-letters/{ROW_ID}/edit", fields({"text": text(10_000, 1)}, "text"), status=202)
 def edit(asked: Asked, number: int) -> dict[str, Any]:
-    """Sends another text in its place, as an agent's message."""
-    return _decide(
-        asked, "edit_message", number, lambda session: dead_letters.edit(session, number, asked.body["text"])
-    )
+    """Sends another text in its place, as an agent's message; 409 `not_editable` for an e-mail or a post."""
+    return _decide(asked, "edit", number, lambda session: dead_letters.edit(session, number, asked.body["text"]))
 
 
 @noun.post(f"/dead-letters/{ROW_ID}/skip", fields({}), status=202)
 def skip(asked: Asked, number: int) -> dict[str, Any]:
     """Leaves it as it is: it is dealt with, and in this list no more."""
-    return _decide(asked, "skip_message", number, lambda session: dead_letters.skip(session, number))
+    return _decide(asked, "skip", number, lambda session: dead_letters.skip(session, number))
 
 
-def _decide(asked: Asked, did: str, number: int, decide: Callable[[Session], Row[Any]]) -> dict[str, Any]:
+def _decide(asked: Asked, do: str, number: int, decide: Callable[[Session], Row[Any]]) -> dict[str, Any]:
     def noted(session: Session) -> Row[Any]:
         row = decide(session)
-        note_act(session, asked.who, did, f"{reference(row.conversation_id)} message {number}")
+        note_act(session, asked.who, f"{do}_{_word(row)}", f"{reference(row.conversation_id)} {_word(row)} {number}")
         return row
 
     row = asked.house.database.retried(noted)
     asked.house.lanes.announce(row.conversation_id)
     asked.house.lanes.wake("turns")
-    return {"id": number, "conversation": reference(row.conversation_id), "did": did}
+    return {"id": number, "conversation": reference(row.conversation_id), "did": f"{do}_{_word(row)}"}
 
 
 def _shown(row: Row[Any]) -> dict[str, Any]:
     unknown = row.state == "unknown"
     return {
         "id": row.id,
+        "kind": row.kind,
         "conversation": reference(row.conversation_id),
         "state": row.state,
         "error": row.error,
         "question": _QUESTION if unknown else None,
         "attempts": row.attempts,
-        "author": row.author,
-        "text": row.text,
-        "media": json.loads(row.media),
+        **(_letter_data(row) if dead_letters.is_letter(row) else _message_data(row)),
         "to": row.to,
-        "number": row.number,
-        "connection": row.connection,
         "at": _instant(row.created_at),
         "settled_at": None if row.settled_at is None else _instant(row.settled_at),
     }
+
+
+def _message_data(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "author": row.author,
+        "subject": None,
+        "text": row.text,
+        "media": json.loads(row.media),
+        "number": row.number,
+        "connection": row.connection,
+        "credential": None,
+    }
+
+
+def _letter_data(row: Row[Any]) -> dict[str, Any]:
+    """It leaves by a credential, and by no number of ours."""
+    letter = json.loads(row.payload)
+    return {
+        "author": "flow",
+        "subject": letter.get("subject"),
+        "text": letter["text"],
+        "media": letter.get("media", []),
+        "number": None,
+        "connection": None,
+        "credential": letter["credential"],
+    }
+
+
+def _word(row: Row[Any]) -> str:
+    return "letter" if dead_letters.is_letter(row) else "message"
 
 
 def _instant(microseconds: int) -> str:
