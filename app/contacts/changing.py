@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.contacts.checked import ADDRESS_KINDS, TEXTS, checked_address, checked_fields, checked_text, stored_fields
 from app.db import now
 from app.errors import Conflict, Invalid, NotFound
-from app.models import Address, Contact, Segment, SegmentMember
+from app.models import Address, Contact, Installation, Segment, SegmentMember
 from flows.values import canonical_json
 
 
@@ -47,7 +47,8 @@ def change(session: Session, row: Contact, given: Mapping[str, Any], who: str) -
         row.consent, row.consent_source, row.consent_at = given["consent"], who, now(session)
     for kind in ADDRESS_KINDS:
         if given.get(kind):
-            add_address(session, row, kind, checked_address(kind, given[kind], given.get("country", "")))
+            country = given.get("country") or session.scalar(select(Installation.country)) or ""
+            add_address(session, row, kind, checked_address(kind, given[kind], country))
     if "segments" in given:
         set_segments(session, row.id, given["segments"])
     session.flush()

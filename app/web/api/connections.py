@@ -12,9 +12,9 @@ from app.channels.contract import Channel
 from app.channels.registry import UnknownChannel, channel_of, channels
 from app.db import now
 from app.directory import open_connection, seal_secrets
-from app.errors import Invalid
+from app.errors import Conflict, Invalid
 from app.house import House
-from app.models import Connection
+from app.models import Connection, Mailbox
 from app.web.api.doors import SLUG, YES_NO, Asked, Noun, Schema, fields, held, text
 from app.web.api.lists import PAGE, page, wanted
 from app.web.api.references import named, refuse_taken
@@ -67,6 +67,26 @@ def read_connection(asked: Asked, connection: str) -> dict[str, Any]:
     """One connection, with the addresses its provider must call."""
     with asked.house.database.reading() as session:
         return _shown(asked.house, named(session, Connection, connection))
+
+
+@noun.get("/connections/<connection>/mailbox")
+def read_mailbox(asked: Asked, connection: str) -> dict[str, Any]:
+    """What the latest look into a connection's mailbox said, and when a worker looks next; 409 for what has none."""
+    with asked.house.database.reading() as session:
+        row = named(session, Connection, connection)
+        channel = channels().get(row.kind)
+        if channel is None or not channel.fetches:
+            raise Conflict(f"Nothing is fetched for “{row.name}”: what comes to it is sent to us.", "no_mailbox")
+        mailbox = session.get(Mailbox, row.id)
+        return {
+            "connection": row.name,
+            "enabled": row.enabled,
+            "works": mailbox is not None and mailbox.failures == 0 and mailbox.looked_at is not None,
+            "problem": mailbox.problem if mailbox else "",
+            "failures": mailbox.failures if mailbox else 0,
+            "looked_at": mailbox.looked_at.isoformat() if mailbox and mailbox.looked_at else None,
+            "next_look_at": mailbox.next_look_at.isoformat() if mailbox and row.enabled else None,
+        }
 
 
 @noun.patch("/connections/<connection>", fields(_CHANGES))

@@ -15,7 +15,7 @@ from app.channels.registry import channel_of
 from app.connecting import Told, queue_telling, told
 from app.db import now
 from app.errors import Conflict, Invalid
-from app.models import Connection, FlowRow, LiveNumber, Number
+from app.models import Connection, FlowRow, Installation, LiveNumber, Number
 from app.web.api.doors import COUNTRY, LANGUAGE, SLUG, YES_NO, Asked, Noun, fields, held, text, whole
 from app.web.api.lists import PAGE, page, wanted
 from app.web.api.references import named, refuse_taken
@@ -59,12 +59,13 @@ def create_number(asked: Asked) -> dict[str, Any]:
         refuse_taken(session, Number, asked.body["name"])
         connection = named(session, Connection, asked.body["connection"])
         channel = channel_of(connection.kind)
-        value = _value(channel, asked.body["value"], asked.body.get("country", ""))
+        given = {"country": session.scalar(select(Installation.country)) or "", **asked.body}
+        value = _value(channel, given["value"], given["country"])
         taken = select(Number.name).where(Number.connection_id == connection.id, Number.value == value)
         if (other := session.scalar(taken)) is not None:
             raise Conflict(f"The number “{other}” has the value {value} already.", "value_taken")
         row = Number(name=asked.body["name"], connection_id=connection.id, value=value, created_at=now(session))
-        _change(row, channel, asked.body)
+        _change(row, channel, given)
         if "rate_per_second" not in asked.body:
             rates = channel.usual_rates.items()
             row.rate_per_second = next((rate for begins, rate in rates if value.startswith(begins)), 0.0)
