@@ -28,6 +28,11 @@ def simulated(client: Api, state: Any = None, **more: Any) -> dict[str, Any]:
     return client.post("/flows/VIP messages/simulations", **({"state": state} if state else {}), **more)
 
 
+def test_an_empty_state_begins_a_conversation(client: Api) -> None:
+    begun = client.post("/flows/VIP messages/simulations", state={}, event={"message": "hi"})
+    assert begun["turns"][0]["begins"] is True
+
+
 def world(client: Api) -> list[tuple[Any, ...]]:
     """How much of everything there is that a conversation in earnest makes."""
     tables = ("conversations", "messages", "inbound_events", "effects", "runs", "turns", "queue_entries", "contacts")
@@ -86,7 +91,6 @@ def test_a_draft_that_is_not_saved_is_simulated(client: Api) -> None:
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"event": {"dance": True}}, "An event has exactly one of these words"),
     ({"state": {"clock": "now"}}, "This is no state of a simulated conversation"),
-    ({"state": {}}, "This is no state of a simulated conversation"),
     ({"at": "soon"}, "An instant is written with its zone"),
     ({"contact": {"shoe": 42}}, "A contact has no such field"),
     ({"fetches": {"loyalty": "maybe"}}, "needs to be one of"),

@@ -29,12 +29,14 @@ _EVENT = {"state": _OBJECT, "event": _OBJECT, "contact": _OBJECT, "at": text(40)
 def simulate_event(asked: Asked, flow: str) -> dict[str, Any]:
     """One event of a simulated conversation, with everything it made happen; `state` goes back with the next one.
 
-    Without `state` it begins: with this `contact`, at this instant. Nothing is stored, sent or called; other systems
-    are asked only for steps whose `fetches` is `real`. `event` and `expect` are words of a flow's test.
+    Without `state`, or with an empty one, it begins: with this `contact`, at this instant. Nothing is stored, sent or
+    called; other systems are asked only for steps whose `fetches` is `real`. `event` and `expect` are words of a test.
     """
     body = asked.body
     drawn = document_of(asked, flow)
-    given = {name: body[name] for name in ("state", "event", "contact", "at", "fetches") if name in body}
+    given = {name: body[name] for name in ("event", "contact", "at", "fetches") if name in body}
+    if body.get("state"):
+        given["state"] = body["state"]
     return _shown(drawn, simulate(asked.house, drawn, Wanted(**given)))
 
 
