@@ -11,7 +11,7 @@ import structlog
 from flask import Flask, Response, current_app, g, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.accounts.roles import Rights
+from app.accounts.roles import SCOPES, Rights
 from app.accounts.sign_in_sessions import is_csrf
 from app.house import House
 from app.web.callers import Caller, caller_of, of_session, signed_in_of, token_missing
@@ -88,11 +88,18 @@ def _keep_rights(caller: Caller, needs: Rights | None) -> None:
     missing = sorted(needs - caller.rights) if needs is not None else ["none"]
     if not missing:
         return
-    if caller.signed_in is None:
-        sentence = f"This needs the scope {missing[0]}, which this token does not have: make one that has it."
-    else:
+    if caller.signed_in is not None:
         role = caller.signed_in.person.role
-        sentence = f"This needs the right {missing[0]}, which the role {role} does not have: ask one of your admins."
+        if policy_of(request.path) is Policy.SESSION:  # a page: whoever reads it knows roles, and no names of rights
+            sentence = f"Your role, {role}, does not have the right to do this: ask one of your admins."
+        else:
+            sentence = (
+                f"This needs the right {missing[0]}, which the role {role} does not have: ask one of your admins."
+            )
+    elif grantable := [one for one in missing if one in SCOPES]:
+        sentence = f"This needs the scope {grantable[0]}, which this token does not have: make one that has it."
+    else:
+        sentence = "No token may do this, only somebody who is signed in."
     raise Refusal(403, "right_missing", sentence, {"rights": missing})
 
 

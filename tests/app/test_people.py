@@ -263,3 +263,16 @@ def test_people_are_managed_through_the_api_too(quick: PeopleHouse) -> None:
     assert client.delete(place, headers=csrf).status_code == 200
     assert client.get(place).status_code == 404
     assert client.delete("/api/v1/me/sessions", headers=csrf).get_json() == {"ended": 0}
+
+
+def test_who_lacks_a_right_reads_whom_to_ask_and_no_name_of_a_right(quick: PeopleHouse) -> None:
+    author = quick.signed_in("eva", "author")
+    page = author.client.get("/people", headers={"Accept": "text/html"}).text
+    assert "Your role, author, does not have the right to do this: ask one of your admins." in page
+    assert "read_people" not in page
+    refused = author.get("/api/v1/people").get_json()
+    assert (refused["code"], refused["details"]) == ("right_missing", {"rights": ["read_people"]})
+    token = quick.browser().client
+    headers = quick.installation.headers
+    told = token.post("/api/v1/tokens", json={"name": "b", "scopes": ["read_flows"]}, headers=headers).get_json()
+    assert told["error"] == "No token may do this, only somebody who is signed in."
