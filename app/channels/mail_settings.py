@@ -11,6 +11,7 @@ from app.mail.message_ids import message_id
 from app.mail.servers import Lines, MailRefused, MailServer
 from app.mail.smtp import SEND_SECONDS, Envelope, submit
 from app.outgoing import MAXIMUM_FILE_BYTES, Deadline, OutgoingError, OutgoingRequest
+from app.scrubbing import scrub
 from flows.effect import SendMessage
 from flows.event import Attachment
 from flows.letters import shown
@@ -91,7 +92,8 @@ def send_mail(connection: ConnectionInfo, outgoing: OutgoingMessage, http: Http,
         submit(server, envelope, lines_of(http), deadline.left())
     except MailRefused as refused:
         kind = _KINDS.get(refused.kind, refused.kind)
-        raise SendFailed(kind, str(refused), final=refused.final) from None
+        sentence = scrub(str(refused), connection.secrets.values())  # servers may repeat what they were told
+        raise SendFailed(kind, sentence, final=refused.final) from None
     except TimeoutError:
         sentence = "The files of the message could not be fetched in time."
         raise SendFailed("media_unreachable", sentence, final=False) from None

@@ -24,6 +24,7 @@ from app.mail.imap import Folder, RawMail, fetch, try_out
 from app.mail.incoming import IncomingMail, addresses, parse, raw, read_mail
 from app.mail.message_ids import effect_of
 from app.mail.servers import MailRefused, MailServer
+from app.scrubbing import scrub
 from flows.answers import read_email
 from flows.event import Attachment, MessageReceived
 
@@ -85,7 +86,7 @@ class Mailbox(Channel):
         try:
             fetch(server, folder, lines_of(http), take)
         except MailRefused as refused:
-            raise FetchFailed(str(refused)) from None
+            raise FetchFailed(scrub(str(refused), connection.secrets.values())) from None  # servers repeat what we said
 
     def send(self, connection: ConnectionInfo, outgoing: OutgoingMessage, http: Http) -> Sent:
         """Sends the message as a mail from the number's address. Raises: SendFailed, OutgoingError."""

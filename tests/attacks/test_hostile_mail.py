@@ -4,10 +4,13 @@ import time
 
 import pytest
 
-from app.channels.contract import ConnectionInfo
-from app.channels.mailbox import read_fetched
+from app.channels.contract import ConnectionInfo, FetchFailed, OutgoingMessage, SendFailed
+from app.channels.mailbox import Mailbox, read_fetched
 from app.mail.imap import RawMail
+from app.outgoing import Guarded
+from flows.effect import SendMessage
 from flows.event import MessageReceived
+from tests.app.smtp_server import saying
 
 OURS = "desk@acme.example"
 HEAD = f"From: anna@shop.example\r\nTo: {OURS}\r\nSubject: Broken\r\n".encode()
@@ -49,3 +52,20 @@ def test_a_hostile_mail_is_read_and_soon(content: bytes) -> None:
     assert fetched.arrival.address == "anna@shop.example"
     assert isinstance(fetched.arrival.happened, MessageReceived)
     assert fetched.arrival.happened.text
+
+
+@pytest.mark.parametrize("word", ["canary-7f3a9c", "Y2FuYXJ5LTdmM2E5Yw=="])
+def test_a_mail_server_that_repeats_the_password_brings_it_into_no_sentence(word: str) -> None:
+    with saying(f"* NO {word} again?\r\n".encode()) as imap, saying(f"554 {word} again?\r\n".encode()) as smtp:
+        settings = {"imap_host": "127.0.0.1", "imap_port": imap, "imap_mode": "none", "user": "desk"}
+        settings |= {"smtp_host": "127.0.0.1", "smtp_port": smtp, "smtp_mode": "none"}
+        connection = ConnectionInfo(1, "box", "mailbox", settings, {"password": "canary-7f3a9c"})
+        http = Guarded(frozenset({("127.0.0.1", imap), ("127.0.0.1", smtp)}))
+        outgoing = OutgoingMessage("1/1/0", 1, OURS, "anna@shop.example", SendMessage("hi"))
+        with pytest.raises(FetchFailed) as refused:
+            Mailbox().fetch(connection, [OURS], lambda _: True, http)
+        with pytest.raises(SendFailed) as failed:
+            Mailbox().send(connection, outgoing, http)
+    for sentence in (str(refused.value), str(failed.value)):
+        assert word not in sentence
+        assert "again?" in sentence
