@@ -6,6 +6,7 @@ text there. Source: https://owasp.org/www-community/attacks/CSV_Injection
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -18,18 +19,21 @@ MOST_ROWS: Final = 100_000
 LARGEST_BYTES: Final = 32 * 1_048_576
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+# Where ; separates cells, as in Poland, a spreadsheet begins a cell in the middle of ours.
+_BEGINS: Final = re.compile(r"\A(?=[=+\-@\t\r\n'])|(?<=[;\t\r\n])(?=[=+\-@'])")
+_BEGUN: Final = re.compile(r"(?:\A|(?<=[;\t\r\n]))'")
 _LONGEST_CELL: Final = 65_536
 _SEPARATORS: Final = (",", ";", "\t")
 
 
 def safe_cell(text: str) -> str:
     """The text as a cell that no spreadsheet executes."""
-    return f"'{text}" if text.startswith((*_FORMULA, "'")) else text
+    return _BEGINS.sub("'", text)
 
 
 def cell_text(cell: str) -> str:
     """What `safe_cell` was given."""
-    return cell.removeprefix("'")
+    return _BEGUN.sub("", cell)
 
 
 def is_formula(cell: str) -> bool:
