@@ -120,7 +120,8 @@ class Handled:
     turns: list[RecordedTurn] = field(default_factory=list)
     counts: list[tuple[int, str, str, bool]] = field(default_factory=list)  # version, step, exit, failed
     messages: list[Outgoing] = field(default_factory=list)
-    letters: list[tuple[str, SendEmail | PostToTeam]] = field(default_factory=list)  # with the keys of their effects
+    # With the keys of their effects, and the microseconds before which they may not leave.
+    letters: list[tuple[str, SendEmail | PostToTeam, int]] = field(default_factory=list)
     timer: Timer | None = None
     cancelled: list[str] = field(default_factory=list)  # keys of effects that must not leave any more
     cancels_runs: list[int] = field(default_factory=list)  # runs none of whose messages may leave any more

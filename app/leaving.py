@@ -30,9 +30,17 @@ def mannerly(scene: Scene, run: Run, event: Event, outgoing: Outgoing) -> Outgoi
     row = scene.held.row
     if row.consent != "given" and not outgoing.error_kind:
         return replace(outgoing, error_kind="opted_out", error=NO_CONSENT)
+    return replace(outgoing, not_before=put_off_until(scene, run, event))
+
+
+def put_off_until(scene: Scene, run: Run, event: Event) -> int:
+    """When what such a run says unasked may leave, in microseconds; 0 = at once."""
+    if not run.quiet_hours or run.message:
+        return 0
     first, _, last = run.quiet_hours.partition("-")
-    allowed = allowed_at(event.now, row.contact_zone or scene.installation.zone, int(first), int(last))
-    return replace(outgoing, not_before=to_microseconds(allowed)) if allowed > event.now else outgoing
+    zone = scene.held.row.contact_zone or scene.installation.zone
+    allowed = allowed_at(event.now, zone, int(first), int(last))
+    return to_microseconds(allowed) if allowed > event.now else 0
 
 
 def outgoing(scene: Scene, key: str, message: SendMessage, *, opted_out: bool) -> Outgoing:

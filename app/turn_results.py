@@ -7,7 +7,7 @@ from datetime import timedelta
 from app import call_document
 from app.db import to_microseconds
 from app.handled import Entry, FollowUp, Handled, Outgoing, RecordedTurn, RunState, Timer, Trouble
-from app.leaving import mannerly
+from app.leaving import mannerly, put_off_until
 from app.scene import Scene
 from app.store.loading import Held
 from flows import wire
@@ -109,7 +109,9 @@ def _take_effects(
             case SendMessage():
                 handled.messages.append(mannerly(result.scene, turn.run, result.event, outgoing(key, effect)))
             case SendEmail() | PostToTeam():
-                handled.letters.append((key, effect))
+                to_team = isinstance(effect, PostToTeam) or effect.to_team
+                not_before = 0 if to_team else put_off_until(result.scene, turn.run, result.event)
+                handled.letters.append((key, effect, not_before))
             case CancelMessage():
                 handled.cancelled.append(effect.effect)
             case EnterQueue():
@@ -176,7 +178,8 @@ def _timer(handled: Handled, result: TurnResult, run: Run) -> Timer | None:
     if waiting is None:
         return None
     now = to_microseconds(result.event.now)
-    put_off = max((one.not_before - now for one in handled.messages if one.not_before), default=0)
+    instants = [one.not_before for one in handled.messages] + [not_before for _, _, not_before in handled.letters]
+    put_off = max((instant - now for instant in instants if instant), default=0)
     now += put_off  # what is said tomorrow is waited for from tomorrow on
     if waiting.limit_seconds is not None:
         limit = int(waiting.limit_seconds * 1_000_000)

@@ -29,7 +29,7 @@ _QUEUE = """
     INSERT INTO effects (key, kind, connection_id, number_id, run_id, payload, "to", state, attempts, failures, crashes,
                          next_attempt_at, provider_id, error, created_at)
     SELECT r.key, r.kind, r.connection_id, r.number_id, r.run_id, r.payload, r."to", 'queued', 0, 0, 0,
-           :now, '', '', :now
+           r.next_attempt_at, '', '', :now
     FROM {rows} WHERE true ON CONFLICT (key) DO NOTHING
 """
 _DUE = """
@@ -74,13 +74,14 @@ def queue(session: Session, group: Sequence[Handled], now: int) -> None:
             "run_id": int(key.partition("/")[0]),
             "payload": wire.write(letter),
             "to": ", ".join(letter.to) if isinstance(letter, SendEmail) else letter.credential,
+            "next_attempt_at": max(now, not_before),
         }
         for one in group
-        for key, letter in one.letters
+        for key, letter, not_before in one.letters
     ]
     if rows:
         columns: dict[str, Kind] = dict.fromkeys(rows[0], "text")
-        columns |= dict.fromkeys(("connection_id", "number_id", "run_id"), "bigint")
+        columns |= dict.fromkeys(("connection_id", "number_id", "run_id", "next_attempt_at"), "bigint")
         over(session, _QUEUE, columns, rows, now=now)
 
 

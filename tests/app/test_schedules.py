@@ -196,6 +196,32 @@ def test_what_a_run_says_unasked_in_the_evening_waits_for_the_morning_and_so_doe
     assert room.outcomes() == ["completed"]
 
 
+@pytest.mark.parametrize(("means", "hours"), [("customer", 10), ("team", 0)])
+def test_an_e_mail_that_a_run_sends_unasked_waits_for_the_morning_too(room: Runtime, means: str, hours: int) -> None:
+    contact(room, 1)
+    mail = {"credential": "mail", "to": ["anna@example.com"], "subject": {"en": "News"}, "text": {"en": "News"}}
+    note = {"by": {"means": "email", "credential": "mail", "to": ["team@acme.example"]}, "text": "It is night"}
+    letter = (
+        placed("send_email", mail, success="end") if means == "customer" else placed("notify_team", note, success="end")
+    )
+    steps = {
+        "due": placed("schedule", {"number": "keys", "when": DAILY, "audience": {"by": "segment", "segment": "all"}},
+                      next="wait"),
+        "wait": placed("wait", {"seconds": 12 * 3_600}, done="mail"),
+        "mail": letter,
+    }  # fmt: skip
+    at(room, MONDAY)
+    room.publish(drawn("Newsletter", steps))
+    sweep(room)
+    sweep(room, 31, times=3)
+    sweep(room, 12 * 3_600)  # 22:00
+    query = "SELECT next_attempt_at - created_at AS later FROM effects WHERE kind = 'send_email'"
+    assert round(room.column(query)[0] / 3_600_000_000) == hours
+    if hours:
+        sweep(room, 3_600)
+        assert room.column("SELECT status FROM runs") == ["waiting"], "its own time limit is put off as well"
+
+
 def test_who_has_answered_is_answered_at_night_too(room: Runtime) -> None:
     address = contact(room, 1)
     live(room, to="ask")
