@@ -1,7 +1,9 @@
 """A Twilio that is not ours: the npm package `emulate`, which signs its webhooks and has a REST door of its own."""
 
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -80,13 +82,14 @@ def twilio_double(folder: Path, hooks: str) -> Iterator[TwilioDouble]:
         str(folder / "seed.yaml"),
     ]
     with (folder / "emulate.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+        # The wheel's `node` only starts the real one: both are of one group, and end together.
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
     try:
         double = TwilioDouble(f"http://127.0.0.1:{port}", port)
         _wait_for(double, process, folder / "emulate.log")
         yield double
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=10)
 
 
