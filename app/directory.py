@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import text
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.channels.contract import ConnectionInfo
 from app.credentials import Credential, open_credential
+from app.file_address import file_address
 from app.machine import THIS_MACHINE, Machine
 from app.sealing import SealBroken, SecretKey
 from flows import document
@@ -107,6 +109,10 @@ class Directory:
     def credential(self, session: Session, name: str) -> Credential | None:
         """The opened credential with this name."""
         return self._fresh("credential", name, lambda: self._read_credential(session, name))
+
+    def file_address(self, file_id: int, at: datetime) -> str:
+        """Where anybody who is given this reads a stored file; it opens for 12 to 24 hours from then on."""
+        return self._public_url + file_address(self._key, file_id, at)
 
     def forget(self) -> None:
         """Reads everything that may change anew."""

@@ -1,5 +1,7 @@
 """Performs Asks: what a flow wants to know of the world, answered as data, whatever goes wrong."""
 
+from sqlalchemy.orm import Session
+
 from app.credentials import Credential, CredentialRefused, apply, secrets_of
 from app.db import Database
 from app.desk.calendars import calendar_state
@@ -21,6 +23,7 @@ from app.outgoing import (
 from app.sealing import SealBroken
 from app.store.contacts import address_owner
 from app.store.phones import phones_of_contacts
+from app.store.stored_files import file_state
 from app.store.versions import version_to_enter
 from app.store.ways import ways_to_contact
 from app.store.webhooks import webhook_state
@@ -28,6 +31,7 @@ from flows.ask import (
     AddressState,
     Answer,
     CalendarState,
+    FileState,
     FlowVersion,
     HttpAnswer,
     HttpRequest,
@@ -40,6 +44,8 @@ from flows.ask import (
     WaysToContactAnswer,
     WebhookState,
 )
+
+_Here = QueueState | AddressState | PhonesOfContacts | WebhookState | FileState | CalendarState | FlowVersion
 
 
 class Performer:
@@ -61,29 +67,32 @@ class Performer:
         match request:
             case HttpRequest():
                 return self._http_answer(request, key)
-            case QueueState():
-                with self._database.reading() as session:
-                    return queue_state(session, request)
             case WaysToContact():
                 return self._ways(request)
+            case _:
+                with self._database.reading() as session:
+                    return self._looked_up(session, request)
+
+    def _looked_up(self, session: Session, request: _Here) -> Answer:
+        """What this installation knows itself."""
+        match request:
+            case QueueState():
+                return queue_state(session, request)
             case AddressState():
-                with self._database.reading() as session:
-                    return address_owner(session, request, conversation_of(request.conversation))
+                return address_owner(session, request, conversation_of(request.conversation))
             case PhonesOfContacts():
-                with self._database.reading() as session:
-                    return PhonesOfContactsAnswer(phones_of_contacts(session, request.addresses))
+                return PhonesOfContactsAnswer(phones_of_contacts(session, request.addresses))
             case WebhookState():
-                with self._database.reading() as session:
-                    return webhook_state(session, request)
+                return webhook_state(session, request)
+            case FileState():
+                return file_state(session, request)
             case CalendarState():
-                with self._database.reading() as session:
-                    return calendar_state(session, request.calendar, request.at)
+                return calendar_state(session, request.calendar, request.at)
             case FlowVersion():
-                with self._database.reading() as session:
-                    answer = version_to_enter(session, request)
-                    if answer.version:
-                        self._directory.flow(session, int(answer.version))  # so that the turn finds it there
-                    return answer
+                answer = version_to_enter(session, request)
+                if answer.version:
+                    self._directory.flow(session, int(answer.version))  # so that the turn finds it there
+                return answer
 
     def _http_answer(self, request: HttpRequest, key: str) -> HttpAnswer:
         started = self._machine.monotonic()

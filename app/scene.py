@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy.orm import Session
@@ -35,6 +36,7 @@ class Scene:
     constants: Mapping[str, Value]
     flows: Mapping[str, Flow]  # by version id as text: the run's and those of the number's live triggers
     known_flow: Callable[[int], Flow]  # of a version that this process has read
+    file_address: Callable[[int, datetime], str]  # of a stored file, for whoever shall fetch it
 
     def after(self, answer: Answer) -> "Scene":
         """The scene with the flow that an answer lets the run enter."""
@@ -107,6 +109,7 @@ def set_scene(session: Session, held: Held, directory: Directory) -> Scene:
         constants=directory.constants(session),
         flows={str(version): directory.flow(session, version) for version in versions},
         known_flow=directory.known_flow,
+        file_address=directory.file_address,
     )
 
 

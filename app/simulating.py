@@ -19,7 +19,7 @@ from app.house import House
 from app.models import Constant, FlowRow, Installation, Revision, Version
 from app.perform import Performer
 from flows import document
-from flows.ask import Answer, CalendarState, HttpAnswer, HttpRequest, QueueState, Request
+from flows.ask import Answer, CalendarState, FileState, HttpAnswer, HttpRequest, QueueState, Request
 from flows.changed import changed
 from flows.document import Flow
 from flows.errors import FlowError
@@ -36,6 +36,7 @@ from flows.wire import from_data, to_data
 
 FETCHES: Final = ("ask", "real", "slow", "broken")
 MOST_STATE_BYTES: Final = 400_000  # it travels with every request, beside the document
+_KNOWN_HERE: Final = (CalendarState, QueueState, FileState)
 _PLAYED: Final[Mapping[str, Answer]] = {
     "slow": HttpAnswer(error="timeout", message="Played: no answer in time.", retryable=True),
     "broken": HttpAnswer(status=500, headers={"content-type": "text/plain; charset=utf-8"}, body="Played: broken."),
@@ -118,7 +119,7 @@ def called_flows(session: Session, house: House, flows: Iterable[Flow]) -> dict[
 
 @dataclass(frozen=True)
 class _Host:
-    """Answers what is not prepared: calendars and queues as they are here, other systems as the author wants."""
+    """Answers what is not prepared: calendars, queues and files as they are here, other systems as the author wants."""
 
     house: House
     fetches: Mapping[str, str]
@@ -128,7 +129,7 @@ class _Host:
         if isinstance(request, HttpRequest):
             way = self.fetches.get(step) or self.fetches.get("", "ask")
             return self._perform(request) if way == "real" else _PLAYED.get(way)
-        return self._perform(request) if isinstance(request, CalendarState | QueueState) else None
+        return self._perform(request) if isinstance(request, _KNOWN_HERE) else None
 
     def _perform(self, request: Request) -> Answer:
         house = self.house

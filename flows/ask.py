@@ -173,6 +173,22 @@ class WebhookStateAnswer:
 
 
 @dataclass(frozen=True)
+class FileState:
+    """Asks for a stored file, which flows name by its sha256."""
+
+    file: str
+
+
+@dataclass(frozen=True)
+class FileStateAnswer:
+    """The file's id here (empty: it is not stored), its kind and its name."""
+
+    id: str = ""
+    media_type: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class PhonesOfContacts:
     """Asks for the telephone numbers of contacts, each named by any address of theirs, such as their e-mail."""
 
@@ -194,6 +210,7 @@ Request = (
     | FlowVersion
     | AddressState
     | WebhookState
+    | FileState
     | PhonesOfContacts
 )
 Answer = (
@@ -204,6 +221,7 @@ Answer = (
     | FlowVersionAnswer
     | AddressStateAnswer
     | WebhookStateAnswer
+    | FileStateAnswer
     | PhonesOfContactsAnswer
 )
 

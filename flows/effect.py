@@ -135,10 +135,13 @@ class Say:
 
 @dataclass(frozen=True)
 class Play:
-    """Play a sound from an absolute address."""
+    """Play a sound: from an absolute address, or a stored file as `FileState` told of it."""
 
-    url: str
+    url: str = ""
     repeat: int = 1
+    file: str = ""  # its sha256
+    file_id: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from flows.form import Schema, advanced, choice, localised, record, seconds, text, variable, whole
 from flows.heard_answers import HEARD
+from flows.sounds import STORED_SOUND_ERRORS, stored_sounds
 from flows.voice import ASR_ERRORS, SUREST_SPEECH, VOICE_ERRORS
 
 _WAYS = {"keys": "Keys", "speech": "Speech", "both": "Keys or speech"}
@@ -12,11 +13,15 @@ _KEYS = {key: key for key in "1234567890*#"}
 GATHER_ERRORS: Mapping[str, str] = {
     **VOICE_ERRORS,
     **ASR_ERRORS,
+    **STORED_SOUND_ERRORS,
     "parse_failed": "The input could not be checked: the author's pattern is wrong or takes too long.",
 }
 
 GATHER_FIELDS: Mapping[str, Schema] = {
     "prompt": localised("Prompt", "What the caller hears first, such as “Please type your order number.”"),
+    "prompt_sounds": stored_sounds(
+        "Prompt as a sound", "An uploaded sound instead of the text: one for all, or one per language."
+    ),
     "by": choice("Answered by", "Whether keys, speech or both are heard.", _WAYS, default="keys"),
     "answer": HEARD,
     "minimum_digits": whole("Fewest digits", "Fewer are asked for again.", minimum=1, maximum=100, default=1),

@@ -9,6 +9,8 @@ from flows.ask import (
     Answer,
     CalendarState,
     CalendarStateAnswer,
+    FileState,
+    FileStateAnswer,
     FlowVersion,
     FlowVersionAnswer,
     HttpAnswer,
@@ -60,6 +62,7 @@ _ANSWERS: Mapping[type, type[Answer]] = {
     FlowVersion: FlowVersionAnswer,
     AddressState: AddressStateAnswer,
     WebhookState: WebhookStateAnswer,
+    FileState: FileStateAnswer,
     PhonesOfContacts: PhonesOfContactsAnswer,
 }
 

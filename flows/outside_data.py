@@ -36,6 +36,11 @@ def schema_fault(schema: Any) -> str:
     return ""
 
 
+def wants_object(schema: Any) -> bool:
+    """Whether it surely takes nothing but objects; of one that is no schema yet, nothing is sure."""
+    return isinstance(schema, Mapping) and schema.get("type") == "object"
+
+
 def data_faults(schema: Mapping[str, Any], data: Any) -> list[str]:
     """What is wrong with the data, a few sentences; none when it fits. `data` is JSON."""
     faults = []

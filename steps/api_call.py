@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 from flows.context import Context
 from flows.event import ApiCalled
 from flows.form import advanced, body, choice, filled, named, record, rows, unique, variable
-from flows.outside_data import data_faults, schema_fault
+from flows.outside_data import data_faults, schema_fault, wants_object
 from flows.step import Claim, Config, Example, Json, Medium, Outcome, Problem, Take, Trigger
 from flows.values import ValueType, to_json
 
@@ -67,8 +67,9 @@ class ApiCallTrigger(Trigger):
 
     def summary(self, config: Config) -> str:
         """The numbers, and what the input holds."""
-        schema = config.get("schema", {})
-        names = ", ".join(schema.get("properties", {})) if isinstance(schema, Mapping) else ""
+        schema = config.get("schema")
+        fields = schema.get("properties") if isinstance(schema, Mapping) else None
+        names = ", ".join(fields) if isinstance(fields, Mapping) else ""
         numbers = ", ".join(config.get("numbers", ())) or "no number yet"
         return f"{numbers}: {names}" if names else numbers
 
@@ -79,7 +80,7 @@ class ApiCallTrigger(Trigger):
 
     def variables(self, config: Config) -> Sequence[tuple[str, ValueType | None, Sequence[str]]]:
         """The input."""
-        kind: ValueType | None = "object" if config.get("schema", {}).get("type") == "object" else None
+        kind: ValueType | None = "object" if wants_object(config.get("schema")) else None
         return [(_name(config), kind, ("next",))] if config.get("numbers") else ()
 
     def claims(self, config: Config) -> Sequence[Claim]:

@@ -8,13 +8,15 @@ from typing import Any, ClassVar
 import phonenumbers
 
 from flows.answer_kinds import NotAccepted
+from flows.ask import Answer, FileStateAnswer
 from flows.context import Context
-from flows.effect import Gather, Say
+from flows.effect import Gather, Play, Say
 from flows.event import Event, KeysPressed, TimerFired
 from flows.form import filled, record
 from flows.gathering import GATHER_ERRORS, GATHER_FIELDS
 from flows.heard_answers import HEARD_TYPES, as_written, read_heard, read_out
 from flows.patterns import PatternError, PatternTimeout, fault_of
+from flows.sounds import ask_sound, sound_of, sound_problems
 from flows.step import Config, Example, Exit, Group, Json, Medium, Outcome, Problem, Step, Take, Wait, fail
 from flows.values import Value, ValueType
 from flows.voice import ASR_ERRORS, LOST_CALL_SECONDS, is_unsure, spoken
@@ -26,6 +28,7 @@ _ORDER: Mapping[str, Json] = {
     "maximum_digits": 6,
     "variable": "order",
 }
+_RECORDED: Mapping[str, Json] = {"prompt_sounds": [{"file": "5f" * 32}], "variable": "order"}
 _READ_BACK: Mapping[str, Json] = {"read_back": {"text": {"en": "{{ entered }}. Press 1 if it is right, else 2."}}}
 
 
@@ -40,7 +43,9 @@ class GatherInputStep(Step):
     media: ClassVar[frozenset[Medium]] = frozenset({"call"})
     waits: ClassVar[bool] = True
     talks: ClassVar[bool] = True
-    schema: ClassVar[Mapping[str, Json]] = record(GATHER_FIELDS, required=["prompt", "variable"])
+    schema: ClassVar[Mapping[str, Json]] = record(
+        GATHER_FIELDS, ["variable"], exactly_one_of=["prompt", "prompt_sounds"]
+    )
     errors: ClassVar[Mapping[str, str]] = GATHER_ERRORS
     examples: ClassVar[Sequence[Example]] = (
         Example("Typed", _ORDER, "valid", turns=[KeysPressed("12345")], on_call=True, sets={"order": "12345"}),
@@ -86,6 +91,14 @@ class GatherInputStep(Step):
             on_call=True,
             error="parse_failed",
         ),
+        Example(
+            "An uploaded prompt",
+            _RECORDED,
+            "valid",
+            turns=[FileStateAnswer("7", "audio/wav", "order.wav"), KeysPressed("12345")],
+            on_call=True,
+            sets={"order": "12345"},
+        ),
         Example("Nobody types into a message", _ORDER, "failure", error="call_ended"),
     )
 
@@ -99,7 +112,7 @@ class GatherInputStep(Step):
 
     def problems(self, config: Config) -> Sequence[Problem]:
         """Bounds and keys that contradict each other, and a regular expression that is none."""
-        found: list[Problem] = []
+        found = [*sound_problems(config, "prompt_sounds")]
         most = config.get("maximum_digits")
         if most is not None and most < config.get("minimum_digits", 1):
             sentence = "The most digits are fewer than the fewest."
@@ -123,7 +136,12 @@ class GatherInputStep(Step):
 
     def run(self, context: Context) -> Outcome:
         """Ask for the first time."""
-        return self._ask(context, attempt=1, before=None)
+        return self._ask(context, attempt=1)
+
+    def answered(self, context: Context, answer: Answer) -> Outcome:
+        """Ask by the uploaded sound."""
+        sound = sound_of(context, answer, context.config["prompt_sounds"])
+        return sound if isinstance(sound, Take) else self._gather(context, **context.kept, prompt=sound)
 
     def resume(self, context: Context, event: Event) -> Outcome:
         """Take the input, read it back, or ask again."""
@@ -166,16 +184,23 @@ class GatherInputStep(Step):
     def _again(self, context: Context, reason: str, why: Mapping[str, Json]) -> Outcome:
         config, attempt = filled(self.schema, context.config), context.kept["attempt"]
         if attempt < config["attempts"]:
-            texts = config.get("no_input_text" if reason == "no_input" else "invalid_text", {})
-            return self._ask(context, attempt + 1, spoken(context, texts, voice=config["voice"]))
+            return self._ask(context, attempt + 1, "no_input_text" if reason == "no_input" else "invalid_text")
         if reason == "unsure":
             return fail("asr_failed", ASR_ERRORS["asr_failed"], why=why)
         return Take(reason, why=why)
 
-    def _ask(self, context: Context, attempt: int, before: Say | None) -> Outcome:
+    def _ask(self, context: Context, attempt: int, after: str = "") -> Outcome:
+        """`after`: the field of what is said before the prompt."""
         config = filled(self.schema, context.config)
+        if "prompt_sounds" in config:
+            return ask_sound(context, config["prompt_sounds"], keep={"attempt": attempt, "after": after})
+        return self._gather(context, attempt, after, spoken(context, config["prompt"], voice=config["voice"]))
+
+    def _gather(self, context: Context, attempt: int, after: str, prompt: Say | Play | None) -> Outcome:
+        config = filled(self.schema, context.config)
+        before = spoken(context, config.get(after, {}), voice=config["voice"])
         gather = Gather(
-            prompts=tuple(filter(None, (before, spoken(context, config["prompt"], voice=config["voice"])))),
+            prompts=tuple(words for words in (before, prompt) if words is not None),
             keys=config["by"] != "speech",
             speech=config["by"] != "keys",
             maximum_digits=config.get("maximum_digits", 0),

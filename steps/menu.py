@@ -2,40 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from flows.ask import Answer, FileStateAnswer
 from flows.context import Context
-from flows.effect import Gather, Say
+from flows.effect import Gather, Play, Say
 from flows.event import Event, KeysPressed, TimerFired
-from flows.form import advanced, choice, exit_id, filled, localised, record, rows, seconds, text, unique, whole
+from flows.form import advanced, filled, localised, record, rows, seconds, text, whole
+from flows.menu_choices import CHOICE, chosen, exit_of
 from flows.phrase_mode import PHRASE_MODE
-from flows.phrases import contains_phrase
+from flows.sounds import STORED_SOUND_ERRORS, ask_sound, sound_of, sound_problems, stored_sounds
 from flows.step import Config, Example, Exit, Group, Json, Medium, Outcome, Problem, Step, Take, Wait, fail
 from flows.voice import ASR_ERRORS, LOST_CALL_SECONDS, SUREST_SPEECH, VOICE_ERRORS, is_unsure, spoken
-
-KEYS: Mapping[str, str] = {"1": "1", "2": "2", "3": "3", "4": "4", "5": "5", "6": "6", "7": "7", "8": "8", "9": "9"} | {
-    "0": "0",
-    "*": "star",
-    "#": "hash",
-}
-
-_CHOICE = record(
-    {
-        "key": choice(
-            "Key", "The key that chooses this; leave it out where only speech does.", {key: key for key in KEYS}
-        ),
-        "id": exit_id("Name of the exit", "The exit of a choice without a key, such as sales."),
-        "label": text("Label", "What this choice is, for the people who read the flow.", default=""),
-        "phrases": unique(
-            rows(
-                "Spoken phrases",
-                "Words that choose this when the caller says them, such as “sales”.",
-                text("Phrase", "What the caller says.", pattern=r"\S", says="a word or more"),
-                maximum=50,
-            )
-        ),
-    },
-)
 
 
 class MenuStep(Step):
@@ -52,7 +30,10 @@ class MenuStep(Step):
     schema: ClassVar[Mapping[str, Json]] = record(
         {
             "prompt": localised("Prompt", "What the caller hears first, such as “For sales press 1.”"),
-            "choices": rows("Choices", "What can be chosen; each one is an exit.", _CHOICE, minimum=1, maximum=40),
+            "prompt_sounds": stored_sounds(
+                "Prompt as a sound", "An uploaded sound instead of the text: one for all, or one per language."
+            ),
+            "choices": rows("Choices", "What can be chosen; each one is an exit.", CHOICE, minimum=1, maximum=40),
             "attempts": whole("Attempts", "How often the caller is asked in all.", minimum=1, maximum=5, default=3),
             "timeout_seconds": seconds(
                 "Time to choose", "How long the menu waits for a key after the words.", minimum=1, maximum=60, default=5
@@ -67,9 +48,10 @@ class MenuStep(Step):
                 text("Voice", "The name of a voice of your provider; empty means its own choice.", default="")
             ),
         },
-        required=["prompt", "choices"],
+        required=["choices"],
+        exactly_one_of=["prompt", "prompt_sounds"],
     )
-    errors: ClassVar[Mapping[str, str]] = {**VOICE_ERRORS, **ASR_ERRORS}
+    errors: ClassVar[Mapping[str, str]] = {**VOICE_ERRORS, **ASR_ERRORS, **STORED_SOUND_ERRORS}
     examples: ClassVar[Sequence[Example]] = (
         Example(
             "A key is pressed",
@@ -137,6 +119,21 @@ class MenuStep(Step):
             error="asr_failed",
         ),
         Example(
+            "An uploaded prompt",
+            {"prompt_sounds": [{"file": "5f" * 32}], "choices": [{"key": "1"}]},
+            leaves_by="key_1",
+            turns=[FileStateAnswer("7", "audio/wav", "menu.wav"), KeysPressed(digits="1")],
+            on_call=True,
+        ),
+        Example(
+            "An uploaded prompt that was deleted",
+            {"prompt_sounds": [{"file": "5f" * 32}], "choices": [{"key": "1"}]},
+            leaves_by="failure",
+            turns=[FileStateAnswer()],
+            on_call=True,
+            error="audio_unreachable",
+        ),
+        Example(
             "Nobody hears a menu in a chat",
             {"prompt": {"en": "Press 1."}, "choices": [{"key": "1"}]},
             leaves_by="failure",
@@ -147,7 +144,7 @@ class MenuStep(Step):
     def exits(self, config: Config) -> Sequence[Exit]:
         """One exit per choice, then silence and wrong choices."""
         chosen = [
-            Exit(_exit(row), row.get("label") or row.get("key") or row.get("id", ""))
+            Exit(exit_of(row), row.get("label") or row.get("key") or row.get("id", ""))
             for row in config.get("choices", ())
         ]
         return (*chosen, Exit("no_input", "no input"), Exit("invalid", "invalid"))
@@ -159,7 +156,7 @@ class MenuStep(Step):
 
     def problems(self, config: Config) -> Sequence[Problem]:
         """Choices that nobody can take, and two that are one."""
-        found: list[Problem] = []
+        found = [*sound_problems(config, "prompt_sounds")]
         seen: set[str] = set()
         for index, row in enumerate(config.get("choices", ())):
             where = f"choices.{index}"
@@ -172,13 +169,13 @@ class MenuStep(Step):
                         "Give it a key, or the name of its exit and the phrases that choose it.",
                     )
                 )
-            elif _exit(row) in seen or _exit(row) in {"no_input", "invalid", "failure"}:
+            elif exit_of(row) in seen or exit_of(row) in {"no_input", "invalid", "failure"}:
                 found.append(
                     Problem(
-                        "exit_twice", where, f"The exit {_exit(row)} exists already.", "Choose another key or name."
+                        "exit_twice", where, f"The exit {exit_of(row)} exists already.", "Choose another key or name."
                     )
                 )
-            seen.add(_exit(row))
+            seen.add(exit_of(row))
         return found
 
     def effective_limit(self, config: Config) -> float | None:
@@ -187,7 +184,12 @@ class MenuStep(Step):
 
     def run(self, context: Context) -> Outcome:
         """Ask for the first time."""
-        return self._gather(context, attempt=1, before=None)
+        return self._ask(context, attempt=1)
+
+    def answered(self, context: Context, answer: Answer) -> Outcome:
+        """Ask by the uploaded sound."""
+        sound = sound_of(context, answer, context.config["prompt_sounds"])
+        return sound if isinstance(sound, Take) else self._gather(context, **context.kept, prompt=sound)
 
     def resume(self, context: Context, event: Event) -> Outcome:
         """Leave by what was chosen, or ask again."""
@@ -197,22 +199,27 @@ class MenuStep(Step):
         config = filled(self.schema, context.config)
         heard = {"digits": happened.digits, "speech": happened.speech, "confidence": happened.confidence}
         unsure = is_unsure(happened, config)
-        if not unsure and (row := _chosen(config, happened, context.language)):
-            return Take(_exit(row), why=heard)
+        if not unsure and (row := chosen(config, happened, context.language)):
+            return Take(exit_of(row), why=heard)
         silent = not happened.digits and not happened.speech.strip()
         attempt: int = context.kept["attempt"]
         if attempt >= config["attempts"]:
             if unsure:
                 return fail("asr_failed", ASR_ERRORS["asr_failed"], why={**heard, "attempts": attempt})
             return Take("no_input" if silent else "invalid", why={**heard, "attempts": attempt})
-        texts = config.get("no_input_text" if silent else "invalid_text", {})
-        return self._gather(context, attempt + 1, before=spoken(context, texts, voice=config["voice"]))
+        return self._ask(context, attempt + 1, "no_input_text" if silent else "invalid_text")
 
-    def _gather(self, context: Context, attempt: int, before: Say | None) -> Outcome:
+    def _ask(self, context: Context, attempt: int, after: str = "") -> Outcome:
+        """`after`: the field of what is said before the prompt."""
         config = filled(self.schema, context.config)
-        choices = config["choices"]
+        if "prompt_sounds" in config:
+            return ask_sound(context, config["prompt_sounds"], keep={"attempt": attempt, "after": after})
+        return self._gather(context, attempt, after, spoken(context, config["prompt"], voice=config["voice"]))
+
+    def _gather(self, context: Context, attempt: int, after: str, prompt: Say | Play | None) -> Outcome:
+        config = filled(self.schema, context.config)
+        choices, before = config["choices"], spoken(context, config.get(after, {}), voice=config["voice"])
         phrases = tuple(phrase for row in choices for phrase in row.get("phrases", ()))
-        prompt = spoken(context, config["prompt"], voice=config["voice"])
         gather = Gather(
             prompts=tuple(words for words in (before, prompt) if words is not None),
             keys=any("key" in row for row in choices),
@@ -227,18 +234,3 @@ class MenuStep(Step):
         return Wait(
             ("keys",), until=context.now + limit, keep={"attempt": attempt}, effects=[gather], why={"attempt": attempt}
         )
-
-
-def _exit(row: Mapping[str, Any]) -> str:
-    return f"key_{KEYS[row['key']]}" if row.get("key") in KEYS else str(row.get("id", ""))
-
-
-def _chosen(config: Mapping[str, Any], happened: KeysPressed, language: str) -> Mapping[str, Any] | None:
-    rows, mode = config["choices"], config["mode"]
-    if happened.digits:
-        return next((row for row in rows if row.get("key") == happened.digits), None)
-    said = happened.speech
-    return next(
-        (row for row in rows for phrase in row.get("phrases", ()) if contains_phrase(said, phrase, mode, language)),
-        None,
-    )

@@ -10,7 +10,7 @@ from flows.context import Context
 from flows.effect import ExpectWebhook, Pause
 from flows.event import CallPolled, Event, TimerFired, WebhookReceived
 from flows.form import advanced, body, filled, length, named, record, seconds, template, variable, yes_no
-from flows.outside_data import data_faults, schema_fault
+from flows.outside_data import data_faults, schema_fault, wants_object
 from flows.step import Ask, Config, Example, Exit, Group, Json, Outcome, Problem, Step, Take, Wait, fail
 from flows.values import TooLarge, ValueType, canonical_json, encode, to_json, type_of
 
@@ -103,7 +103,7 @@ class WaitForWebhookStep(Step):
 
     def variables(self, config: Config) -> Sequence[tuple[str, ValueType | None, Sequence[str]]]:
         """What the webhook says."""
-        kind: ValueType | None = "object" if config.get("schema", {}).get("type") == "object" else None
+        kind: ValueType | None = "object" if wants_object(config.get("schema")) else None
         return [(config["variable"], kind, ("received",))] if config.get("variable") else ()
 
     def effective_limit(self, config: Config) -> float | None:

@@ -82,7 +82,10 @@ def installation_names(
         segments=frozenset(session.scalars(select(Segment.name))),
         flows=called_flows(session, steps, flow),
         callers=callers_of(session, flow_id),
-        files=frozenset(session.scalars(select(File.sha256).where(File.sha256.in_(hashes)))),
+        files={
+            row.sha256: row.media_type
+            for row in session.execute(select(File.sha256, File.media_type).where(File.sha256.in_(hashes)))
+        },
         claimed=claimed_slots(session, steps, flow_id, numbers),
     )
 

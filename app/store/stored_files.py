@@ -14,6 +14,7 @@ from app.file_address import file_address
 from app.handled import Outgoing
 from app.models.stored import File
 from app.sealing import SecretKey
+from flows.ask import FileState, FileStateAnswer
 from flows.event import Attachment
 from flows.values import canonical_json
 
@@ -37,6 +38,13 @@ def with_files(session: Session, message: Outgoing) -> Outgoing:
             item.update(facts | {"name": item["name"] or row.name})
     payload = {**json.loads(message.payload), "media": media}
     return replace(message, media=canonical_json(media), payload=canonical_json(payload))
+
+
+def file_state(session: Session, request: FileState) -> FileStateAnswer:
+    """What is known of the stored file that a flow names by its hash."""
+    columns = (File.id, File.media_type, File.name)
+    row = session.execute(select(*columns).where(File.sha256 == request.file)).one_or_none()
+    return FileStateAnswer() if row is None else FileStateAnswer(str(row.id), row.media_type, row.name)
 
 
 def with_addresses(

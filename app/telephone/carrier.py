@@ -65,7 +65,7 @@ class Carrier:
             if verb.tag == "Pause":
                 self.person.wait(float(verb.get("length", "1")))
             else:
-                self.person.hear(_text(verb) if verb.tag == "Say" else f"♪ {_text(verb)}")
+                self.person.hear(_text(verb) if verb.tag == "Say" else f"♪ {self.line.sound(_text(verb))}")
 
     def _gather(self, gather: ET.Element) -> ET.Element | None:
         for prompt in gather:

@@ -2,8 +2,9 @@
 
 import secrets
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 import requests
 
@@ -50,6 +51,16 @@ class Line:
         """Posts news that no document answers. Raises: LineDead."""
         self._post(address, fields)
 
+    def sound(self, address: str) -> str:
+        """What is heard at an address: a stored file's name, fetched as carriers do; else the address."""
+        if not address.startswith(f"{self.public_url}/files/"):
+            return address  # somebody else's, who is not bothered by a rehearsal
+        answer = self._reach("GET", address)
+        if answer.status_code != 200:
+            return f"(no sound: {_sentence(answer)})"
+        name = answer.headers.get("Content-Disposition", "").partition("filename*=UTF-8''")[2]
+        return f"{unquote(name)} ({answer.headers.get('Content-Type', '')})"
+
     def end(self, status: str, seconds: int) -> None:
         """Tells that the call is over. Raises: LineDead."""
         over = {"CallStatus": status, "CallDuration": str(seconds), "SequenceNumber": "0"}
@@ -67,25 +78,28 @@ class Line:
             "From": self.caller,
             "To": self.called,
         } | fields
-        target = urlsplit(address)
-        reached = f"{self.reached_at}{target.path}{'?' + target.query if target.query else ''}"
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
             "X-Twilio-Signature": sign(self.secret, address, list(form.items())),
         }
+        answer = self._reach("POST", address, urlencode(form), headers)
+        if answer.status_code != 200:
+            raise LineDead(f"The voice door answered {answer.status_code}: {_sentence(answer)}")
+        return answer.text
+
+    def _reach(self, method: str, address: str, body: str = "", headers: Mapping[str, str] = {}) -> requests.Response:
+        target = urlsplit(address)
+        reached = f"{self.reached_at}{target.path}{'?' + target.query if target.query else ''}"
         try:
             with requests.Session() as session:
                 session.trust_env = False  # our own installation is not behind anybody's proxy
-                answer = session.post(reached, data=urlencode(form), headers=headers, timeout=_ANSWER_SECONDS)
+                return session.request(method, reached, data=body, headers=headers, timeout=_ANSWER_SECONDS)
         except requests.Timeout:
             raise LineDead(f"The voice door did not answer within {_ANSWER_SECONDS:g} s: look at its log.") from None
         except requests.RequestException:
             raise LineDead(
                 f"Nothing answers at {self.reached_at}: start Patchbay (make run), or give its address by --url."
             ) from None
-        if answer.status_code != 200:
-            raise LineDead(f"The voice door answered {answer.status_code}: {_sentence(answer)}")
-        return answer.text
 
 
 def _sentence(answer: requests.Response) -> str:

@@ -42,7 +42,7 @@ class InstallationNames:
     numbers: each number's name with what it can be used for: "calls", "messages".
     flows: of each flow there is, as far as flows run it: its published versions by number, 0 the latest.
     callers: the latest published versions of other flows that may run this one.
-    files: the hashes of stored files, as far as the flow names them.
+    files: the media types of stored files by their hashes, as far as the flow names them.
     disconnected: the numbers whose connection is turned off.
     claimed: the slots that other live flows hold, each with the name of its flow.
     """
@@ -56,7 +56,7 @@ class InstallationNames:
     segments: frozenset[str] = frozenset()
     flows: Mapping[str, Mapping[int, Flow]] = field(default_factory=dict)
     callers: Sequence[Flow] = ()
-    files: frozenset[str] = frozenset()
+    files: Mapping[str, str] = field(default_factory=dict)
     disconnected: frozenset[str] = frozenset()
     claimed: Mapping[Slot, str] = field(default_factory=dict)
 

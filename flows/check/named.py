@@ -22,7 +22,7 @@ def named(survey: Survey) -> Iterator[Finding]:
         "connection": survey.names.connections,
         "segment": survey.names.segments,
         "flow": frozenset(survey.names.flows),
-        "file": survey.names.files,
+        "file": frozenset(survey.names.files),
     }
     for placed in survey.placed.values():
         for reference in _references(placed):
@@ -36,6 +36,11 @@ def named(survey: Survey) -> Iterator[Finding]:
                 )
             elif reference.kind == "number":
                 yield from _number(survey, placed, reference)
+            elif reference.media_types and survey.names.files[reference.name] not in reference.media_types:
+                kind = survey.names.files[reference.name]
+                sentence = f"{placed.title} uses a stored file of the kind {kind}, which cannot be used there."
+                mend = f"Choose a file of the kind {' or '.join(reference.media_types)}."
+                yield placed.blocking("file_unsuitable", reference.field, sentence, mend)
     yield from _claims(survey)
 
 

@@ -111,9 +111,13 @@ def exit_id(title: str, help_text: str) -> Schema:
     return _field({"type": "string", "x-kind": "exit", "pattern": ID_PATTERN}, title, help_text)
 
 
-def named(kind: str, title: str, help_text: str) -> Schema:
-    """A named thing of the installation: `kind` is one of `grammar.NAMED`; a file is named by its hash."""
-    return _field({"type": "string", "x-names": kind, "minLength": 1}, title, help_text)
+def named(kind: str, title: str, help_text: str, *, media_types: Sequence[str] = ()) -> Schema:
+    """A named thing of the installation: `kind` is one of `grammar.NAMED`; a file is named by its hash.
+
+    media_types: those of which a file has to be one.
+    """
+    rules: Schema = {"type": "string", "x-names": kind, "minLength": 1}
+    return _field(rules | ({"x-media-types": list(media_types)} if media_types else {}), title, help_text)
 
 
 def rows(title: str, help_text: str, item: Schema, minimum: int = 0, maximum: int | None = None) -> Schema:

@@ -12,7 +12,9 @@ from flows.form.walk import join
 KINDS = frozenset({"template", "value", "address", "header_value", "body", "localised", "variable", "exit", "seconds"})
 NAMED = frozenset({"credential", "queue", "calendar", "number", "constant", "connection", "segment", "flow", "file"})
 
-_ANY = frozenset({"type", "title", "description", "default", "x-kind", "x-names", "x-advanced", "x-extra", "x-says"})
+_ANY = frozenset(
+    {"type", "title", "description", "default", "x-kind", "x-names", "x-media-types", "x-advanced", "x-extra", "x-says"}
+)
 _KEYS: Mapping[str, frozenset[str]] = {
     "string": _ANY | {"enum", "const", "oneOf", "pattern", "minLength", "maxLength"},
     "number": _ANY | {"enum", "const", "oneOf", "minimum", "maximum"},
@@ -42,6 +44,8 @@ def _check(field: Mapping[str, Any], path: str) -> None:
         raise SchemaError(path, f"A field of the kind “{kind}” cannot have the type “{type_}”.")
     if "x-names" in field and (field["x-names"] not in NAMED or type_ != "string"):
         raise SchemaError(path, f"x-names needs a text field and one of {', '.join(sorted(NAMED))}.")
+    if "x-media-types" in field and field.get("x-names") != "file":
+        raise SchemaError(path, "x-media-types says which files fit, so the field needs x-names: file.")
     if kind != "body" and "const" not in field and str(type_) not in _KEYS:
         raise SchemaError(path, f"“{type_}” is no type a form knows; it knows {', '.join(_KEYS)}.")
     _check_keys(field, path)

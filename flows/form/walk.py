@@ -18,6 +18,7 @@ class Reference:
     kind: Literal["credential", "queue", "number", "constant", "connection", "segment", "flow", "file"]
     name: str
     field: str  # where, as a path such as "target.queue"
+    media_types: tuple[str, ...] = ()  # those of which a file has to be one; none: any
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def templates(schema: Mapping[str, Any], config: Any) -> list[TemplateUse]:
 def references(schema: Mapping[str, Any], config: Any) -> list[Reference]:
     """All named things of the installation a config uses; a name that an expression computes is not known here."""
     return [
-        Reference(field["x-names"], setting, path)
+        Reference(field["x-names"], setting, path, tuple(field.get("x-media-types", ())))
         for path, field, setting in fields(schema, config)
         if "x-names" in field and isinstance(setting, str) and setting and "{{" not in setting
     ]

@@ -12,6 +12,8 @@ from flows.ask import (
     Answer,
     CalendarState,
     CalendarStateAnswer,
+    FileState,
+    FileStateAnswer,
     FlowVersion,
     FlowVersionAnswer,
     HttpAnswer,
@@ -114,6 +116,8 @@ def _usual(request: Request, flows: Mapping[str, str]) -> Answer | None:
         return AddressStateAnswer("nobody")
     if isinstance(request, WebhookState):
         return WebhookStateAnswer()
+    if isinstance(request, FileState):
+        return FileStateAnswer("1", "audio/wav", request.file)
     if isinstance(request, PhonesOfContacts):
         return PhonesOfContactsAnswer(("+48500100100",) * len(request.addresses))
     if isinstance(request, WaysToContact):

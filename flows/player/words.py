@@ -118,7 +118,7 @@ def _short(value: object) -> str:
 
 _ONE_LINE: Mapping[type, Any] = {
     Say: lambda effect: [f"says: {effect.text}"],
-    Play: lambda effect: [f"plays: {effect.url}"],
+    Play: lambda effect: [f"plays: {effect.url or effect.name or effect.file}"],
     Pause: lambda effect: [f"  (silent for {effect.seconds} s; /wait goes on)"],
     HangUp: lambda _: ["  (hangs up)"],
     Reject: lambda effect: [f"  (refuses the call: {effect.reason})"],

@@ -104,7 +104,7 @@ EXPECTATION_WORDS: Final[Mapping[str, ExpectationWord]] = {
         taken=True,
     ),
     "played": ExpectationWord(
-        "the caller hears the sound of this address",
+        "the caller hears the sound of this address, or the uploaded one with this sha256",
         {"played": "https://example.com/hello.mp3"},
         _ANY_TEXT,
         lambda seen: seen.played,

@@ -54,8 +54,8 @@ class Observed:
 
     @property
     def played(self) -> list[str]:
-        """The addresses of the sounds a caller heard."""
-        return [verb.url for verb in self._heard() if isinstance(verb, Play)]
+        """The sounds a caller heard, by their addresses, stored files by their sha256."""
+        return [verb.url or verb.file for verb in self._heard() if isinstance(verb, Play)]
 
     @property
     def visits(self) -> list[str]:

@@ -9,6 +9,7 @@ from flows.step import Claim, Config, Exit, Problem, Step, Trigger
 from flows.values import ValueType
 
 _TEXT = form.localised("Text", "What is said.")
+_SOUND = form.named("file", "Sound", "What is played.", media_types=["audio/wav"])
 _NUMBERS = form.rows("Numbers", "What it answers.", form.named("number", "Number", "One number."), 1)
 
 
@@ -39,7 +40,7 @@ class Speak(Step):
 
     type, title, group, icon = "speak", "Speak", "talk", "speakerphone"
     media, talks = frozenset({"call"}), True
-    schema = form.record({"text": _TEXT}, ["text"])
+    schema = form.record({"text": _TEXT, "sound": _SOUND}, ["text"])
 
 
 class Send(Step):

@@ -7,6 +7,8 @@ from typing import Any
 from flows.ask import (
     CalendarState,
     CalendarStateAnswer,
+    FileState,
+    FileStateAnswer,
     FlowVersion,
     FlowVersionAnswer,
     HttpAnswer,
@@ -87,6 +89,8 @@ def test_a_hostile_config_is_answered_by_findings_and_breaks_no_step() -> None:
                 visit.feed(QueueStateAnswer(exists=True))
             elif isinstance(asked, CalendarState):
                 visit.feed(CalendarStateAnswer(exists=True, state=source.choice(["open", "closed"])))
+            elif isinstance(asked, FileState):
+                visit.feed(FileStateAnswer(source.choice(["", "7"]), source.choice(["audio/wav", "image/png"])))
             elif isinstance(asked, FlowVersion):
                 visit.feed(FlowVersionAnswer("called")).feed(FlowEnded("completed", {"total": "x"}))
             elif asked is None and visit.run.status == "waiting":
