@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from email.message import Message
 from typing import Final
 
+from app.mail.incoming import content_of, inner_parts
+
 _LONGEST_WHY: Final = 300
 _MOST_PARTS: Final = 50
 _READ_BYTES: Final = 20_000
@@ -45,11 +47,19 @@ def _parts(mail: Message) -> Iterator[Message]:
 
 def _blocks(part: Message) -> Iterator[str]:
     """The report's blocks of fields; Python reads each as a small mail of its own."""
-    payload = part.get_payload()
-    if isinstance(payload, list):
-        yield from (one.as_string()[:_READ_BYTES] for one in payload if isinstance(one, Message))
+    if part.is_multipart():
+        yield from (_fields(one) for one in inner_parts(part))
     else:
-        yield from str(payload)[:_READ_BYTES].split("\n\n")
+        yield from _words(part).split("\n\n")
+
+
+def _fields(block: Message) -> str:
+    """A block as it was written; as_string() trips over a charset that is none."""
+    return "\n".join(f"{name}: {value}" for name, value in block.items())[:_READ_BYTES]
+
+
+def _words(part: Message) -> str:
+    return content_of(part)[:_READ_BYTES].decode("utf-8", "replace")
 
 
 def _field(block: str, name: str) -> str:
@@ -61,7 +71,6 @@ def _returned(part: Message) -> str:
     """The headers of the mail that came back, wherever the report has them."""
     if part.get_content_type() not in {"message/rfc822", "text/rfc822-headers", "message/global-headers"}:
         return ""
-    payload = part.get_payload()
-    if isinstance(payload, list):
-        return "\n".join(str(one.get("Message-ID") or "") for one in payload if isinstance(one, Message))
-    return str(payload)[:_READ_BYTES]
+    if part.is_multipart():
+        return "\n".join(str(one.get("Message-ID") or "") for one in inner_parts(part))
+    return _words(part)

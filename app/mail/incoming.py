@@ -133,11 +133,16 @@ def addresses(text: str) -> list[tuple[str, str]]:
         return []
 
 
+def inner_parts(part: Message) -> list[Message]:
+    """The parts of a part; of one that holds none Python would read the text here, and trip over its charset."""
+    payload: Any = part.get_payload() if part.is_multipart() else []
+    return [one for one in payload if isinstance(one, Message)]
+
+
 def _is_too_deep(mail: Message) -> bool:
     level = [mail]
     for _ in range(_DEEPEST):
-        payloads: list[Any] = [part.get_payload() for part in level]
-        level = [one for payload in payloads if isinstance(payload, list) for one in payload]
+        level = [one for part in level for one in inner_parts(part)]
     return bool(level)
 
 
@@ -164,7 +169,7 @@ def _parts(mail: Message) -> tuple[str, str, list[MailFile], int]:
         elif is_text and kind == "text/plain":
             plain = f"{plain}\n\n{_text(part)}"
         elif not is_text and len(files) < MOST_FILES:
-            content = _content(part)
+            content = content_of(part)
             if content:
                 files.append(MailFile(name or "file", kind[:100].lower(), content))
         else:
@@ -177,9 +182,8 @@ def _leaves(mail: Message) -> Iterator[Message]:
     waiting, seen = [mail], 0
     while waiting and seen < MOST_PARTS:
         part, seen = waiting.pop(0), seen + 1
-        payload = part.get_payload()
-        if part.get_content_maintype() == "multipart" and isinstance(payload, list):
-            waiting[:0] = [one for one in payload if isinstance(one, Message)]
+        if part.get_content_maintype() == "multipart" and part.is_multipart():
+            waiting[:0] = inner_parts(part)
         else:
             yield part
 
@@ -192,20 +196,20 @@ def _file_name(part: Message) -> str:
         return "file"
 
 
-def _content(part: Message) -> bytes:
-    payload: Any = part.get_payload()
-    if isinstance(payload, list):  # a mail within this one
-        return b"".join(one.as_bytes() for one in payload[:1] if isinstance(one, Message))
+def content_of(part: Message) -> bytes:
+    """What a part holds, decoded; a mail within this one as it was written; nothing where that cannot be read."""
     try:
+        if part.is_multipart():  # a mail within this one
+            return b"".join(one.as_bytes() for one in inner_parts(part)[:1])
         content = part.get_payload(decode=True)
     except (LookupError, MessageError, UnicodeError, ValueError):
-        content = None
-    return content if isinstance(content, bytes) else str(payload or "").encode("utf-8", "replace")
+        return b""
+    return content if isinstance(content, bytes) else b""
 
 
 def _text(part: Message) -> str:
     """A text part, read by what it says it is, else as UTF-8, else as what western programs wrote."""
-    content = _content(part)
+    content = content_of(part)
     named = part.get_content_charset() or ""
     for charset in (named, "utf-8", "windows-1252"):
         try:

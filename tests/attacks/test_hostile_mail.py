@@ -32,6 +32,7 @@ HOSTILE = [
         "ten thousand parts",
         HEAD + b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n' + b"--b\r\n\r\nhi\r\n" * 10_000,
     ),
+    ("a charset that is no name", HEAD + b"Content-Type: text/plain; charset=a\x00b\r\n\r\nhi \xff"),
     ("comments in comments", HEAD + b"Reply-To: " + b"(" * 20_000 + b"\r\nCc: " + b"(" * 20_000 + b"\r\n\r\nhi"),
     ("a hundred thousand receivers", b"From: anna@shop.example\r\nTo: " + b"a@b.c, " * 300_000 + b"\r\n\r\nhi"),
     ("an endless subject", b"From: anna@shop.example\r\nSubject: " + b"=?utf-8?q?=41?= " * 100_000 + b"\r\n\r\nhi"),
