@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 from flows.context import Context
-from flows.document import Flow
+from flows.document import Flow, PlacedStep
 from flows.effect import Dial, Effect, EnterQueue, HangUp, LeaveQueue, Say, SendMessage
-from flows.step import Failure
+from flows.form import validate
+from flows.step import Failure, Step
 
 ENGINE_ERRORS: Mapping[str, str] = {
     "step_missing": "The step's type is not installed here, or it was made by a newer version of it.",
@@ -37,6 +38,16 @@ def broken(title: str, problem: BaseException) -> Failure:
     said = _PLACE_IN_MEMORY.sub("", str(problem)).splitlines()
     because = f"{type(problem).__name__}: {said[0]}" if said else type(problem).__name__
     return Failure("step_error", f"The step “{title}” broke ({because[:LONGEST_MESSAGE]}).")
+
+
+def unfinished(title: str, kind: Step | None, placed: PlacedStep | None) -> Failure | None:
+    """Why a step may have broken that its author has not filled in yet, as in a draft that is tried; else None."""
+    if kind is None or placed is None or placed.format != kind.format:
+        return None
+    faults = validate(kind.schema, placed.config)
+    if not faults:
+        return None
+    return Failure("step_error", f"“{title}” is not filled in: {faults[0].sentence}"[:LONGEST_MESSAGE])
 
 
 def cycle(flows: Mapping[str, Flow], root: Flow, path: Sequence[str]) -> str:

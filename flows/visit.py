@@ -12,7 +12,7 @@ from flows.context import Context
 from flows.effect import EnterQueue
 from flows.event import Event, QueueLeft
 from flows.expression import ExpressionError
-from flows.failing import broken, cycle, last_circle, way_out
+from flows.failing import broken, cycle, last_circle, unfinished, way_out
 from flows.outcomes import Refused, checked_effects, checked_keep, checked_values, checked_waiting
 from flows.run import OpenTurn
 from flows.step import Ask, Enter, Failure, Finish, Outcome, Step, Take, Trigger, Wait
@@ -62,7 +62,8 @@ class Visit:
         except TooLarge as problem:
             self.fail(Failure("too_large", str(problem)))
         except Exception as problem:  # noqa: BLE001 - a door: whatever a step raises fails its run and not the worker
-            self.fail(broken(self.title, problem))
+            kind = self.walk.steps.get(self.placed.type) if self.placed else None
+            self.fail(unfinished(self.title, kind, self.placed) or broken(self.title, problem))
         finally:
             tracing.note_inputs(self.entry, self.context, self._private)
 
@@ -97,7 +98,7 @@ class Visit:
         elif isinstance(outcome, Enter):
             self._enter(outcome)
         else:
-            raise Refused("step_error", f"“{self.title}” returned a {type(outcome).__name__}, which is no outcome.")
+            raise Refused("step_error", f"“{self.title}” returned {type(outcome).__name__}, which is no outcome.")
 
     def _take(self, take: Take) -> None:
         walk = self.walk

@@ -99,7 +99,7 @@ class Serving:
         try:
             outcome = _act(step, context, call)
             if not isinstance(outcome, Outcome):
-                sentence = f"“{call['title']}” returned a {type(outcome).__name__}, which is no outcome."
+                sentence = f"“{call['title']}” returned {type(outcome).__name__}, which is no outcome."
                 return {"error": _told("step_error", sentence), "noted": carrying.noted_to_data(context)}
             acted: dict[str, Any] = {"outcome": carrying.outcome_to_data(outcome)}
         except MemoryError:

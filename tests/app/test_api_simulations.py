@@ -88,6 +88,14 @@ def test_a_draft_that_is_not_saved_is_simulated(client: Api) -> None:
     assert {"fails": "standard.queue_missing"} in told["expect"]
 
 
+def test_a_step_that_is_not_filled_in_says_so_when_it_is_tried(client: Api) -> None:
+    draft = client.get("/flows/VIP messages")["document"]
+    draft["steps"]["loyalty"] = {"type": "set_variable", "config": {}, "exits": {"next": "standard"}}
+    went = simulated(client, document=draft, contact={"phone": "+48500100100"}, event={"message": "hi"})
+    said = [line for step in went["turns"][0]["steps"] for line in step["failed"]]
+    assert said == ["! loyalty: “loyalty” is not filled in: Variables is missing. (step_error)"]
+
+
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"event": {"dance": True}}, "An event has exactly one of these words"),
     ({"state": {"clock": "now"}}, "This is no state of a simulated conversation"),

@@ -164,7 +164,7 @@ def test_a_failure_while_people_wait_takes_the_conversation_out_of_the_first_que
         ),
         (("explode", {}, {"how": "lookup"}), "step_error", "The step “The bad” broke (KeyError: 'missing')."),
         (("explode", {}, {"how": "deep"}), "step_error", "The step “The bad” broke (RecursionError)."),
-        (("explode", {}, {"how": "nothing"}), "step_error", "“The bad” returned a NoneType, which is no outcome."),
+        (("explode", {}, {"how": "nothing"}), "step_error", "“The bad” returned NoneType, which is no outcome."),
         (("explode", {}, {"how": "effect"}), "step_error", "The step asked for 'boo', which is no effect."),
         (("explode", {}, {"how": "naive"}), "step_error", "The step waits until an instant without a time zone."),
         (("explode", {}, {"how": "speechless"}), "step_error", "“The bad” failed without saying why."),

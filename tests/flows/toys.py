@@ -48,6 +48,7 @@ class Note(Step):
     type = "note"
     group = "data"
     format = 2
+    schema: ClassVar[Mapping[str, Any]] = {}
 
     def upgrade(self, config: Config, format: int) -> Config:
         return {**config, "sets": config["old_sets"]}
@@ -126,6 +127,7 @@ class Explode(Step):
     """Raise or return what no step should."""
 
     type = "explode"
+    schema: ClassVar[Mapping[str, Any]] = {}
     group = "data"
     ways: ClassVar[Mapping[str, Any]] = {
         "nothing": None,
