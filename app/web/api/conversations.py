@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import request
 from sqlalchemy import Row, Select, select
+from sqlalchemy.orm import Session
 
 from app import inbox
 from app.accounts.audit import note_act
@@ -134,10 +135,15 @@ def _act(asked: Asked, reference: str, kind: str, happened: dict[str, Any]) -> d
     with asked.house.database.transaction() as session:
         id_ = conversation_id(session, reference)
         put = inbox.put_action(session, id_, kind, f"{asked.who}/{id_}/{kind}/{key}", {**happened, "by": asked.who})
-        if not put.duplicate and kind == "agent_took_over":
+        if not put.duplicate and (kind == "agent_took_over" or (kind == "agent_replied" and _has_flow(session, id_))):
             note_act(session, asked.who, "take_over", reference)
     asked.house.lanes.wake("turns")
     return {"event": put.event_id, "duplicate": put.duplicate, "key": key}
+
+
+def _has_flow(session: Session, id_: int) -> bool:
+    """Whether a flow has the conversation, so that a reply takes it over."""
+    return session.get_one(Conversation, id_).owner == "flow"
 
 
 def _query() -> Select[Conversation, str, str, Address, Contact, QueueEntry, str]:
