@@ -21,8 +21,8 @@ class Right(StrEnum):
     READ_CONTACTS = "read_contacts"
     EDIT_CONTACTS = "edit_contacts"  # change, merge, import
     EXPORT_CONTACTS = "export_contacts"  # all of them in one file
-    READ_SETTINGS = "read_settings"  # the installation, connections, numbers, calendars, constants, names of credentials
-    EDIT_SETTINGS = "edit_settings"  # the installation, connections, numbers, constants
+    READ_SETTINGS = "read_settings"  # installation, connections, numbers, calendars, constants, names of credentials
+    EDIT_SETTINGS = "edit_settings"  # installation, connections, numbers, constants
     EDIT_QUEUES = "edit_queues"  # queues and calendars
     EDIT_CREDENTIALS = "edit_credentials"  # secrets go in and never come out
     UPLOAD_FILES = "upload_files"
