@@ -6,9 +6,15 @@ from app.config import Settings
 from app.contract.checking import check_package
 from app.contract.fresh_package import write_package
 from app.wiring import STEP_PACKAGES
+from flows.errors import FlowError
+from flows.registry import Registry
 
 
 def _new(_: Settings, given: argparse.Namespace) -> int:
+    if given.name in Registry.discover(STEP_PACKAGES).types():
+        raise FlowError(
+            f"Patchbay has a step “{given.name}” already, and would not start with two: choose another name."
+        )
     made = write_package(given.name, given.folder)
     folder = made.folder if made.folder.is_absolute() else f"./{made.folder}"
     print(f"{folder} has a working step. Install it, check it, and start Patchbay again:")

@@ -74,6 +74,11 @@ def test_a_name_that_no_step_can_have_is_refused(tmp_path: Path, name: str) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_name_that_a_built_in_step_has_is_refused(tmp_path: Path, say: Say) -> None:
+    code, _, complaint = say("steps", "new", "send_message", "--folder", tmp_path / "made")
+    assert (code, "choose another name" in complaint, list(tmp_path.iterdir())) == (1, True, [])
+
+
 def test_what_is_there_is_not_written_over(tmp_path: Path, say: Say) -> None:
     code, _, complaint = say("steps", "new", "count_words", "--folder", tmp_path)
     assert (code, "exists already" in complaint) == (1, True)
