@@ -187,6 +187,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (form.record({"a": {**FIELD, "x-kind": "colour"}}), "is no kind"),
     (form.record({"a": {**FIELD, "x-kind": "seconds"}}), "cannot have the type"),
     (form.record({"a": {**FIELD, "x-names": "moon"}}), "x-names needs"),
+    (form.record({"a": {**FIELD, "x-names": "queue", "x-media-types": ["audio/wav"]}}), "x-media-types says"),
     (form.record({"a": {**FIELD, "x-advanced": False}}), "x-advanced"),
     (form.record({"a": {**FIELD, "pattern": "("}}), "no regular expression"),
     (form.record({"a": {**FIELD, "minimum": 1}}), "cannot draw “minimum”"),
