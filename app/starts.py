@@ -81,6 +81,8 @@ def start(session: Session, ordered: Ordered) -> Started:
         who = f"in the run {busy.run_id}" if busy.run_id else "with people"
         raise Conflict(f"The contact is {who}: try again when that is over.", "already_running", {"run": busy.run_id})
     put = append(session, NewEvent(busy.conversation_id, wanted.provider_id, "api_called", happened))
+    if put.duplicate and (before := _started(session, wanted)):  # another one with this key was faster
+        return before
     return Started(put.event_id, put.conversation_id)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from app import starts as starting
 from app.accounts.tokens import create_token
 from app.sweeper import Sweeper
 from app.web import create_app
@@ -93,6 +94,22 @@ def test_the_same_key_with_another_request_is_refused(room: Runtime, shop: Calle
     assert shop.start(expect=422, **other)["code"] == "key_reused"
     room.drive()
     assert len(room.provider.texts) == 1
+
+
+def test_the_same_key_with_another_request_at_the_same_moment_is_refused(
+    room: Runtime, shop: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.publish(shipping())
+    shop.start()
+    room.drive()
+    real, looked = starting._started, list[int]()
+
+    def started(*arguments: Any) -> Any:
+        looked.append(1)
+        return real(*arguments) if len(looked) > 1 else None  # it was not there yet when this one looked first
+
+    monkeypatch.setattr(starting, "_started", started)
+    assert shop.start(expect=422, order="B-1")["code"] == "key_reused"
 
 
 def test_twenty_calls_with_one_key_at_once_are_one_run(room: Runtime, shop: Caller) -> None:
