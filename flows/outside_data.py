@@ -79,4 +79,19 @@ def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[Validatio
         yield ValidationError(f"{instance[:60]!r} does not match {pattern!r}")
 
 
-_Bounded = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]  # the stubs lack it
+def _unique(_: Any, wanted: bool, instance: Any, __: Any) -> Iterator[ValidationError]:
+    """jsonschema compares each object with each other one: 5,000 take it a minute."""
+    if not wanted or not isinstance(instance, (list, tuple)):
+        return
+    if len({_written(item) for item in instance}) < len(instance):
+        yield ValidationError("two of the items are the same")
+
+
+def _written(item: Any) -> str:
+    try:
+        return canonical_json(item)
+    except ValueError:  # a number as large as 1E+999
+        return repr(item)
+
+
+_Bounded = extend(Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique})  # type: ignore[no-untyped-call]  # the stubs lack it
