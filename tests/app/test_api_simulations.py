@@ -1,5 +1,6 @@
 """Simulated conversations, tests of a flow, comparisons and transfers by the API: all that an editor needs, unsent."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -164,6 +165,19 @@ def test_flows_travel_by_the_api(client: Api) -> None:
     assert client.post("/imports", 201, file=file, needs={"queues": {"night": {"create": {"title": "Night"}}}})
     assert client.get("/queues/night")["title"] == "Night"
     assert client.post("/imports", 422, file={"format": 2, "flows": []})["code"] == "unknown_format"
+
+
+def test_an_import_may_be_as_large_as_an_export(client: Api) -> None:
+    notes = [{"id": f"n{number}", "text": "x" * 2_000, "at": [0, 0]} for number in range(150)]
+    flows = [
+        {**client.get("/flows/VIP calls")["document"], "name": f"Large {number}", "notes": notes} for number in range(4)
+    ]
+    file = {"format": 1, "flows": flows, "needs": {}}
+    assert len(json.dumps(file)) > 1_200_000
+    assert len(client.post("/imports/plan", file=file)["flows"]) == 4
+    longest = client.post("/imports/plan", 413, file={"format": "x" * 17_000_000})
+    assert longest["details"] == {"limit_bytes": 16_777_216}
+    assert client.post("/flows", 413, name="x" * 1_100_000)["details"] == {"limit_bytes": 1_000_000}
 
 
 def test_an_editor_is_told_all_kinds_and_words(client: Api) -> None:

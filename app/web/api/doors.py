@@ -11,7 +11,7 @@ from app.accounts.roles import SCOPES, Right, Rights
 from app.errors import Invalid
 from app.house import House
 from app.web.callers import Caller
-from app.web.refusals import Refusal
+from app.web.refusals import Refusal, too_large
 from flows import form, plain_json
 from flows.limits import Limits
 from flows.values import clean_text
@@ -25,6 +25,8 @@ Needs = Right | Rights
 
 _PLACE: Final = re.compile(r"<(?:[^:>]*:)?(\w+)>")
 MOST_BODY_BYTES: Final = 1_000_000
+MOST_BYTES_KEY: Final = "x-most-bytes"
+"""What a body's schema has where a door takes more than MOST_BODY_BYTES, with its Content-Length."""
 # A document's own bounds are the engine's; around it an envelope of some levels is allowed.
 _ENVELOPE: Final = replace(Limits(), document_bytes=MOST_BODY_BYTES, document_depth=Limits().document_depth + 4)
 
@@ -195,13 +197,17 @@ def _body(door: Door) -> Mapping[str, Json]:
         if request.content_length:
             raise Refusal(400, "no_body", "This door takes no body: send none.")
         return {}
+    envelope = replace(_ENVELOPE, document_bytes=door.body.get(MOST_BYTES_KEY, MOST_BODY_BYTES))
+    if (request.content_length or 0) > envelope.document_bytes:
+        raise too_large(envelope.document_bytes)
+    request.max_content_length = envelope.document_bytes
     if not door.body["required"] and not request.get_data():
         return {}
     if request.mimetype != "application/json":
         raise Refusal(
             415, "not_json", f"The body is {request.mimetype or 'of no named type'}: send it as application/json."
         )
-    data = plain_json.normalised(plain_json.parse(request.get_data(), _ENVELOPE), _ENVELOPE)
+    data = plain_json.normalised(plain_json.parse(request.get_data(), envelope), envelope)
     _hold(door.body, data, "body")
     if not isinstance(data, dict):
         raise Invalid("The body needs to be an object.", "bad_body")

@@ -8,7 +8,7 @@ from app.accounts.audit import note_act
 from app.accounts.roles import Right
 from app.publishing.import_plan import Choices, plan
 from app.publishing.importing import apply, export_all, plan_data
-from app.web.api.doors import YES_NO, Asked, Noun, Schema, fields, needed, text
+from app.web.api.doors import MOST_BYTES_KEY, YES_NO, Asked, Noun, Schema, fields, needed, text
 from app.web.api.flows import draft_data
 from app.web.refusals import Refusal
 from flows import flow_file
@@ -19,15 +19,18 @@ noun = Noun("transfers", Right.READ_FLOWS, Right.EDIT_FLOWS)
 _NAMES: Schema = {"type": "array", "items": text(200, 1), "maxItems": flow_file.MOST_FLOWS}
 _DECISION = fields({"use": text(200, 1), "create": {"type": "object"}, "leave": YES_NO})
 _DECISIONS: Schema = {"type": "object", "additionalProperties": _DECISION, "maxProperties": 500}
-_IMPORT = fields(
-    {
-        "file": {"type": "object"},
-        "names": {"type": "object", "additionalProperties": text(200), "maxProperties": flow_file.MOST_FLOWS},
-        "needs": fields(dict.fromkeys(NEEDS, _DECISIONS)),
-        "leave_missing": YES_NO,
-    },
-    "file",
-)
+_IMPORT: Schema = {
+    **fields(
+        {
+            "file": {"type": "object"},
+            "names": {"type": "object", "additionalProperties": text(200), "maxProperties": flow_file.MOST_FLOWS},
+            "needs": fields(dict.fromkeys(NEEDS, _DECISIONS)),
+            "leave_missing": YES_NO,
+        },
+        "file",
+    ),
+    MOST_BYTES_KEY: flow_file.MOST_BYTES,
+}
 _CREATING: Final = {  # what creating it beside an import takes, as its own door does
     "credentials": Right.EDIT_CREDENTIALS,
     "queues": Right.EDIT_QUEUES,
