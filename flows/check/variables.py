@@ -83,6 +83,10 @@ def _unknown_keys(placed: Placed, use: TemplateUse, template: Template) -> Itera
 
 def _value(survey: Survey, flow: DataFlow, read: Read) -> Iterator[Finding]:
     placed, field, name = read.placed, read.field, read.name
+    if any(other.kind is None for other in survey.placed.values()) and (
+        name not in flow.bits or (flow.is_reached(placed.id) and not flow.is_possible(placed.id, name))
+    ):
+        return  # a step that is not installed may set it, and is a blocking finding itself
     if name not in flow.bits:
         near = get_close_matches(name, [*flow.bits, *SCOPE], 1)
         yield placed.blocking(

@@ -176,6 +176,9 @@ ROWS: list[Row] = [
      {"t": ("message_in", {"numbers": ["line"], "keywords": ["help"]}, {"next": "end"}),
       "u": ("message_in", {"numbers": ["line"]}, {"next": "end"}), "v": CALL, "a": SAY}, {}, []),
     # variables
+    ("a variable that a step may set which is not installed",
+     {"t": CALL, "a": ("oracle", {}, {"heads": "b"}), "b": send("{{ tier }}")}, {},
+     [(B, "unknown_type", "a", "type")]),
     ("a variable nobody sets", {"t": CALL, "a": send("{{ tier }}")}, {}, [(B, "variable_never_set", "a", "text.en")]),
     ("a variable set too late", {"t": CALL, "a": send("{{ tier }}", "b"), "b": put("tier", "1")}, {},
      [(B, "variable_never_set", "a", "text.en")]),
