@@ -52,6 +52,7 @@ class Wanted:
     contact: Mapping[str, Any] = field(default_factory=dict)
     at: str = ""
     fetches: Mapping[str, str] = field(default_factory=dict)  # by step, "" for all others: one of FETCHES
+    may_write: bool = False  # whether a request in earnest may change something at another system
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def simulate(house: House, flow: Flow, wanted: Wanted) -> Went:
     with house.database.reading() as session:
         called, facts = called_flows(session, house, [flow]), _facts(session, house, flow)
         state = _state(session, wanted, facts)
-    host = _Host(house, wanted.fetches)
+    host = _Host(house, wanted.fetches, wanted.may_write)
     simulation = Simulation(flow, house.steps, state, Around(house.limits, called, host.answer))
     moves: tuple[Move, ...] = ()
     if wanted.event is not None:
@@ -123,13 +124,24 @@ class _Host:
 
     house: House
     fetches: Mapping[str, str]
+    may_write: bool
 
     def answer(self, step: str, request: Request) -> Answer | None:
         """The answer; None where the author has to give it."""
         if isinstance(request, HttpRequest):
             way = self.fetches.get(step) or self.fetches.get("", "ask")
-            return self._perform(request) if way == "real" else _PLAYED.get(way)
+            return self._in_earnest(step, request) if way == "real" else _PLAYED.get(way)
         return self._perform(request) if isinstance(request, _KNOWN_HERE) else None
+
+    def _in_earnest(self, step: str, request: HttpRequest) -> Answer:
+        """A draft is nobody's word yet: what may change something needs the right to publish."""
+        if request.method not in ("GET", "HEAD") and not self.may_write:
+            sentence = (
+                f"“{step}” would send a {request.method} to another system in earnest, which only those may let it who"
+                " may publish: play it slow or broken, or give its answer."
+            )
+            raise Invalid(sentence, "needs_right_to_publish", {"step": step})
+        return self._perform(request)
 
     def _perform(self, request: Request) -> Answer:
         house = self.house

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.accounts.tokens import create_token
 from app.config import Settings
 from tests.app.api_client import Api, api
 
@@ -87,6 +88,20 @@ def test_a_draft_that_is_not_saved_is_simulated(client: Api) -> None:
     draft["steps"]["standard"]["config"]["target"] = {"queue": "no_such_queue"}
     told = simulated(client, document=draft, event={"message": "hi"}, fetches={"": "broken"})
     assert {"fails": "standard.queue_missing"} in told["expect"]
+
+
+def test_only_who_may_publish_lets_a_draft_change_something_elsewhere(client: Api) -> None:
+    draft = client.get("/flows/VIP messages")["document"]
+    draft["steps"]["loyalty"]["config"]["method"] = "POST"
+    asks = {"document": draft, "event": {"message": "hi"}, "fetches": {"loyalty": "real"}}
+    assert simulated(client, **asks)["asks"] is None
+    with client.installation.house.database.transaction() as session:
+        author = create_token(session, "author", "tests", ("read_flows", "edit_flows"))
+    headers = {"Authorization": f"Bearer {author}"}
+    refused = client.post("/flows/VIP messages/simulations", 422, headers, **asks)
+    assert (refused["code"], refused["details"]) == ("needs_right_to_publish", {"step": "loyalty"})
+    draft["steps"]["loyalty"]["config"]["method"] = "GET"
+    assert client.post("/flows/VIP messages/simulations", headers=headers, **asks)["asks"] is None
 
 
 def test_a_step_that_is_not_filled_in_says_so_when_it_is_tried(client: Api) -> None:

@@ -37,7 +37,8 @@ def simulate_event(asked: Asked, flow: str) -> dict[str, Any]:
     given = {name: body[name] for name in ("event", "contact", "at", "fetches") if name in body}
     if body.get("state"):
         given["state"] = body["state"]
-    return _shown(drawn, simulate(asked.house, drawn, Wanted(**given)))
+    may_write = Right.PUBLISH_FLOWS in asked.caller.rights
+    return _shown(drawn, simulate(asked.house, drawn, Wanted(**given, may_write=may_write)))
 
 
 @noun.post("/flows/<flow>/tests", fields(_WHICH))
