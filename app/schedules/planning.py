@@ -1,13 +1,18 @@
 """Planning: every live schedule has its next occurrence as a row, planned before it is due."""
 
+import logging
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Row, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app.db import from_microseconds, now_microseconds, sql, to_microseconds
+from app.db import DatabaseUnavailable, from_microseconds, now_microseconds, sql, to_microseconds
 from app.schedules.placed import live_schedules, next_due, placed_at
 from app.schedules.todo import NEVER_FOR
+
+logger = logging.getLogger("patchbay.schedules")
 
 _CLASS: Final = 7304  # our class of advisory locks for planning; see store.webhooks for the others
 # What nobody will start any more, and what was planned for a version that is not live now. That each has a flow lets
@@ -48,7 +53,17 @@ def _plan(session: Session, live: Row[Any], last: Row[Any] | None, now: int) -> 
     """Goes on after the last one, so that what fell into an outage is noticed, once; a new version begins now."""
     goes_on = last is not None and last.version_id == live.version_id and last.state != "missed"
     after = last.due_at if last is not None and goes_on else max(now, last.due_at if last else 0)
-    due = next_due(session, placed_at(live), from_microseconds(after))
+    due = _next(session, live, from_microseconds(after))
     values = {"flow": live.flow_id, "version": live.version_id, "step": live.step, "number": live.number_id}
     timed = {"due": to_microseconds(due) if due else now, "state": "planned" if due else "never", "now": now}
     session.execute(sql(session, _PLAN), {**values, **timed})
+
+
+def _next(session: Session, live: Row[Any], after: datetime) -> datetime | None:
+    try:
+        return next_due(session, placed_at(live), after)
+    except (SQLAlchemyError, DatabaseUnavailable):
+        raise
+    except Exception:  # a door: one schedule that cannot be read is looked at again tomorrow, and the others go on
+        logger.exception("The step %s of the flow %d cannot be planned.", live.step, live.flow_id)
+        return None

@@ -252,6 +252,20 @@ def test_a_schedule_that_cannot_go_on_stops_neither_sweeps_nor_others(room: Runt
     room.execute("UPDATE connections SET kind = 'double_keys' WHERE name = 'keys'")
 
 
+def test_a_schedule_that_cannot_be_planned_does_not_end_the_sweeper(room: Runtime, monkeypatch: Any) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("calendar")
+
+    at(room, MONDAY)
+    room.publish(newsletter())
+    monkeypatch.setattr("app.schedules.planning.next_due", broken)
+    sweep(room)
+    assert states(room) == ["never"]
+    monkeypatch.undo()
+    sweep(room, ONE_DAY + 60)
+    assert states(room)[-1:] == ["planned"]
+
+
 def test_a_contact_who_was_started_is_not_started_again_as_who_they_are_merged_into(room: Runtime) -> None:
     at(room, MONDAY)
     first, _ = contact(room, 1), contact(room, 2)
