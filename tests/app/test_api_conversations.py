@@ -149,6 +149,8 @@ def test_a_trace_says_for_each_turn_what_the_steps_did(talk: Talk) -> None:
     turns = _trace(talk, run["id"])
     assert [(turn["turn"], turn["event"]) for turn in turns[:1]] == [(0, "message_received")]
     assert {step["step"] for step in turns[0]["steps"]} >= {"message", "known", "ask"}
+    called = {(step["flow"], step["version"]) for turn in turns for step in turn["steps"]}
+    assert called == {(run["flow"], run["version"])}, "a visit's version is called as in the list of runs"
     assert talk.client.get(f"/runs/{run['id']}")["run_state"]["status"] == "waiting"
 
 

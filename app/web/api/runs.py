@@ -4,12 +4,13 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.accounts.roles import Right
 from app.errors import NotFound
 from app.mending import replay_turn, retry
-from app.models import InboundEvent, RunRow, TurnRow
+from app.models import FlowRow, InboundEvent, RunRow, TurnRow, Version
 from app.web.api.doors import ROW_ID, YES_NO, Asked, Noun, fields
 from app.web.api.lists import PAGE, page, wanted
 from app.web.api.run_queries import FILTERS, filtered, run_data, runs
@@ -52,12 +53,12 @@ def read_trace(asked: Asked, number: int) -> dict[str, Any]:
         if "after" in asked.query:
             query = query.where(TurnRow.number > asked.query["after"])
         rows = session.execute(query.order_by(TurnRow.number).limit(wanted(asked.query))).all()
-
-    def shown(row: Row[int, str, Any, str]) -> dict[str, Any]:
-        turn, trace, at, kind = row
-        return {"turn": turn, "event": kind, "at": at.isoformat(), "steps": json.loads(trace)}
-
-    return page(rows, asked.query, shown, lambda row: row[0])
+        turns = [
+            {"turn": turn, "event": kind, "at": at.isoformat(), "steps": json.loads(trace)}
+            for turn, trace, at, kind in rows
+        ]
+        _call_as_in_lists(session, [entry for turn in turns for entry in turn["steps"]])
+    return page(turns, asked.query, dict, lambda turn: turn["turn"])
 
 
 @noun.post(f"/runs/{ROW_ID}/turns/<int(max=1000000):turn>/replay", fields({}), right=Right.READ_RUNS)
@@ -80,3 +81,12 @@ def retry_run(asked: Asked, number: int) -> dict[str, Any]:
         retried = retry(session, number, asked.who, **given)
     asked.house.lanes.wake("turns")
     return {"run": retried.run_id, "duplicate": retried.duplicate}
+
+
+def _call_as_in_lists(session: Session, entries: list[dict[str, Any]]) -> None:
+    """A recorded visit names its version's row; whoever reads knows a flow and the number of its version."""
+    rows = {int(entry["version"]) for entry in entries}
+    query = select(Version.id, FlowRow.name, Version.number).join(FlowRow, FlowRow.id == Version.flow_id)
+    called = {str(row): (flow, number) for row, flow, number in session.execute(query.where(Version.id.in_(rows)))}
+    for entry in entries:
+        entry["flow"], entry["version"] = called[entry["version"]]
