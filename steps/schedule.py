@@ -15,6 +15,7 @@ from flows.step import Claim, Config, Example, Json, Medium, Outcome, Problem, T
 _MISSED: Final = {"skip": "Leave it out and say so", "start": "Do it late and say so"}
 _BUSY: Final = {"queue": "Start when the contact is free", "reject": "Leave the contact out and say so"}
 _FIELDS: Final = 5  # minute, hour, day, month, weekday
+_PARTS: Final = {"day-of-month": "day", "day-of-week": "weekday"}
 _EACH_MONDAY: Final[Mapping[str, Json]] = {
     "number": "support-line",
     "when": {"by": "cron", "expression": "0 10 * * MON", "zone": "Europe/Warsaw"},
@@ -184,11 +185,13 @@ def next_by_cron(when: Mapping[str, Any], after: datetime, usual_zone: str) -> d
 
 def _fault_of(expression: str) -> str:
     if len(expression.split()) != _FIELDS:
-        return f"“{expression[:60]}” has {len(expression.split())} parts, and times have {_FIELDS}."
+        count = len(expression.split())
+        return f"“{expression[:60]}” has {count} part{'' if count == 1 else 's'}, and times have {_FIELDS}."
     try:
         first = next(CronSim(expression, datetime(2026, 1, 1, tzinfo=UTC)), None)
     except CronSimError as wrong:
-        return f"“{expression[:60]}” cannot be read as times: {wrong}."
+        part = str(wrong).removeprefix("Bad ")  # all that the library says is such as “Bad day-of-month”
+        return f"“{expression[:60]}” is no time: there is no such {_PARTS.get(part, part)}."
     return "" if first else f"“{expression[:60]}” never comes: there is no such day."
 
 

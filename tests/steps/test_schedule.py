@@ -42,6 +42,20 @@ def test_times_that_are_none_or_never_come_are_found_before_anything_is_publishe
     assert all(problem.severity == "blocking" and problem.sentence.endswith(".") for problem in problems)
 
 
+SENTENCES = [
+    ("hourly", "“hourly” has 1 part, and times have 5."),
+    ("0 10 * *", "“0 10 * *” has 4 parts, and times have 5."),
+    ("0 10 30 2 *", "“0 10 30 2 *” is no time: there is no such day."),
+    ("0 10 * * 9", "“0 10 * * 9” is no time: there is no such weekday."),
+    ("99 10 * * *", "“99 10 * * *” is no time: there is no such minute."),
+]
+
+
+@pytest.mark.parametrize(("expression", "sentence"), SENTENCES)
+def test_what_is_wrong_with_a_time_is_said_in_words_of_a_calendar(expression: str, sentence: str) -> None:
+    assert [problem.sentence for problem in step_of("schedule").problems(config(expression))] == [sentence]
+
+
 NEXT = [
     ("0 10 * * *", "Europe/Warsaw", "2026-11-22T08:00", "2026-11-22T09:00"),
     ("0 10 * * *", "", "2026-11-22T08:00", "2026-11-22T10:00"),  # the installation's zone
