@@ -59,6 +59,9 @@ def lines(content: bytes) -> Iterator[tuple[int, Sequence[str]]]:
                     raise Invalid(sentence, "too_many_rows")
                 yield reader.line_num, row
     except csv.Error as problem:
+        if "field larger than field limit" in str(problem):  # csv has one class for all that is wrong
+            sentence = f"Line {reader.line_num} has a cell of more than {_LONGEST_CELL:,} characters: shorten it."
+            raise Invalid(sentence, "not_csv") from problem
         raise Invalid(f"Line {reader.line_num} is no CSV: {problem}.", "not_csv") from problem
 
 

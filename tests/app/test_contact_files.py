@@ -124,6 +124,7 @@ WHOLE: list[tuple[bytes, str, str]] = [
     (b"name,name,phone\nAnna,B,1\n", "bad_header", "twice"),
     (b"name,language\nAnna,pl\n", "bad_header", "phone or email"),
     (b'name,phone\n"Anna,1\n', "not_csv", "Line"),
+    (b"phone,name\n1," + b"x" * 65_537 + b"\n", "not_csv", "Line 2 has a cell of more than 65,536 characters"),
     (b"phone\n" + b"+48600100200\n" * 1_001, "too_many_rows", "1,000"),
     (b"\x00\x01\x02PNG", "bad_header", "column"),
 ]
