@@ -165,8 +165,8 @@ def _state(session: Session, wanted: Wanted, facts: Facts) -> Simulated:
     if wanted.state is not None:
         try:
             state: Simulated = from_data(Simulated, dict(wanted.state))
-        except FlowError as problem:
-            sentence = f"This is no state of a simulated conversation: {problem} Send that of the latest answer."
+        except FlowError:
+            sentence = "This is no state of a simulated conversation: send that of the latest answer as it came."
             raise Invalid(sentence, "bad_state") from None
         return changed(state, facts=changed(state.facts, constants=facts.constants))
     contact = contact_of(wanted.contact, "contact")

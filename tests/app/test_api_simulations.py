@@ -114,7 +114,7 @@ def test_a_step_that_is_not_filled_in_says_so_when_it_is_tried(client: Api) -> N
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"event": {"dance": True}}, "An event has exactly one of these words"),
-    ({"state": {"clock": "now"}}, "This is no state of a simulated conversation"),
+    ({"state": {"clock": "now"}}, "This is no state of a simulated conversation: send that"),
     ({"at": "soon"}, "An instant is written with its zone"),
     ({"contact": {"shoe": 42}}, "A contact has no such field"),
     ({"fetches": {"loyalty": "maybe"}}, "needs to be one of"),
