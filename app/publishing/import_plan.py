@@ -173,7 +173,7 @@ def _judged(need: Need, decision: Decision, here: frozenset[str], taken_by: str,
     if decision.get("leave"):
         sentence = f"There is no {kind} “{name[:80]}” here; what names it cannot be published until there is one."
         return replace(need, state="left", sentence=sentence)
-    instead = f"Choose another {kind}, create it, or leave it missing for now."
+    instead = f"Choose another {kind}, {'create it, ' if need.may_create else ''}or leave it missing for now."
     return replace(need, state="missing", sentence=f"There is no {kind} “{name[:80]}” here. {instead}")
 
 

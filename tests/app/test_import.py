@@ -100,7 +100,7 @@ def test_what_is_exported_and_imported_elsewhere_is_exported_as_the_same_bytes(h
 
 
 def test_a_plan_tells_what_is_found_missing_and_taken(house: Seeded) -> None:
-    told = planned(house, file_of(flow("New"), flow("VIP messages", queue="standard")))
+    told = planned(house, file_of(flow("New"), flow("VIP messages", queue="standard"), needs={"calendars": ["hours"]}))
     assert told["flows"] == [
         {"name": "New", "in_file": "New", "does": "create", "revision": 1},
         {"name": "VIP messages", "in_file": "VIP messages", "does": "revise", "revision": 2},
@@ -111,10 +111,14 @@ def test_a_plan_tells_what_is_found_missing_and_taken(house: Seeded) -> None:
         "queues.vip-night": "missing",
         "numbers.web-chat": "taken",
         "constants.support_phone": "missing",
+        "calendars.hours": "missing",
     }
     sentences = {need["name"]: need["sentence"] for need in told["needs"]}
     assert sentences["vip-night"] == (
         "There is no queue “vip-night” here. Choose another queue, create it, or leave it missing for now."
+    )
+    assert sentences["hours"] == (
+        "There is no calendar “hours” here. Choose another calendar, or leave it missing for now."
     )
     assert "“web-chat” is answered by the flow “VIP messages”" in sentences["web-chat"]
     assert told["complete"] is False
