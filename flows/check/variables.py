@@ -135,7 +135,8 @@ def _set(survey: Survey, read: set[str]) -> Iterator[Finding]:
                     f"{placed.title} sets “{name}” to a {kind}, and the flow declares it as a {declared}.",
                     "Change one of the two.",
                 )
-            if name not in {*read, *unused, *SCOPE, LANGUAGE}:
+            # What a run begins with is for those to say who begin it: only a step of the flow could be left out.
+            if not placed.is_trigger and name not in {*read, *unused, *SCOPE, LANGUAGE}:
                 unused.add(name)
                 sentence = f"Nothing in this flow reads “{name}”, which {placed.title} sets."
                 yield Finding("variable_unused", "hint", placed.id, "", sentence, "Remove it, or use it.")

@@ -134,6 +134,13 @@ def test_a_called_flow_reads_its_inputs_and_gives_what_it_says() -> None:
     assert found == [("output_never", "begin", "outputs.0.name"), ("variable_sometimes_set", "say", "text.en")]
 
 
+def test_what_a_run_begins_with_may_be_left_unread() -> None:
+    called = begins(inputs=[{"name": "number", "required": True}, {"name": "note"}])
+    asked = ("api_call", {"numbers": ["line"]}, {"next": "over"})
+    flow = made("Sub", {"begin": called, "asked": asked, "over": ends()})
+    assert check(flow, STEPS, InstallationNames(numbers=NUMBERS)) == []
+
+
 def test_a_flow_that_is_run_begins_at_one_place() -> None:
     flow = made("Sub", {"begin": begins(), "again": begins(), "over": ends()})
     assert [(one.code, one.step) for one in check(flow, STEPS, InstallationNames())] == [("trigger_twice", "again")]
