@@ -314,7 +314,9 @@ def test_who_takes_a_letter_waits_for_no_conversation(postgresql_room: Runtime) 
 
 def rests(office: Office, letters: int) -> bool:
     """Whether so many letters were tried in vain; they are not tried again for an hour."""
-    office.room.execute("UPDATE effects SET next_attempt_at = created_at + 3600000000 WHERE state = 'queued' AND failures > 0")
+    office.room.execute(
+        "UPDATE effects SET next_attempt_at = created_at + 3600000000 WHERE state = 'queued' AND failures > 0"
+    )
     return office.room.column("SELECT count(*) FROM effects WHERE state = 'queued' AND failures > 0") == [letters]
 
 
