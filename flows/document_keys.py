@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from flows.errors import DocumentError
 from flows.form import ID_PATTERN
 from flows.plain_json import shortened
+from flows.values import in_one_line
 
 T = TypeVar("T")
 _ID = re.compile(ID_PATTERN.removesuffix("$"))
@@ -50,12 +51,14 @@ class Keys:
         return typed(self._data[key], kind, self.place(key))
 
     def text(self, key: str, default: str | None = None, longest: int = 0) -> str:
-        """A text; required ones need a character that can be seen."""
+        """A text; required ones need a character that can be seen. One with a `longest` is a name: one line."""
         found = self.take(key, str, default)
         if default is None and not found.strip():
             raise DocumentError(self.place(key), "This text needs to be filled in.")
         if longest and len(found) > longest:
             raise DocumentError(self.place(key), f"This text is longer than {longest} characters.")
+        if longest and in_one_line(found) != found:
+            raise DocumentError(self.place(key), "This needs to be one line: take out line breaks and tabs.")
         return found
 
     def identifier(self, key: str, default: str | None = None) -> str:

@@ -15,6 +15,7 @@ Json = Any  # parsed JSON, whose shape only the reader below knows
 # A number's longest form: 400 digits on each side of the point, and an exponent.
 _LONGEST_NUMBER = 1_000
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_NO_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class NotJson(FlowError):
@@ -24,6 +25,11 @@ class NotJson(FlowError):
 def clean_text(text: str) -> str:
     """The text with U+0000 and lone surrogates as U+FFFD: PostgreSQL refuses the one and UTF-8 the other."""
     return _UNSTORABLE.sub("\ufffd", text) if _UNSTORABLE.search(text) else text
+
+
+def in_one_line(text: str) -> str:
+    """The text, as `clean_text` makes it, with a space for its line breaks, tabs and other control characters."""
+    return _NO_LINE.sub(" ", clean_text(text))
 
 
 def encode(value: Value, _depth: int = 0) -> Json:

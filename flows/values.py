@@ -12,6 +12,7 @@ from flows.value_json import (
     encode,
     from_json_text,
     from_plain,
+    in_one_line,
     to_json,
 )
 from flows.value_kinds import (
@@ -50,6 +51,7 @@ __all__ = [
     "fold_text",
     "from_json_text",
     "from_plain",
+    "in_one_line",
     "same_text",
     "to_json",
     "to_text",
