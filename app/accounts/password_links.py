@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.audit import note_act
 from app.accounts.digests import digest
-from app.accounts.people import Actor, refuse_role, set_password
+from app.accounts.people import Actor, person_of, refuse_role, set_password
 from app.db import now
 from app.models import PasswordLink, Person
 
@@ -17,7 +17,11 @@ LIFETIME: Final = timedelta(hours=24)
 
 
 def make_password_link(session: Session, person: Person, actor: Actor) -> str:
-    """The link's secret; earlier ones of this person end. Raises: Forbidden."""
+    """The link's secret; earlier ones of this person end. Raises: Forbidden, NotFound.
+
+    The person's row is locked, so that another role given in the same moment either is seen here or ends the link.
+    """
+    person = person_of(session, person.id, locked=True)
     refuse_role(actor, person.role)
     at, secret = now(session), secrets.token_urlsafe(24)
     session.execute(
@@ -41,14 +45,17 @@ def whose_password(session: Session, secret: str) -> Person | None:
 
 def use_password_link(session: Session, secret: str, password: str) -> Person | None:
     """The person with the new password, hashed already; None when the link cannot be used any more."""
+    person = whose_password(session, secret)
+    if person is None:
+        return None
+    session.refresh(person, with_for_update=True)  # the person before the link, as whoever makes or ends one
     used = session.execute(
         update(PasswordLink)
         .where(PasswordLink.sha256 == digest(secret), _is_open(session))
         .values(used_at=now(session))
         .returning(PasswordLink.person_id)
     ).scalar()
-    person = session.get(Person, used) if used is not None else None
-    if person is None or person.removed_at is not None:
+    if used is None or person.removed_at is not None:
         return None
     set_password(session, person, password, person.email)
     return person

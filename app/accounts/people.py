@@ -90,9 +90,9 @@ def find_person(session: Session, email: str) -> Person | None:
     return session.scalar(select(Person).where(Person.email == email, Person.removed_at.is_(None)))
 
 
-def person_of(session: Session, number: int) -> Person:
-    """Raises: NotFound."""
-    person = session.get(Person, number)
+def person_of(session: Session, number: int, *, locked: bool = False) -> Person:
+    """Locked: as the row is now, and nobody changes it until the transaction ends. Raises: NotFound."""
+    person = session.get(Person, number, with_for_update=locked, populate_existing=locked)
     if person is None or person.removed_at is not None:
         raise NotFound(f"There is no person {number} here any more: GET /api/v1/people lists all.")
     return person
@@ -114,7 +114,7 @@ def add_person(session: Session, newcomer: Newcomer, password: str, role: str) -
 
 def change_role(session: Session, number: int, role: Role, actor: Actor) -> Person:
     """Another role; the person is signed out everywhere. Raises: NotFound, Forbidden, Conflict for the last owner."""
-    owners, person = _locked_owners(session), person_of(session, number)
+    owners, person = _locked_owners(session), person_of(session, number, locked=True)
     refuse_role(actor, person.role)
     refuse_role(actor, role)
     if person.role != role:
@@ -131,7 +131,7 @@ def remove_person(session: Session, number: int, actor: Actor) -> Person:
 
     Raises: NotFound, Forbidden, Conflict for the last owner.
     """
-    owners, person = _locked_owners(session), person_of(session, number)
+    owners, person = _locked_owners(session), person_of(session, number, locked=True)
     refuse_role(actor, person.role)
     _refuse_last_owner(owners, person, "make somebody else an owner first")
     person.removed_at = now(session)

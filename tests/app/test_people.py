@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
+from app.accounts.password_links import make_password_link
+from app.accounts.people import Actor, Forbidden, change_role, person_of
+from app.accounts.roles import Role, rights_of
 from app.config import Settings
 from tests.app.people_house import PASSWORD, Browser, PeopleHouse, link_in, people_house
 
@@ -203,6 +208,29 @@ def test_a_link_for_a_password_ends_with_the_role_it_was_made_for(house: PeopleH
     jan = house.signed_in("jan")
     assert jan.post("/account/password", present=PASSWORD, password="a new password 1").status_code == 303
     assert house.browser().get(kept).status_code == 410
+
+
+def test_a_link_for_a_password_looks_at_the_role_of_this_moment_and_holds_it(
+    postgresql_url: str, redis_url: str
+) -> None:
+    admin = Actor("eva@example.com", rights_of(Role.ADMIN))
+    owner = Actor("ada@example.com", rights_of(Role.OWNER))
+    with people_house(Settings(database_url=postgresql_url, redis_url=redis_url)) as house:
+        database = house.installation.house.database
+        house.person("ada")
+        house.person("jan", "agent")
+        number = house.person_number("jan")
+        with database.transaction() as session:
+            make_password_link(session, person_of(session, number), admin)
+            with pytest.raises(OperationalError, match="could not obtain lock"), database.transaction() as other:
+                other.execute(text("SELECT 1 FROM people WHERE id = :id FOR UPDATE NOWAIT"), {"id": number})
+        with database.transaction() as session:
+            person = person_of(session, number)
+            with database.transaction() as other:
+                change_role(other, number, Role.OWNER, owner)
+            with pytest.raises(Forbidden):
+                make_password_link(session, person, admin)
+        assert house.installation.rows("SELECT count(*) FROM password_links WHERE used_at IS NULL")[0][0] == 0
 
 
 def test_names_that_are_html_are_shown_as_text_everywhere(quick: PeopleHouse) -> None:
