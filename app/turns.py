@@ -214,12 +214,12 @@ class TurnUnderWay:
     def _accepts(self, run: Run, happened: Happening) -> bool:
         """News of a message, or a webhook, is for the run only while it waits for that very one."""
         awaited = run.waiting.keep if run.waiting else {}
-        effect = getattr(happened, "effect", None)
-        if effect is not None and awaited.get("effect") != effect:
-            return False
-        if isinstance(happened, WebhookReceived) and awaited.get("webhook") != happened.key:
-            return False
-        return accepts(run, happened)
+        names: dict[str, object] = {"effect": getattr(happened, "effect", None)}
+        if isinstance(happened, WebhookReceived):
+            connection = awaited.get("connection") and happened.connection  # either may be older than this name
+            names = {"webhook": happened.key, "connection": connection or None}
+        is_meant = all(name is None or awaited.get(of) == name for of, name in names.items())
+        return is_meant and accepts(run, happened)
 
     def _advance(self, run: Run, happened: Happening) -> Request | None:
         self.event = self.scene.event(happened)

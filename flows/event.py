@@ -135,10 +135,11 @@ class QueueLeft:
 
 @dataclass(frozen=True)
 class WebhookReceived:
-    """Another system told what this run waits for; `data` is what its JSON holds."""
+    """Another system told by this connection what this run waits for; `data` is what its JSON holds."""
 
     key: str
     data: Value
+    connection: str = ""
 
 
 @dataclass(frozen=True)

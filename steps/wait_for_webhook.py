@@ -149,10 +149,11 @@ class WaitForWebhookStep(Step):
 
 def _wait(context: Context, key: str, until: datetime) -> Wait:
     """On a call the carrier asks again and again, and each turn says anew what is waited for."""
-    effects = [ExpectWebhook(context.config["connection"], key)]
+    connection = context.config["connection"]
+    effects = [ExpectWebhook(connection, key)]
     return Wait(
         accepts=("webhook", "poll") if context.on_call else ("webhook",),
         until=until,
-        keep={"webhook": key, "until": until.isoformat()},
+        keep={"webhook": key, "connection": connection, "until": until.isoformat()},
         effects=[*effects, Pause(_PAUSE_SECONDS)] if context.on_call else effects,
     )

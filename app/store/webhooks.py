@@ -69,6 +69,7 @@ _FORGET: Final = """
 """
 _FORGETS_AT_ONCE: Final = 500
 _CONNECTIONS: Final = "SELECT id, name FROM connections"
+_NAME: Final = "SELECT name FROM connections WHERE id = :id"
 
 
 def webhook_state(session: Session, asked: WebhookState) -> WebhookStateAnswer:
@@ -95,7 +96,8 @@ def receive(session: Session, connection_id: int, notice: Notice) -> Put | None:
     """
     _lock(session, [(connection_id, notice.key)])
     about = {"connection": connection_id, "provider_id": notice.provider_id, "key": notice.key}
-    happened = wire.write(WebhookReceived(notice.key, notice.data))
+    name = session.execute(text(_NAME), {"id": connection_id}).scalar() or ""
+    happened = wire.write(WebhookReceived(notice.key, notice.data, name))
     id_ = session.execute(sql(session, _NOTE), {**about, "happened": happened}).scalar()
     if id_ is None:
         before = session.execute(text(_BEFORE), about).one()

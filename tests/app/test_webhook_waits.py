@@ -25,12 +25,12 @@ SECRET = "whsec"
 _PLACES = ["commit:fenced", "commit:after"]
 
 
-def payments(room: Runtime, **settings: Any) -> None:
+def payments(room: Runtime, name: str = "payments", **settings: Any) -> None:
     """A payment service is connected."""
     with room.house.database.transaction() as session:
-        row = Connection(name="payments", kind="webhook", created_at=now(session))
+        row = Connection(name=name, kind="webhook", created_at=now(session))
         row.settings = json.dumps({"key": "data.payment", "id": "id", **settings})
-        row.sealed = seal_secrets("payments", {"secret": SECRET}, room.house.key)
+        row.sealed = seal_secrets(name, {"secret": SECRET}, room.house.key)
         session.add(row)
 
 
@@ -55,13 +55,18 @@ def client(room: Runtime) -> FlaskClient:
 
 
 def tells(
-    client: FlaskClient, payment: str, id_: str = "evt_1", secret: str = SECRET, amount: Any = 12
+    client: FlaskClient,
+    payment: str,
+    id_: str = "evt_1",
+    secret: str = SECRET,
+    amount: Any = 12,
+    connection: str = "payments",
 ) -> TestResponse:
     """The payment service tells of a payment."""
     body = json.dumps({"id": id_, "data": {"payment": payment, "amount": amount}}).encode()
     signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     headers = {"X-Signature": f"sha256={signature}", "Content-Type": "application/json"}
-    return client.post("/hooks/payments/events", data=body, headers=headers)
+    return client.post(f"/hooks/{connection}/events", data=body, headers=headers)
 
 
 def test_a_conversation_waits_for_a_payments_webhook(room: Runtime, client: FlaskClient) -> None:
@@ -161,6 +166,34 @@ def test_a_webhook_that_a_run_has_left_is_kept_for_the_next_wait(room: Runtime, 
     room.write("pay-1")
     room.drive()
     assert room.provider.texts == ["You wrote", "Thank you for 12"]
+
+
+def test_a_webhook_that_a_run_has_left_ends_no_wait_for_the_same_key_of_another_connection(
+    room: Runtime, client: FlaskClient
+) -> None:
+    payments(room)
+    payments(room, "refunds")
+    first = {"connection": "payments", "key": "pay-1", "leaves_by_message": True}
+    second = {"connection": "refunds", "key": "pay-1", "variable": "refund"}
+    steps = {
+        "in": starts_with("keys", "first"),
+        "first": placed(
+            "wait_for_webhook", first, received="failed", timed_out="failed", failure="failed", message="it"
+        ),
+        "it": placed("wait_for_webhook", second, received="thanks", timed_out="failed", failure="failed"),
+        "thanks": sends("Refunded {{ refund.data.amount }}"),
+        "failed": sends("Failed"),
+    }
+    room.publish(drawn("Refunding", steps))
+    room.write("hello")
+    room.drive()
+    room.write("never mind")
+    tells(client, "pay-1")
+    room.drive()
+    assert room.provider.texts == []
+    tells(client, "pay-1", amount=7, connection="refunds")
+    room.drive()
+    assert room.provider.texts == ["Refunded 7"]
 
 
 def test_a_webhook_that_a_run_has_left_goes_to_who_waits_for_it_already(room: Runtime, client: FlaskClient) -> None:
