@@ -44,6 +44,8 @@ RUNS: Mapping[str, str] = {
     "leaves": "sys.exit(3)",
     "crashes": "import ctypes; ctypes.string_at(0)",
     "kills": "os.kill(os.getppid(), 9); return Take('next')",
+    "calls_x32": "_call(0x40000000 + 41, 2, 1, 0)",  # socket() by its number of the ABI x32
+    "makes_rings": "_call(425, 8, None)",  # io_uring_setup
     "prints": "[(print('x' * 1_000_000), os.write(1, b'y' * 1_000_000)) for _ in range(20)]; return Take('next')",
     "scribbles": "[os.write(n, b'\\xff' * 4096) for n in range(3, 40) if _is_pipe(n)]; return Take('next')",
     "forges": '[os.write(n, b\'\\x00\\x00\\x00\\x1c\' + b\'{"answer":{},"printed":""}  \') for n in range(3, 40)'
@@ -135,6 +137,13 @@ def source(type: str) -> str:
 
 
 _TAIL = """
+
+def _call(number, *arguments):
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.syscall(number, *arguments)
+    raise OSError(ctypes.get_errno(), "refused")
+
 
 def _is_pipe(n):
     import stat

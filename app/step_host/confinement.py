@@ -20,15 +20,17 @@ _SECCOMP_MODE_FILTER: Final = 2
 # Numbers of system calls: https://github.com/torvalds/linux/blob/master/arch/x86/entry/syscalls/syscall_64.tbl and
 # https://github.com/torvalds/linux/blob/master/include/uapi/asm-generic/unistd.h; the architecture's word is
 # AUDIT_ARCH_* of https://github.com/torvalds/linux/blob/master/include/uapi/linux/audit.h.
+_IO_URING_SETUP: Final = 425  # its rings open connections without a call that the filter sees
 _CLONE3: Final = 435
+_X32: Final = 0x40000000  # from here on the same calls once more, by the numbers of another ABI: syscall_64.tbl
 _REFUSED: Final[Mapping[str, tuple[int, Sequence[int]]]] = {
     # socket, clone, fork, vfork, execve, kill, execveat
-    "x86_64": (0xC000003E, (41, 56, 57, 58, 59, 62, 322, _CLONE3)),
+    "x86_64": (0xC000003E, (41, 56, 57, 58, 59, 62, 322, _IO_URING_SETUP, _CLONE3)),
     # kill, socket, clone, execve, execveat
-    "aarch64": (0xC00000B7, (129, 198, 220, 221, 281, _CLONE3)),
+    "aarch64": (0xC00000B7, (129, 198, 220, 221, 281, _IO_URING_SETUP, _CLONE3)),
 }
 # The filter's own words: https://www.kernel.org/doc/html/latest/userspace-api/seccomp_filter.html
-_LOAD, _JUMP_IF, _RETURN = 0x20, 0x15, 0x06
+_LOAD, _JUMP_IF, _JUMP_FROM, _RETURN = 0x20, 0x15, 0x35, 0x06
 _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050001, 0x80000000  # REFUSE: the call fails with EPERM
 
 
@@ -69,6 +71,7 @@ def _refuse_calls() -> None:
         return
     architecture, numbers = known
     program = [(_LOAD, 0, 0, 4), (_JUMP_IF, 1, 0, architecture), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, 0)]
+    program.append((_JUMP_FROM, len(numbers) + 1, 0, _X32))
     for index, number in enumerate(numbers):
         program.append((_JUMP_IF, len(numbers) - index, 0, number))
     program += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _REFUSE)]

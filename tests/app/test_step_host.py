@@ -97,6 +97,8 @@ BADLY: list[tuple[str, str, str]] = [
     ("starts", "step_error", "PermissionError"),
     ("connects", "step_error", "PermissionError"),
     ("kills", "step_error", "PermissionError"),
+    ("calls_x32", "step_error", "PermissionError"),
+    ("makes_rings", "step_error", "PermissionError"),
     ("exits", "plugin_died", "The step “My step” ended its process with the code 3."),
     ("leaves", "step_error", "The step “My step” broke (SystemExit: 3)."),
     ("crashes", "plugin_died", "The step “My step” was ended by the signal SIGSEGV."),
