@@ -21,6 +21,7 @@ from app.models import CredentialRow
 from tests.app.house import Runtime
 
 USER, PASSWORD = "desk", "a secret"
+_PATIENCE_SECONDS = 5.0  # of a server that says one thing, when nobody comes
 
 
 @dataclass
@@ -137,15 +138,17 @@ def silent_server() -> Iterator[int]:
 def saying(words: bytes) -> Iterator[int]:
     """A server that says so and nothing else."""
     listening = socket.create_server(("127.0.0.1", 0))
+    listening.settimeout(_PATIENCE_SECONDS)  # closing it elsewhere ends no accept() on Linux
 
     def serve() -> None:
         with contextlib.suppress(OSError):
             connection, _ = listening.accept()
             with connection:
+                connection.settimeout(_PATIENCE_SECONDS)
                 connection.sendall(words)
                 connection.recv(1)
 
-    thread = threading.Thread(target=serve)
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     try:
         yield int(listening.getsockname()[1])

@@ -1,6 +1,7 @@
 """Handing a mail over: to all or to none, never twice, never for ever, and never past the deny list."""
 
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -202,3 +203,11 @@ def test_too_many_files_are_refused_before_anybody_is_asked() -> None:
     with pytest.raises(MailRefused) as refused:
         compose(draft(enclosures=[Enclosure("a", "text/plain", bytes(10 << 20))] * 2))
     assert refused.value.kind == "media_too_large"
+
+
+def test_a_double_to_which_nobody_comes_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.app.smtp_server._PATIENCE_SECONDS", 0.05)
+    before = threading.enumerate()
+    with saying(b"220 hello\r\n"):
+        assert all(thread.daemon for thread in threading.enumerate() if thread not in before)
+    assert not set(threading.enumerate()) - set(before)
