@@ -27,6 +27,7 @@ class Settings:
     host: str = "127.0.0.1"  # HOST: the address web listens on
     port: int = 8000  # PORT
     secret_key_file: Path = Path("var/secret.key")  # SECRET_KEY_FILE
+    trusted_proxies: int = 0  # TRUSTED_PROXIES: proxies in front of web, each of which adds to X-Forwarded-For
     allowed_private_hosts: frozenset[tuple[str, int]] = frozenset()  # ALLOWED_PRIVATE_HOSTS: host:port, comma separated
     web_processes: int = 1  # WEB_PROCESSES
     worker_processes: int = 1  # WORKER_PROCESSES
@@ -71,6 +72,7 @@ class Settings:
             host=environment.get("HOST", "127.0.0.1"),
             port=_whole(environment, "PORT", 8000, 1, 65_535),
             secret_key_file=Path(environment.get("SECRET_KEY_FILE") or data / "secret.key"),
+            trusted_proxies=_whole(environment, "TRUSTED_PROXIES", 0, 0, 10),
             allowed_private_hosts=_hosts(environment.get("ALLOWED_PRIVATE_HOSTS", "")),
             web_processes=_whole(environment, "WEB_PROCESSES", 1, 1, 64),
             worker_processes=_whole(environment, "WORKER_PROCESSES", 1, 1, 64),

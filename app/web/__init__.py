@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.config import Settings
 from app.house import House
@@ -41,6 +42,9 @@ def _application(house: House) -> Flask:
     app = Flask("patchbay", static_folder=str(DIST), static_url_path="/static")
     app.extensions["patchbay"] = house
     app.extensions["patchbay.take_one"] = take_one
+    if hops := house.settings.trusted_proxies:  # request.remote_addr is then what the outermost of them saw
+        believing = ProxyFix(app.wsgi_app, x_for=hops, x_proto=0)
+        app.wsgi_app = believing  # type: ignore[method-assign]  # https://flask.palletsprojects.com/en/stable/deploying/proxy_fix/
     keep_guard(app)
     handle_errors(app)
     for module in (chat, chat_page, files, forms, hooks, pages, updates):

@@ -143,6 +143,31 @@ def test_thousands_of_guesses_are_a_hundred_tries_and_a_few_rows(
     assert len(quick.audit()) == OF_ADDRESS + 1
 
 
+@pytest.mark.parametrize(
+    ("proxies", "header", "address"),
+    [
+        ("", "198.51.100.1", "10.0.0.1"),
+        ("1", "192.0.2.66, 198.51.100.1", "198.51.100.1"),  # what stands before it is the caller's own invention
+        ("2", "192.0.2.66, 198.51.100.1, 10.0.0.2", "198.51.100.1"),
+        ("2", "192.0.2.66", "10.0.0.1"),  # it did not pass both
+        ("1", "", "10.0.0.1"),
+    ],
+)
+def test_behind_proxies_of_ours_tries_count_for_the_address_that_the_outermost_saw(
+    sqlite_url: str, redis_url: str, proxies: str, header: str, address: str
+) -> None:
+    environment = {"DATABASE_URL": sqlite_url, "REDIS_URL": redis_url, "TRUSTED_PROXIES": proxies}
+    with people_house(Settings.from_environment(environment)) as house:
+        house.browser().client.post(
+            "/sign-in",
+            data={"email": "nobody@example.com", "password": "a guess"},
+            headers={"X-Forwarded-For": header} if header else {},
+            environ_overrides={"REMOTE_ADDR": "10.0.0.1"},
+        )
+        rows = house.installation.rows("SELECT what FROM audit WHERE did = 'fail_sign_in'")
+    assert rows == [(f"from {address}",)]
+
+
 def test_who_was_stopped_may_try_again_later_and_the_right_password_begins_anew(
     house: PeopleHouse, looked: list[tuple[bool, str]]
 ) -> None:
