@@ -19,7 +19,7 @@ from app.store.new_arrival import NewArrival, UnknownNumber
 from flows import wire
 from flows.event import Attachment, Happening, MessageReceived, Recorded
 from flows.limits import Limits
-from flows.values import canonical_json, clean_text, encode
+from flows.values import canonical_json, clean_text, encode, in_one_line
 
 __all__ = ["Put", "UnknownNumber", "put", "put_action", "put_at_once", "put_report"]
 
@@ -88,7 +88,7 @@ def _new_arrival(connection_id: int, arrival: Arrival, happened: Happening) -> N
         client_key=clean_text(arrival.client_key),
         address_kind=arrival.address_kind,
         address=clean_text(arrival.address),
-        contact_name=clean_text(arrival.contact_name)[:_LONGEST_NAME],
+        contact_name=in_one_line(arrival.contact_name).strip()[:_LONGEST_NAME],
         contact_language=clean_text(arrival.contact_language),
         contact_attributes=canonical_json(encode(arrival.contact_attributes)),
         contact_id=arrival.contact_id,

@@ -13,7 +13,7 @@ from flows.context import Context
 from flows.effect import UpdateContact
 from flows.form import LANGUAGE_PATTERN, choice, filled, named, record, rows, template, text, unique, value, variable
 from flows.step import Ask, Config, Example, Exit, Group, Json, Outcome, Problem, Step, Take, fail
-from flows.values import VALUE_TYPES, TooLarge, TypeMismatch, Value, canonical_json, convert, encode
+from flows.values import VALUE_TYPES, TooLarge, TypeMismatch, Value, canonical_json, convert, encode, in_one_line
 
 _TYPES: Final[Mapping[str, str]] = {"as_is": "As it is"} | {str(kind): kind.capitalize() for kind in VALUE_TYPES}
 _CONSENT: Final = {"unchanged": "Leave it as it is", "given": "They agree", "withdrawn": "They do not agree any more"}
@@ -197,7 +197,7 @@ def _change(context: Context, config: Config) -> UpdateContact:
 def _short(context: Context, config: Config, name: str) -> str | None:
     if not config.get(name):
         return None
-    found = context.strict_text(config[name]).strip()
+    found = in_one_line(context.strict_text(config[name])).strip()
     if len(found) > _LONGEST_NAME:
         raise _Invalid(f"The {name.replace('_', ' ')} has {len(found)} characters; at most {_LONGEST_NAME} are kept.")
     return found

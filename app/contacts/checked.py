@@ -11,7 +11,7 @@ from app.errors import Invalid
 from flows.answers import read_email
 from flows.errors import FlowError
 from flows.form import ID_PATTERN, LANGUAGE_PATTERN
-from flows.values import canonical_json, clean_text, encode, from_plain
+from flows.values import canonical_json, clean_text, encode, from_plain, in_one_line
 
 TEXTS: Final = ("name", "language", "zone", "account_manager")
 CONSENTS: Final = ("given", "withdrawn")
@@ -27,7 +27,7 @@ _LANGUAGE: Final = re.compile(LANGUAGE_PATTERN[:-1] + r"\Z")
 
 def checked_text(field: str, written: str) -> str:
     """A name, language, zone or account manager as it is kept. Raises: Invalid."""
-    text = clean_text(written).strip()
+    text = in_one_line(written).strip()  # a cell of a file may have line breaks
     if len(text) > LONGEST:
         raise invalid(field, f"The {_word(field)} has {len(text)} characters; at most {LONGEST} are kept.")
     if field == "language" and text and not _LANGUAGE.match(text):

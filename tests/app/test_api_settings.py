@@ -80,6 +80,8 @@ NUMBERS: list[tuple[dict[str, Any], int, str]] = [
 QUEUES: list[tuple[dict[str, Any], int, str]] = [
     ({"name": "gold", "title": "Gold"}, 409, "already"),
     ({"name": "vip", "title": ""}, 422, "filled in"),
+    ({"name": "vip", "title": "V\r\nI"}, 422, "needs to be one line, without line breaks and tabs."),
+    ({"name": "vip", "title": "VIP\n"}, 422, "one line"),
     ({"name": "vip", "title": "VIP", "maximum_length": -1}, 422, "0 or more"),
     ({"name": "vip", "title": "VIP", "waiting_text": {"en": 5}}, 422, "text"),
 ]

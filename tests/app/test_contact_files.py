@@ -72,6 +72,14 @@ def test_a_plan_tells_what_an_import_then_does(asked: Api) -> None:
     assert did[0] == ("3 new, 0 changed, 0 unchanged",)
 
 
+def test_a_name_of_two_lines_is_kept_in_one(asked: Api) -> None:
+    send(asked, "import", 'phone,name\n+48600100200,"Anna\r\nNowak"\n')
+    assert [one["name"] for one in asked.get("/contacts")["items"]] == ["Anna Nowak"]
+    for field in ("name", "account_manager"):
+        refused = asked.post("/contacts", 422, **{"phone": "+48600100201", field: "A\nB"})
+        assert "one line" in refused["error"]
+
+
 def test_an_empty_cell_leaves_what_is_there(asked: Api) -> None:
     send(asked, "import", FILE)
     send(asked, "import", "phone,name,attributes.city,segments\n+48600100200,,,\n")

@@ -201,8 +201,8 @@ def test_a_call_is_a_conversation_of_its_own_and_its_repetition_is_not(room: Run
 
 def test_a_name_once_known_is_not_overwritten(room: Runtime) -> None:
     place = room.numbers["keys"]
-    for n, name in enumerate(("", "Anna", "Somebody")):
+    for n, name in enumerate(("", "Anna\r\nNowak", "Somebody")):
         arrival = Arrival(f"SM{n}", MessageReceived("hi"), "+48600100200", number=place.value, contact_name=name)
         with room.house.database.transaction() as session:
             inbox.put(session, place.connection_id, arrival)
-    assert room.column("SELECT name FROM contacts") == ["Anna"]
+    assert room.column("SELECT name FROM contacts") == ["Anna Nowak"], "and stands in one line"

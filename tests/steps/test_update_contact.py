@@ -9,6 +9,7 @@ from tests.steps.visits import Visit, step_of
 
 WRITTEN: list[tuple[dict[str, Any], UpdateContact]] = [
     ({"name": "  Anna  "}, UpdateContact(name="Anna")),
+    ({"name": "Anna\r\nNowak\x1b"}, UpdateContact(name="Anna Nowak")),
     ({"name": "{{ title }}"}, UpdateContact(name="")),  # an empty text is a name taken away
     ({"language": "pt-BR"}, UpdateContact(language="pt-BR")),
     ({"zone": "Europe/Warsaw"}, UpdateContact(zone="Europe/Warsaw")),

@@ -13,7 +13,7 @@ from app.contacts import changing
 from app.contacts.checked import CONSENTS, LONGEST
 from app.contacts.merging import merge
 from app.models import Address, Contact, Segment, SegmentMember
-from app.web.api.doors import COUNTRY, ROW_ID, SLUG, Asked, Noun, Schema, fields, one_of, text, whole
+from app.web.api.doors import COUNTRY, ROW_ID, SLUG, Asked, Noun, Schema, fields, line, one_of, text, whole
 from app.web.api.lists import PAGE, page, wanted
 from flows.values import decode, to_json
 
@@ -21,10 +21,10 @@ noun = Noun("contacts", Right.READ_CONTACTS, Right.EDIT_CONTACTS)
 
 _SEGMENTS: Schema = {"type": "array", "items": SLUG, "maxItems": 200, "uniqueItems": True}
 _CHANGES: Final[Mapping[str, Schema]] = {
-    "name": text(LONGEST),
+    "name": line(LONGEST),
     "language": text(40),
     "zone": text(80),
-    "account_manager": text(LONGEST),
+    "account_manager": line(LONGEST),
     "phone": text(80),
     "email": text(320),
     "country": COUNTRY,

@@ -122,8 +122,8 @@ class Noun:
             self.doors.append(door)
 
             def enter(**path_values: Json) -> Response:
-                cleaned = {name: _cleaned(value) for name, value in path_values.items()}
-                answer = view(_asked(door), **cleaned)
+                texts = {name: clean_text(value) for name, value in path_values.items() if isinstance(value, str)}
+                answer = view(_asked(door), **{**path_values, **texts})
                 if isinstance(answer, Response):
                     return answer
                 response = jsonify(answer)
@@ -157,6 +157,12 @@ def text(most: int = 200, least: int = 0) -> Schema:
     return {"type": "string", "maxLength": most, **({"minLength": least} if least else {})}
 
 
+def line(most: int = 200, least: int = 0) -> Schema:
+    """A name or title of so many characters, which lists, logs and headers show in one line."""
+    pattern = "^[^\\u0001-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$"
+    return {**text(most, least), "pattern": pattern, "x-says": "one line, without line breaks and tabs"}
+
+
 def whole(least: int = 0, most: int = 2**53) -> Schema:
     """A whole number."""
     return {"type": "integer", "minimum": least, "maximum": most}
@@ -168,7 +174,7 @@ def one_of(*words: str) -> Schema:
 
 
 YES_NO: Final[Schema] = {"type": "boolean"}
-NAME: Final[Schema] = text(80, 1)
+NAME: Final[Schema] = line(80, 1)
 SLUG: Final[Schema] = {
     "type": "string",
     "pattern": "^[a-z][a-z0-9_-]{0,39}$",
@@ -216,13 +222,9 @@ def _body(door: Door) -> Mapping[str, Json]:
 
 def _query(door: Door) -> Mapping[str, Json]:
     known = door.query["properties"]
-    data = {name: _converted(_cleaned(value), known.get(name, {}).get("type")) for name, value in request.args.items()}
+    data = {key: _converted(clean_text(value), known.get(key, {}).get("type")) for key, value in request.args.items()}
     _hold(door.query, data, "query")
     return data
-
-
-def _cleaned(value: Json) -> Json:
-    return clean_text(value) if isinstance(value, str) else value
 
 
 def _converted(value: str, kind: str | None) -> Json:

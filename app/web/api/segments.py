@@ -11,7 +11,7 @@ from app.db import now
 from app.errors import Conflict
 from app.models import Contact, Segment, SegmentMember
 from app.publishing.uses import flows_that_name
-from app.web.api.doors import ROW_ID, SLUG, Asked, Noun, fields, text, whole
+from app.web.api.doors import ROW_ID, SLUG, Asked, Noun, fields, line, whole
 from app.web.api.lists import PAGE, page, wanted
 from app.web.api.references import refuse_taken
 
@@ -28,7 +28,7 @@ def list_segments(asked: Asked) -> dict[str, Any]:
     return page(rows, asked.query, lambda row: _shown(row, counts.get(row.id, 0)), lambda row: row.id)
 
 
-@noun.post("/segments", fields({"name": SLUG, "title": text(200)}, "name"), status=201)
+@noun.post("/segments", fields({"name": SLUG, "title": line(200)}, "name"), status=201)
 def create_segment(asked: Asked) -> dict[str, Any]:
     """A new segment without members."""
     with asked.house.database.transaction() as session:

@@ -12,7 +12,7 @@ from app.accounts.roles import Right
 from app.errors import Invalid
 from app.models import Occurrence, OccurrenceContact
 from app.models.conversation import reference
-from app.web.api.doors import SLUG, Asked, Noun, fields, text
+from app.web.api.doors import SLUG, Asked, Noun, fields, line, text
 from app.web.api.lists import PAGE, page, wanted
 from app.web.rates import Rates
 from app.web.refusals import Refusal
@@ -21,7 +21,7 @@ noun = Noun("starts", Right.READ_RUNS, Right.START_RUNS)
 
 _LONGEST_KEY: Final = 200
 _RATES: Final = Rates(per_second=50, burst=200)  # of one caller; a run costs more than a look
-_START: Final = fields({"number": SLUG, "address": text(200, 1), "name": text(200), "input": {}}, "number", "address")
+_START: Final = fields({"number": SLUG, "address": text(200, 1), "name": line(200), "input": {}}, "number", "address")
 
 
 @noun.get("/flows/<flow>/occurrences", PAGE)
