@@ -18,6 +18,7 @@ _MOST_BYTES: Final = 200 * 1024 * 1024  # on the wire in one look
 _LOST: Final = (imaplib.IMAP4.abort, OSError, WireFull, EOFError)
 _UIDVALIDITY: Final = re.compile(rb"\d{1,20}")
 _SIZE: Final = re.compile(rb"RFC822\.SIZE (\d{1,18})")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _PLAIN_ATOM: Final = re.compile(r"[^\x00-\x1f\x7f\"\\]{1,200}\Z")
 
 
@@ -168,7 +169,7 @@ class _Look:
     def _sign_in(self, session: _Session) -> None:
         user, secret = self._server.user, self._server.secret
         try:
-            self._say(lambda: session.login(_quoted(user), secret), "refuses the user name or the password")
+            self._say(lambda: session.login(_quoted(user), _one_line(secret)), "refuses the user name or the password")
         except MailRefused as error:
             raise MailRefused("smtp_auth", str(error), final=True) from None
         self._say(session.read_capabilities, "does not say what it can do")
@@ -202,6 +203,13 @@ class _Look:
 
 def _bytes(part: Any) -> bytes:
     return part[0] if isinstance(part, tuple) else part if isinstance(part, bytes) else b""
+
+
+def _one_line(secret: str) -> str:
+    """imaplib quotes it, and passes line breaks on. Raises: ValueError."""
+    if _CONTROL.search(secret):
+        raise ValueError("it holds a line break or another control character")
+    return secret
 
 
 def _quoted(name: str) -> str:

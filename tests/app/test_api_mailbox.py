@@ -1,5 +1,7 @@
 """What the latest look into a mailbox said, by the API."""
 
+import pytest
+
 from app.config import Settings
 from app.store import mailboxes
 from tests.app.api_client import Api, api
@@ -43,3 +45,15 @@ def test_the_latest_look_into_a_mailbox_is_told(settings: Settings) -> None:
         refused = client.get("/connections/web-chat/mailbox", 409)
         assert refused["error"] == "Nothing is fetched for “web-chat”: what comes to it is sent to us."
         client.get("/connections/nowhere/mailbox", 404)
+
+
+@pytest.mark.parametrize("bad", ["x\r\na2 DELETE INBOX", "x\n", "x\x07"])
+def test_a_user_or_password_of_more_than_one_line_is_refused_when_it_is_saved(settings: Settings, bad: str) -> None:
+    new = {"name": "post", "kind": "mailbox"}
+    with api(settings) as client:
+        refused = client.post("/connections", 422, **new, settings={**PLACE, "user": bad}, secrets={"password": "x"})
+        assert refused["error"] == "User needs to be one line without control characters."
+        refused = client.post("/connections", 422, **new, settings=PLACE, secrets={"password": bad})
+        assert "as one line" in refused["error"]
+        client.post("/connections", 201, **new, settings=PLACE, secrets={"password": 'pass word "\\é'})
+        assert "as one line" in client.patch("/connections/post", 422, secrets={"password": bad})["error"]

@@ -318,10 +318,11 @@ def test_two_workers_look_once(post: Post) -> None:
     assert post.room.column("SELECT count(*) FROM mails") == [5]
 
 
-def test_a_wrong_password_is_shown_on_the_errors_page_after_three_looks(post: Post) -> None:
+@pytest.mark.parametrize(("wrong", "why"), [("not it", ""), ("not it\r\nx LOGOUT", "it holds a line break")])
+def test_a_wrong_password_is_shown_on_the_errors_page_after_three_looks(post: Post, wrong: str, why: str) -> None:
     post.room.execute(
         "UPDATE connections SET sealed = :sealed WHERE name = 'post'",
-        sealed=seal_secrets("post", {"password": "not it"}, post.room.house.key),
+        sealed=seal_secrets("post", {"password": wrong}, post.room.house.key),
     )
     post.room.start()
     for failures in (1, 2, 3):
@@ -329,6 +330,7 @@ def test_a_wrong_password_is_shown_on_the_errors_page_after_three_looks(post: Po
         post.room.execute("UPDATE mailboxes SET next_look_at = 0")
     until(lambda: post.room.problems() == ["mailbox_unreachable"], "people see it")
     assert "refuses the user name or the password" in post.problem()
+    assert why in post.problem()
     assert PASSWORD not in post.problem()
 
 

@@ -1,8 +1,9 @@
 """The API's connections: a channel with one account's settings; its secrets go in and never come out."""
 
 import json
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import select
 
@@ -22,6 +23,7 @@ from flows.values import canonical_json
 
 noun = Noun("connections", Right.READ_SETTINGS, Right.EDIT_SETTINGS)
 
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _SECRETS: Schema = {"type": "object", "additionalProperties": text(8_192), "maxProperties": 20}
 _CHANGES = {"settings": {"type": "object"}, "secrets": _SECRETS, "enabled": YES_NO}
 
@@ -122,6 +124,9 @@ def _secrets(channel: Channel, known: Mapping[str, str], given: Mapping[str, str
     if unknown:
         fields_ = ", ".join(channel.secret_fields) or "no secrets at all"
         raise Invalid(f"{channel.title} has no secret “{unknown[0][:80]}”; it has {fields_}.", "unknown_secret")
+    if _CONTROL.search(given.get("password", "")):  # imaplib would pass it on, as another command
+        sentence = "The password holds a line break or another control character: enter it as one line."
+        raise Invalid(sentence, "bad_secret")
     return {name: value for name, value in {**known, **given}.items() if value}
 
 
