@@ -37,6 +37,9 @@ def passes(step: Step, example: Example, steps: Steps) -> Iterator[Fault]:
     for wrong in validate(step.schema, example.config):
         yield Fault(f"{example.title}, {wrong.path}", wrong.sentence, "Correct the example's config, or the form.")
     visit = lived(step, example, steps)
+    if visit.error == "step_error" != example.error:
+        yield Fault(example.title, visit.message, _MEND, step_broke=True)
+        return
     if (visit.left_by, visit.error) != (example.leaves_by, example.error):
         said = f" ({visit.error}: {visit.message})" if visit.error else ""
         sentence = f"It leaves by “{visit.left_by}”{said}, and the example says “{example.leaves_by}”"

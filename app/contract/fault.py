@@ -10,3 +10,4 @@ class Fault:
     place: str
     sentence: str
     mend: str
+    step_broke: bool = False  # whatever else is found about that example only follows from it

@@ -122,9 +122,15 @@ def faults_of(step: Step, steps: Steps) -> Iterator[Fault]:
     """All that is wrong with a step; `steps` has it, and the built-in triggers. A rule that breaks is a fault too."""
     for about_step in ABOUT_STEP:
         yield from _held("", about_step(step))
+    causes: set[str] = set()
     for example in step.examples:
         for about_example in ABOUT_EXAMPLE:
-            yield from _held(example.title, about_example(step, example, steps))
+            found = list(_held(example.title, about_example(step, example, steps)))
+            yield from (fault for fault in found if fault.sentence not in causes)
+            broke = {fault.sentence for fault in found if fault.step_broke}
+            causes |= broke
+            if broke:
+                break
 
 
 def faults_in(kind: type[Step]) -> list[Fault]:
@@ -138,4 +144,4 @@ def _held(place: str, found: Iterator[Fault]) -> Iterator[Fault]:
     try:
         yield from found
     except Exception as problem:  # noqa: BLE001  a door to the code under test, which can raise anything
-        yield Fault(place, f"The step broke ({type(problem).__name__}: {problem}).", "Mend its code.")
+        yield Fault(place, f"The step broke ({type(problem).__name__}: {problem}).", "Mend its code.", step_broke=True)

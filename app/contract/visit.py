@@ -56,7 +56,9 @@ class Visit:
         if step is None:
             raise KeyError(self.kind)
         ways = [way.id for way in step.exits(self.config)] + (["failure"] if step.fails() else [])
-        placed = PlacedStep("it", self.kind, self.config, dict.fromkeys(ways, "end"), name="It", format=step.format)
+        placed = PlacedStep(
+            "it", self.kind, self.config, dict.fromkeys(ways, "end"), name=step.title, format=step.format
+        )
         begins = "incoming_call" if self.on_call else "incoming_message"
         start = PlacedStep("start", begins, {"numbers": ["x"]}, {"next": "it"})
         hidden = {name: {"type": "text", "private": True, "note": ""} for name in self.private}

@@ -128,6 +128,20 @@ def test_what_is_wrong_is_said_with_its_place(
     assert any(sentence in one for one in said) if sentence else said == []
 
 
+def test_a_step_that_breaks_is_named_and_its_one_cause_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = write_package("count_words", tmp_path / "words")
+    text = (made.folder / made.package / "count_words.py").read_text(encoding="utf-8")
+    bad = text.replace("        words = ", "        1 / 0\n        words = ").replace("CountWordsStep", "Strange")
+    write_plugin(tmp_path, {"count_words": bad})
+    monkeypatch.syspath_prepend(tmp_path)
+    for module in ("strangers", "strangers.count_words"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    (fault,) = faults_at(points_in(tmp_path)[0], ("steps",))
+    assert fault.sentence == "The step “Count words” broke (ZeroDivisionError: division by zero)."
+
+
 ENDLESS = [
     ("import re; re.match('(a+)+$', 'a' * 60 + 'b')", 2.0, "was not done after 2 s"),
     ("import os; os._exit(0)", 60.0, "It ended the process with the code 0."),

@@ -48,7 +48,7 @@ def test_the_queue_may_be_computed_and_is_looked_at_before_it_is_entered() -> No
     visit = Visit("forward_to_queue", {"target": {"queue": "{{ tier }}"}}, variables={"tier": "gold"})
     assert visit.asked == QueueState("gold", NOW)
     assert visit.effects == []
-    assert visit.feed(OPEN).effects == [EnterQueue("gold", reason="test: It")]
+    assert visit.feed(OPEN).effects == [EnterQueue("gold", reason="test: Forward to a queue")]
     assert visit.run.in_queue
 
 
@@ -104,7 +104,7 @@ def test_once_somebody_has_it_the_limit_on_waiting_is_no_more() -> None:
 def test_a_caller_hears_the_waiting_text_again_and_again_within_one_limit() -> None:
     visit = Visit("forward_to_queue", {**OURS, "maximum_wait_seconds": 60}, on_call=True).feed(OPEN)
     said = [Say("Please hold the line.", language="en"), Pause(10)]
-    assert visit.effects == [EnterQueue("standard", maximum_wait_seconds=60, reason="test: It"), *said]
+    assert visit.effects == [EnterQueue("standard", maximum_wait_seconds=60, reason="test: Forward to a queue"), *said]
     first = visit.run.waiting
     visit.feed(CallPolled()).feed(CallPolled())
     again = visit.run.waiting
@@ -115,7 +115,9 @@ def test_a_caller_hears_the_waiting_text_again_and_again_within_one_limit() -> N
 
 
 def test_a_queues_words_for_callers_are_not_written_in_a_chat() -> None:
-    assert Visit("forward_to_queue", OURS).feed(OPEN).effects == [EnterQueue("standard", reason="test: It")]
+    assert Visit("forward_to_queue", OURS).feed(OPEN).effects == [
+        EnterQueue("standard", reason="test: Forward to a queue")
+    ]
 
 
 def test_the_words_while_waiting_may_name_the_next_opening() -> None:
