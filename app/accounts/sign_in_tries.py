@@ -17,7 +17,7 @@ WINDOW: Final = timedelta(minutes=15)
 OF_ACCOUNT: Final = 10
 """Nobody mistypes a password ten times; at 40 guesses an hour even a poor one lasts."""
 OF_ADDRESS: Final = 100
-"""A whole office may sign in through one address in the morning, and without TRUSTED_PROXIES all behind one have the same."""
+"""A whole office may sign in through one address; without TRUSTED_PROXIES all behind a proxy have the same one."""
 
 # The key's row is locked by the statement itself: of many at once each gets a number of its own.
 _COUNT: Final = """
