@@ -17,6 +17,7 @@ def test_children_read_the_very_settings_of_the_launcher() -> None:
     unusual = {field.name: 50 for field in fields(Settings) if isinstance(field.default, int)}
     settings = replace(
         Settings(data_folder=Path("/data"), secret_key_file=Path("/keys/secret.key"), **unusual),  # type: ignore[arg-type]  # all whole numbers
+        trusted_proxies=7,
         database_url="postgresql://db/patchbay",
         redis_url="redis://cache",
         public_url="https://patchbay.example.com",
