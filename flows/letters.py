@@ -57,6 +57,13 @@ def recipients(context: Context, templates: Sequence[str]) -> tuple[str, ...] | 
     return tuple(dict.fromkeys(found))
 
 
+def subject_fault(subject: str) -> Take | None:
+    """The failure of a subject that would begin another header, or None."""
+    if is_plain(subject):
+        return None
+    return fail("header_invalid", f"{MAIL_ERRORS['header_invalid']} Take the value out of it, or trim it.")
+
+
 def is_plain(text: str) -> bool:
     """Whether a text may stand in a header: a line break in it would begin another header."""
     return not any(unicodedata.category(letter) in _BREAKS for letter in text)

@@ -7,7 +7,16 @@ from flows.context import Context
 from flows.effect import CancelMessage, PostToTeam, SendEmail
 from flows.event import Event, MessageAccepted, MessageFailed, TimerFired
 from flows.form import filled, named, record, template, variants, yes_no
-from flows.letters import LETTER_ERRORS, MAIL_ERRORS, SEND_SECONDS, begin, go_on, is_plain, recipients, recipients_field
+from flows.letters import (
+    LETTER_ERRORS,
+    MAIL_ERRORS,
+    SEND_SECONDS,
+    begin,
+    go_on,
+    recipients,
+    recipients_field,
+    subject_fault,
+)
 from flows.step import Config, Example, Exit, Group, Json, Outcome, Step, Take, fail
 
 _BY_EMAIL = record(
@@ -135,6 +144,6 @@ def _letter(context: Context, config: Mapping[str, Any]) -> SendEmail | PostToTe
     if isinstance(to, Take):
         return to
     subject = context.text(by["subject"]).strip()
-    if not is_plain(subject):
-        return fail("header_invalid", f"{MAIL_ERRORS['header_invalid']} Take the value out of it, or trim it.")
+    if fault := subject_fault(subject):
+        return fault
     return SendEmail(by["credential"], to, subject, words, with_link=config["link"], to_team=True)

@@ -8,7 +8,7 @@ from flows.context import Context
 from flows.effect import CancelMessage, SendEmail
 from flows.event import Attachment, Event, MessageAccepted, MessageFailed, TimerFired
 from flows.form import Schema, advanced, filled, localised, named, record, rows, text, value
-from flows.letters import MAIL_ERRORS, SEND_SECONDS, begin, go_on, is_plain, recipients, recipients_field
+from flows.letters import MAIL_ERRORS, SEND_SECONDS, begin, go_on, recipients, recipients_field, subject_fault
 from flows.step import Config, Example, Exit, Group, Json, Outcome, Problem, Step, Take, fail
 from flows.values import Value
 
@@ -173,8 +173,8 @@ def _letter(context: Context, config: Mapping[str, Any]) -> SendEmail | Take:
             return found
         lists.append(found)
     subject = context.localised(config["subject"]).strip()
-    if not is_plain(subject):
-        return fail("header_invalid", f"{MAIL_ERRORS['header_invalid']} Take the value out of it, or trim it.")
+    if fault := subject_fault(subject):
+        return fault
     media = [_attachment(context, row) for row in config.get("files", ())]
     for item in media:
         if isinstance(item, Take):

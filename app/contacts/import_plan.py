@@ -84,7 +84,7 @@ def plan(session: Session, content: bytes) -> Plan:
 def batches(many: Sequence[Any]) -> Iterable[Sequence[Any]]:
     """So many at a time; others have their turn in between."""
     for first in range(0, len(many), BATCH):
-        time.sleep(0)
+        time.sleep(0)  # web serves everybody in one thread
         yield many[first : first + BATCH]
 
 
@@ -94,7 +94,7 @@ def _read(content: bytes, segments: set[str], made: Plan) -> Iterable[Line]:
     header: list[str] = []
     for count, (number, cells) in enumerate(list(lines(content))):  # the whole file is one that can be read
         if count % BATCH == 0:
-            time.sleep(0)
+            time.sleep(0)  # as above
         if not header:
             header = header_of(cells)
             continue
