@@ -14,13 +14,14 @@ from app import letters
 from app.config import Settings
 from app.credentials import Credential, read_credential
 from app.files import store_file
+from app.points import set_hook
 from app.runner import letters as runner_letters
 from app.store import letters as stored_letters
 from app.store.commits import commit
 from app.store.sends import Settled
 from tests.app.drawn import drawn, placed, sends, starts_with
 from tests.app.house import Runtime, runtime
-from tests.app.processes import until
+from tests.app.processes import Killed, until
 from tests.app.raw_server import RawServer, serving
 from tests.app.smtp_server import PASSWORD, USER, SmtpServer, enter_credential, silent_server, smtp_server
 from tests.app.test_lock_order import finished
@@ -293,6 +294,26 @@ def test_a_letter_whose_mark_has_grown_old_is_marked_anew(office: Office, monkey
     office.ends(office.runs("send_email", MAIL), "done")
     assert len(office.server.mails) == 1
     assert office.room.column("SELECT attempts FROM effects WHERE kind = 'send_email'") == [2]
+
+
+@pytest.mark.parametrize(("place", "mails"), [("letter:before", 0), ("letter:after", 1)])
+def test_a_worker_that_dies_with_a_letter_in_hand_leaves_it_unknown_and_never_sends_it_again(
+    office: Office, place: str, mails: int
+) -> None:
+    died: list[str] = []
+
+    def die(name: str) -> None:
+        if name == place:
+            died.append(name)
+            raise Killed
+
+    set_hook(die)
+    office.runs("send_email", MAIL)
+    until(lambda: bool(died), "it died")
+    assert office.states() == ["sending"]
+    office.room.move_clock(3_600)
+    until(lambda: office.states() == ["unknown"], "somebody looked again")
+    assert (len(office.server.mails), died) == (mails, [place])
 
 
 def test_who_takes_a_letter_waits_for_no_conversation(postgresql_room: Runtime) -> None:
