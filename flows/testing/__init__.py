@@ -4,6 +4,7 @@ from flows.testing.events import EVENT_WORDS, read_event
 from flows.testing.expectations import EXPECTATION_WORDS, suggested
 from flows.testing.observed import Observed
 from flows.testing.reading import FlowTest, faults_of, read_one
+from flows.testing.retelling import retold
 from flows.testing.running import Difference, Tested, run_one, run_tests
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "faults_of",
     "read_event",
     "read_one",
+    "retold",
     "run_one",
     "run_tests",
     "suggested",

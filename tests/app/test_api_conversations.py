@@ -151,7 +151,7 @@ def test_a_trace_says_for_each_turn_what_the_steps_did(talk: Talk) -> None:
     assert {step["step"] for step in turns[0]["steps"]} >= {"message", "known", "ask"}
     called = {(step["flow"], step["version"]) for turn in turns for step in turn["steps"]}
     assert called == {(run["flow"], run["version"])}, "a visit's version is called as in the list of runs"
-    assert talk.client.get(f"/runs/{run['id']}")["run_state"]["status"] == "waiting"
+    assert talk.client.get(f"/runs/{run['id']}")["status"] == "waiting"
 
 
 NOT_THERE = [

@@ -1,17 +1,16 @@
-"""Which runs a list shows: by flow, version, status, outcome, step, time, contact and problem."""
+"""Which runs a list shows: by flow, version, status, outcome, step, time, contact and problem; and a run's turns."""
 
 import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, exists, select, union
+from sqlalchemy import Select, exists, select, union
 from sqlalchemy import text as literal
 from sqlalchemy.orm import Session
 
 from app.errors import Invalid
-from app.models import Address, Conversation, FlowRow, Problem, RunRow, Version
-from app.models.conversation import reference as reference_of
+from app.models import Address, Conversation, FlowRow, InboundEvent, Problem, RunRow, TurnRow, Version
 from app.web.api.doors import Schema, one_of, text, whole
 from app.web.api.references import conversation_id
 
@@ -37,6 +36,15 @@ def runs() -> Select[RunRow, int, str]:
         select(RunRow, Version.number, FlowRow.name)
         .join(Version, Version.id == RunRow.version_id)
         .join(FlowRow, FlowRow.id == Version.flow_id)
+    )
+
+
+def turns(run_id: int) -> Select[int, str, datetime, str]:
+    """A run's turns: the number, the trace as JSON, when it was committed, and the kind of event that it walked."""
+    return (
+        select(TurnRow.number, TurnRow.trace, TurnRow.created_at, InboundEvent.kind)
+        .outerjoin(InboundEvent, InboundEvent.id == TurnRow.event_id)
+        .where(TurnRow.run_id == run_id)
     )
 
 
@@ -69,23 +77,6 @@ def filtered(session: Session, query: Select[RunRow, int, str], asked: Mapping[s
 def between(asked: Mapping[str, Any]) -> tuple[datetime | None, datetime | None]:
     """The instants `since` and `until`. Raises: Invalid."""
     return _instant(asked, "since"), _instant(asked, "until")
-
-
-def run_data(row: Row[RunRow, int, str]) -> dict[str, Any]:
-    """A run in a list."""
-    run, version, flow = row
-    return {
-        "id": run.id,
-        "conversation": reference_of(run.conversation_id),
-        "flow": flow,
-        "version": version,
-        "status": run.status,
-        "outcome": run.outcome,
-        "step": run.step,
-        "turns": run.turn,
-        "started_at": run.started_at.isoformat(),
-        "ended_at": run.ended_at.isoformat() if run.ended_at else None,
-    }
 
 
 def _instant(asked: Mapping[str, Any], name: str) -> datetime | None:

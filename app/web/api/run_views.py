@@ -1,0 +1,178 @@
+"""What people see of a run: in a list, where it stands and what it knows, and its turns one by one."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.orm import Session
+
+from app.models import Address, Contact, Conversation, EffectRow, InboundEvent, Message, Number, RunRow
+from app.models.conversation import reference as reference_of
+from app.web.api.called import Called, Visit, called, titles, visits_data
+from flows.record import TurnRecord
+from flows.run import Run
+from flows.secrecy import HIDDEN, private_texts, without
+from flows.testing import retold
+from flows.values import Value, to_json
+from flows.wire import read
+
+Json = Any
+Listed = Row[RunRow, int, str]
+"""A run, its version's number and its flow's name."""
+Turn = Row[int, str, datetime, str, str]
+"""A turn's number, its trace, when it was committed, the kind of its event, and its record."""
+
+
+def runs_data(session: Session, rows: Sequence[Listed]) -> list[dict[str, Json]]:
+    """Runs in a list, each with whose it is."""
+    named = titles(session, [(run.step_version_id, run.step) for run, _, _ in rows])
+    talks = _talks(session, {run.conversation_id for run, _, _ in rows})
+    return [
+        {
+            "id": run.id,
+            "conversation": reference_of(run.conversation_id),
+            **talks[run.conversation_id],
+            "flow": flow,
+            "version": version,
+            "status": run.status,
+            "outcome": run.outcome,
+            "step": run.step,
+            "title": named[run.step_version_id, run.step],
+            "turns": run.turn,
+            "started_at": run.started_at.isoformat(),
+            "ended_at": run.ended_at.isoformat() if run.ended_at else None,
+        }
+        for run, version, flow in rows
+    ]
+
+
+def standing_data(session: Session, row: RunRow) -> dict[str, Json]:
+    """Where a run stands and what it knows; private variables are hidden, as in its trace.
+
+    `stack` has the flow that was begun first, then those that it called; the variables are those of the last one.
+    """
+    run = read(Run, row.state)
+    versions = called(session, [frame.version for frame in run.stack])
+    private = _private(run, versions)
+    declared = versions[run.stack[-1].version].drawn.variables if run.stack else {}
+    return {
+        "stack": [versions[frame.version].place(frame.step) for frame in run.stack],
+        "variables": {
+            name: HIDDEN if declared.get(name, {}).get("private") else _hidden(_plain(value), private)
+            for name, value in run.variables.items()
+        },
+        "error": {name: _hidden(_plain(value), private) for name, value in run.error.items()},
+        "waits_for": list(run.waiting.accepts) if run.waiting else [],
+        "until": _until(session, row),
+        "in_queue": run.in_queue,
+    }
+
+
+def turns_data(session: Session, run: RunRow, rows: Sequence[Turn]) -> list[dict[str, Json]]:
+    """Turns, the first one first: each visited step and why, what left by it, and what it came by.
+
+    `again` is the event in the words of a test, for trying it in a simulated conversation; null for what follows there
+    by itself, and where it holds what is private.
+    """
+    records, traces = [read(TurnRecord, row[4]) for row in rows], [json.loads(row[1]) for row in rows]
+    versions = called(session, {version for record in records for version in record.versions})
+    left = _effects(session, run.id) if rows else {}
+    told = zip(rows, records, traces, visits_data(session, traces), strict=True)
+    return [
+        {
+            "turn": number,
+            "event": kind,
+            "again": _again(record, trace, versions),
+            "at": at.isoformat(),
+            "steps": visits,
+            "effects": left.get(number, []),
+        }
+        for (number, _, at, kind, _), record, trace, visits in told
+    ]
+
+
+def _talks(session: Session, ids: Iterable[int]) -> Mapping[int, dict[str, Json]]:
+    """With whom these conversations are, and on which of our numbers."""
+    query = (
+        select(Conversation.id, Contact.id, Contact.name, Address.kind, Address.value, Number.name, Conversation.kind)
+        .join(Contact, Contact.id == Conversation.contact_id)
+        .join(Address, Address.id == Conversation.address_id)
+        .join(Number, Number.id == Conversation.number_id)
+    )
+    return {
+        id_: {
+            "contact": {"id": contact, "name": name},
+            "address": {"kind": address_kind, "value": value},
+            "number": number,
+            "kind": kind,
+        }
+        for id_, contact, name, address_kind, value, number, kind in session.execute(
+            query.where(Conversation.id.in_(set(ids)))
+        )
+    }
+
+
+def _until(session: Session, row: RunRow) -> str | None:
+    """When the present wait is over at the latest."""
+    timer = select(func.min(InboundEvent.due_at)).where(
+        InboundEvent.conversation_id == row.conversation_id,
+        InboundEvent.state == "waiting",
+        InboundEvent.kind == "timer_fired",
+        InboundEvent.run_id == row.id,
+    )
+    due_at = session.scalar(timer) if row.status == "waiting" else None
+    return due_at.isoformat() if due_at else None
+
+
+def _effects(session: Session, run_id: int) -> Mapping[int, list[dict[str, Json]]]:
+    """What left by each turn of a run, and what became of it; `message` is its place among the conversation's."""
+    columns = (EffectRow.key, EffectRow.kind, EffectRow.state, EffectRow.attempts, EffectRow.error)
+    query = select(*columns, EffectRow.settled_at, Message.id).outerjoin(Message, Message.effect_key == EffectRow.key)
+    found: dict[int, list[dict[str, Json]]] = {}
+    for key, kind, state, attempts, error, settled_at, message in session.execute(
+        query.where(EffectRow.run_id == run_id).order_by(EffectRow.id)
+    ):
+        told = {"kind": kind, "state": state, "attempts": attempts, "error": error, "message": message}
+        told["settled_at"] = settled_at.isoformat() if settled_at else None
+        turn = key.split("/")[1:2]  # run/turn/number; what is about the run as a whole has another form
+        if turn and turn[0].isdecimal():
+            found.setdefault(int(turn[0]), []).append(told)
+    return found
+
+
+def _again(record: TurnRecord, trace: Sequence[Visit], versions: Mapping[str, Called]) -> dict[str, Json] | None:
+    told = retold(record.event.happened)
+    if told is None or any(value == HIDDEN for visit in trace for value in visit["set"].values()):
+        return None  # what came in was put into a private variable
+    return told if _hidden(told, _private(record.run_before, versions)) == told else None
+
+
+def _private(run: Run, versions: Mapping[str, Called]) -> tuple[str, ...]:
+    """What the private variables of the run's flows hold, as texts."""
+    return private_texts(
+        (versions[version].drawn, values) for version, values in _scopes(run) if version in versions
+    )
+
+
+def _scopes(run: Run) -> Iterator[tuple[str, Mapping[str, Value]]]:
+    """The version of each flow on the stack with its variables: those of the last one are the run's."""
+    for frame in run.stack[:-1]:
+        yield frame.version, frame.variables
+    for frame in run.stack[-1:]:
+        yield frame.version, run.variables
+
+
+def _hidden(data: Json, private: tuple[str, ...]) -> Json:
+    if isinstance(data, str):
+        return without(data, private)
+    if isinstance(data, Mapping):
+        return {name: _hidden(value, private) for name, value in data.items()}
+    if isinstance(data, list):
+        return [_hidden(value, private) for value in data]
+    return HIDDEN if not isinstance(data, bool) and data is not None and str(data) in private else data
+
+
+def _plain(value: Value) -> Json:
+    return json.loads(to_json(value))

@@ -1,0 +1,73 @@
+"""A run as the API shows it: by names, never by rows of tables, and without what is private."""
+
+import json
+
+from tests.app.drawn import asks, drawn, placed, sends, starts_with
+from tests.app.house import Runtime
+from tests.app.test_api_mending import Asking
+from tests.app.test_called_flows import greeting, runs
+
+PIN = "4711 Maple Street"
+CALLER = drawn(
+    "Caller",
+    {
+        "in": starts_with("keys", "ask"),
+        "ask": {**asks("PIN?", to="copy", variable="pin"), "name": "Ask for the PIN"},
+        "copy": placed(
+            "set_variable", {"variables": [{"name": "copied", "value": "It is {{ pin }}.", "type": "text"}]}, next="run"
+        ),
+        "run": runs("Greeting", "tell", outputs=[{"output": "who", "variable": "who"}]),
+        "tell": sends("Hello {{ who }}"),
+    },
+    variables={"pin": {"type": "text", "private": True}},
+)
+
+
+def test_a_run_and_its_turns_name_flows_versions_and_steps_and_hide_what_is_private(room: Runtime) -> None:
+    for words in ("old", "one"):  # so that no version's row has its number
+        room.publish(greeting(words))
+    room.publish(CALLER)
+    room.write("hello")
+    room.drive()
+    ask = Asking(room)
+    [listed] = ask("GET", "/runs?status=waiting")["items"]
+    assert (listed["step"], listed["title"], listed["number"]) == ("ask", "Ask for the PIN", "keys")
+    assert listed["address"] == {"kind": "phone", "value": "+48600100200"}
+    path = f"/runs/{listed['id']}"
+    before = ask("GET", path)
+    assert (before["waits_for"], before["until"] is not None) == (["message"], True)
+
+    room.write(PIN)
+    room.drive()
+    inside = ask("GET", path)
+    assert [(one["flow"], one["version"], one["title"]) for one in inside["stack"]] == [
+        ("Caller", 1, "run"),
+        ("Greeting", 2, "ask"),
+    ]
+    room.write("Ann")
+    room.drive()
+    ended = ask("GET", path)
+    assert (ended["outcome"], ended["until"], ended["waits_for"]) == ("completed", None, [])
+    assert ended["variables"] == {"pin": "(hidden)", "copied": "It is (hidden).", "who": "Ann one"}
+
+    turns = ask("GET", f"{path}/trace")["items"]
+    assert [turn["again"] for turn in turns if turn["event"] == "message_received"] == [
+        {"message": "hello"},
+        None,  # the PIN
+        {"message": "Ann"},
+    ]
+    visits = [visit for turn in turns for visit in turn["steps"]]
+    [entered] = [visit for visit in visits if "enters" in visit]
+    assert entered["enters"] == {"flow": "Greeting", "version": 2}
+    answer = entered["asks"][0]["answer"]
+    assert (answer["flow"], answer["version"]) == ("Greeting", 2)
+    assert {(visit["flow"], visit["version"]) for visit in visits} == {("Caller", 1), ("Greeting", 2)}
+    sent = [effect for turn in turns for effect in turn["effects"]]
+    assert [(one["kind"], one["state"], one["attempts"]) for one in sent] == [("send_message", "sent", 1)] * 3
+    said = {one["id"]: one["text"] for one in ask("GET", f"/conversations/{listed['conversation']}/messages")["items"]}
+    assert [said[one["message"]] for one in sent] == ["PIN?", "Name? (one)", "Hello Ann one"]
+
+    number = next(turn["turn"] for turn in turns if any("enters" in visit for visit in turn["steps"]))
+    replayed = ask("POST", f"{path}/turns/{number}/replay")
+    assert (replayed["same"], replayed["trace"]) == (True, turns[number]["steps"])
+    assert PIN not in json.dumps([listed, before, inside, ended, turns, replayed])
