@@ -81,8 +81,9 @@ RULES: Final = (
         "entry_of_closed",
         "It is closed, but still stands in a queue.",
         # A run that ends hands on what it did not take: until that is handled, people are still shown it.
-        """SELECT c.id FROM conversations c JOIN queue_entries q ON q.conversation_id = c.id
-           WHERE c.state = 'closed' AND (q.state IN ('waiting', 'active')
+        # CROSS: SQLite would try each closed conversation with each entry.
+        """SELECT c.id FROM queue_entries q CROSS JOIN conversations c
+           WHERE c.id = q.conversation_id AND c.state = 'closed' AND (q.state IN ('waiting', 'active')
                OR q.state = 'shown' AND NOT EXISTS ({event} AND e.shown_at IS NOT NULL))""",
     ),
     Rule(
