@@ -77,11 +77,29 @@ def test_a_failed_run_is_found_replayed_and_begun_again(room: Runtime, api: Api)
     [group] = [one for one in ask("GET", "/errors")["items"] if one["step"] == "look"]
     assert (group["flow"], group["kind"], group["count"]) == ("Failing", "mapping_missing", 1)
     assert group["examples"][0]["run"] == run["id"]
+    assert group["title"] == "Look"
     assert ask("GET", "/errors?kind=no_such")["items"] == []
+    for query, titles in [
+        ("flow=Failing&version=1&step=look&kind=mapping_missing&since=2020-01-01T00:00:00Z", ["Look"]),
+        ("flow=Other", []),
+        ("version=2", []),
+        ("step=answer", []),
+        ("since=2100-01-01T00:00:00Z", []),
+        ("until=2020-01-01T00:00:00Z", []),
+    ]:
+        assert [one["title"] for one in ask("GET", f"/problems?{query}")["items"]] == titles, query
     counts = {(one["step"], one["exit"]): one for one in ask("GET", "/flows/Failing/counts")["items"]}
     assert counts["look", "failure"]["failed"] == 1
     assert counts["begin", "next"]["taken"] == 1
-    assert ask("GET", "/flows/Failing/counts?by=quarter&version=1&limit=1")["next"] == 1
+    for query in ("by=all", "by=quarter&version=1"):
+        paged, path = [], f"/flows/Failing/counts?{query}&limit=1"
+        while path:
+            told = ask("GET", path)
+            paged += [(one["step"], one["exit"]) for one in told["items"]]
+            path = told["next"] and f"/flows/Failing/counts?{query}&limit=1&after={told['next']}"
+        assert paged == sorted(counts), query
+    assert ask("GET", "/flows/Failing/counts?by=quarter&after=1/look/failure", 422)["code"] == "bad_query"
+    assert ask("GET", "/flows/Failing/counts?after=nowhere", 422)["code"] == "bad_query"
 
     replayed = ask("POST", f"/runs/{run['id']}/turns/0/replay")
     assert replayed["same"] is True, replayed["sentence"]
@@ -102,6 +120,21 @@ def test_a_failed_run_is_found_replayed_and_begun_again(room: Runtime, api: Api)
     assert ask("POST", "/runs/999/retry", 404)["code"] == "not_found"
     assert room.one("SELECT count(*) AS n FROM runs")["n"] == 2
     assert put.event_id == run["id"]
+
+
+def test_pages_of_errors_skip_none_while_more_come(room: Runtime) -> None:
+    def note(*kinds: str) -> None:
+        for kind in kinds:
+            room.execute("INSERT INTO problems (step, kind, message, created_at) VALUES ('a', :kind, 'x', 1)", kind=kind)
+
+    note("one", "two", "three")
+    ask = Asking(room)
+    first = ask("GET", "/errors?limit=1")
+    note("four", "three")
+    second = ask("GET", f"/errors?limit=1&after={first['next']}")
+    third = ask("GET", f"/errors?limit=1&after={second['next']}")
+    assert [page["items"][0]["kind"] for page in (first, second, third)] == ["three", "two", "one"]
+    assert third["next"] is None
 
 
 def test_what_cannot_be_undone_is_told_before_it_is_done_again(room: Runtime, api: Api) -> None:

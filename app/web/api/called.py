@@ -16,6 +16,8 @@ from flows.wire import kind_of
 
 Visit = Mapping[str, Any]
 """One entry of a trace."""
+Titles = Mapping[tuple[int | None, str], str]
+"""What people call a step of a version's row."""
 
 _ENTERS: Final = kind_of(FlowVersion)
 
@@ -48,7 +50,7 @@ def visits_data(session: Session, traces: Sequence[Sequence[Visit]]) -> list[lis
     return [[_visit(visit, versions) for visit in visits] for visits in traces]
 
 
-def titles(session: Session, places: Iterable[tuple[int | None, str]]) -> Mapping[tuple[int | None, str], str]:
+def titles(session: Session, places: Iterable[tuple[int | None, str]]) -> Titles:
     """The names that authors gave to these steps of versions' rows; a step without one is called by its id."""
     wanted = set(places)
     named: dict[tuple[int | None, str], str] = {place: place[1] for place in wanted}

@@ -1,26 +1,36 @@
 """The API's figures: how often each exit was taken, where runs wait now, and which errors happen where."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, cast, func, select
+from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from app import publishing
 from app.accounts.roles import Right
+from app.db import from_microseconds, to_microseconds
+from app.errors import Invalid
 from app.models import FlowRow, Problem, RunRow, StepCount, Version
 from app.models.conversation import reference as reference_of
-from app.web.api.doors import Asked, Noun, one_of, text, whole
-from app.web.api.lists import PAGE, wanted
+from app.web.api.called import titles
+from app.web.api.doors import Asked, Noun, Schema, one_of, text, whole
+from app.web.api.lists import PAGE, page, wanted
 from app.web.api.run_queries import SINCE, STANDING, between
 
 noun = Noun("figures", Right.READ_FLOWS)
 
 _EXAMPLES: Final = 3
+_PLACE: Final[Schema] = {
+    "type": "string",
+    "pattern": "^[0-9]{1,9}(/[a-z0-9_]{0,60}){1,2}(/[0-9]{1,16})?$",
+    "x-says": "`next` of the page before",
+}
+_COUNTED: Final = {**PAGE, "after": _PLACE}  # how many rows went before would be another place once there are more
 _BY: Final = {"version": whole(1), "by": one_of("all", "quarter"), **SINCE}
 _WHERE: Final = {"flow": text(200), "version": whole(1), "step": text(40), "kind": text(80), **SINCE}
 
 
-@noun.get("/flows/<flow>/counts", {**PAGE, **_BY})
+@noun.get("/flows/<flow>/counts", {**_COUNTED, **_BY})
 def count_exits(asked: Asked, flow: str) -> dict[str, Any]:
     """How often each exit of each step was taken, and failed: per version, `by` quarter of an hour or in all."""
     since, until = between(asked.query)
@@ -34,20 +44,20 @@ def count_exits(asked: Asked, flow: str) -> dict[str, Any]:
         query = query.where(*_of_flow(row.id, asked))
         query = query.where(StepCount.quarter_at >= since) if since else query
         query = query.where(StepCount.quarter_at < until) if until else query
-        query = query.group_by(*grouped).order_by(
-            *(column.desc() if column is Version.number else column for column in grouped)
-        )
-        rows = session.execute(query.offset(asked.query.get("after", 0)).limit(wanted(asked.query))).all()
+        rows = session.execute(_ordered(query, grouped, asked)).all()
 
     def shown(one: Any) -> dict[str, Any]:
         version, step, exit_, *rest = one
         at = {"quarter_at": rest[0].isoformat()} if by_quarter else {}
         return {"version": version, "step": step, "exit": exit_, **at, "taken": rest[-2], "failed": rest[-1]}
 
-    return _counted(asked, [shown(one) for one in rows])
+    def place(one: Any) -> str:
+        return "/".join(map(str, (*one[:3], to_microseconds(one[3])) if by_quarter else one[:3]))
+
+    return page(rows, asked.query, shown, place)
 
 
-@noun.get("/flows/<flow>/waiting", {**PAGE, "version": whole(1)})
+@noun.get("/flows/<flow>/waiting", {**_COUNTED, "version": whole(1)})
 def count_waiting(asked: Asked, flow: str) -> dict[str, Any]:
     """How many runs wait on each step now, per version; those in a called flow count on its step, not on the caller's.
 
@@ -57,9 +67,13 @@ def count_waiting(asked: Asked, flow: str) -> dict[str, Any]:
         row = publishing.find_flow(session, flow)
         query = select(Version.number, RunRow.step, func.count()).join(Version, Version.id == RunRow.step_version_id)
         query = query.where(STANDING, RunRow.status == "waiting", *_of_flow(row.id, asked))
-        query = query.group_by(Version.number, RunRow.step).order_by(Version.number.desc(), RunRow.step)
-        rows = session.execute(query.offset(asked.query.get("after", 0)).limit(wanted(asked.query))).all()
-    return _counted(asked, [{"version": version, "step": step, "waiting": count} for version, step, count in rows])
+        rows = session.execute(_ordered(query, (Version.number, RunRow.step), asked)).all()
+    return page(
+        rows,
+        asked.query,
+        lambda one: {"version": one[0], "step": one[1], "waiting": one[2]},
+        lambda one: f"{one[0]}/{one[1]}",
+    )
 
 
 @noun.get("/errors", {**PAGE, **_WHERE}, right=Right.READ_RUNS)
@@ -77,22 +91,28 @@ def list_errors(asked: Asked) -> dict[str, Any]:
         .outerjoin(FlowRow, FlowRow.id == Version.flow_id)
         .where(*_meant(asked))
     )
-    query = query.group_by(*keys).order_by(latest.desc())
+    query = query.group_by(*keys).order_by(latest.desc()).limit(wanted(asked.query))
+    if asked.query.get("after"):
+        query = query.having(latest < asked.query["after"])  # one that happens again meanwhile stands before the first
     with asked.house.database.reading() as session:
-        rows = session.execute(query.offset(asked.query.get("after", 0)).limit(wanted(asked.query))).all()
+        rows = session.execute(query).all()
+        lasts = select(Problem.id, Problem.version_id).where(Problem.id.in_([row[-1] for row in rows]))
+        last = {id_: version_id for id_, version_id in session.execute(lasts)}
+        named = titles(session, [(last[row[-1]], row[1]) for row in rows])
         items = [
             {
                 "flow": flow,
                 "step": step,
+                "title": named[last[latest_one], step],
                 "kind": kind,
                 "count": count,
                 "first_at": first.isoformat(),
-                "last_at": last.isoformat(),
+                "last_at": last_at.isoformat(),
                 "examples": _examples(session, asked, flow, step, kind),
             }
-            for flow, step, kind, count, first, last, _ in rows
+            for flow, step, kind, count, first, last_at, latest_one in rows
         ]
-    return _counted(asked, items)
+    return page(list(zip(items, rows, strict=True)), asked.query, lambda one: one[0], lambda one: int(one[1][-1]))
 
 
 def _examples(session: Session, asked: Asked, flow: str | None, step: str, kind: str) -> list[dict[str, Any]]:
@@ -134,7 +154,23 @@ def _of_flow(flow_id: int, asked: Asked) -> list[ColumnElement[bool]]:
     ]
 
 
-def _counted(asked: Asked, items: list[dict[str, Any]]) -> dict[str, Any]:
-    """A page whose place is how many went before."""
-    most, after = wanted(asked.query) - 1, asked.query.get("after", 0)
-    return {"items": items[:most], "next": after + most if len(items) > most else None}
+def _ordered(query: Any, columns: Sequence[Any], asked: Asked) -> Any:
+    """The counts grouped by these columns and a page of them: the newest version first, everything else upwards."""
+    if "after" in asked.query:
+        ways: list[ColumnElement[bool]] = []
+        equal: list[ColumnElement[bool]] = []
+        for column, value in zip(columns, _place(asked.query["after"], len(columns)), strict=True):
+            ways.append(and_(*equal, column < value if column is Version.number else column > value))
+            equal.append(column == value)
+        query = query.where(or_(*ways))
+    order = [column.desc() if column is Version.number else column for column in columns]
+    return query.group_by(*columns).order_by(*order).limit(wanted(asked.query))
+
+
+def _place(written: str, parts: int) -> list[Any]:
+    """Raises: Invalid for the place of another list."""
+    version, *names = written.split("/")
+    if len(names) != parts - 1:
+        sentence = "“after” is the place of another list: take `next` of the page before."
+        raise Invalid(sentence, "bad_query", {"faults": [{"path": "after", "sentence": sentence}]})
+    return [int(version), *names[:2], *(from_microseconds(int(one)) for one in names[2:])]

@@ -1,20 +1,32 @@
 """The API's problems: what people should see, such as failed steps and messages that never arrived."""
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, select
 
 from app.accounts.roles import Right
 from app.models import FlowRow, Problem, Version
 from app.models.conversation import reference as reference_of
-from app.web.api.doors import Asked, Noun, text
+from app.web.api.called import Titles, titles
+from app.web.api.doors import Asked, Noun, text, whole
 from app.web.api.lists import PAGE, page, wanted
 from app.web.api.references import conversation_id
+from app.web.api.run_queries import SINCE, between
 
 noun = Noun("problems", Right.READ_RUNS)
 
 
-@noun.get("/problems", {**PAGE, "conversation": text(30), "kind": text(80)})
+_FILTERS: Final = {
+    "conversation": text(30),
+    "flow": text(200),
+    "version": whole(1),
+    "step": text(40),
+    "kind": text(80),
+    **SINCE,
+}
+
+
+@noun.get("/problems", {**PAGE, **_FILTERS})
 def list_problems(asked: Asked) -> dict[str, Any]:
     """Problems, the newest first; `flow` and `version` are those whose step it is, also in a run of another flow."""
     query = (
@@ -26,16 +38,22 @@ def list_problems(asked: Asked) -> dict[str, Any]:
     )
     if asked.query.get("after"):
         query = query.where(Problem.id < asked.query["after"])
-    if "kind" in asked.query:
-        query = query.where(Problem.kind == asked.query["kind"])
+    equal = {"flow": FlowRow.name, "version": Version.number, "step": Problem.step, "kind": Problem.kind}
+    for name, column in equal.items():
+        if name in asked.query:
+            query = query.where(column == asked.query[name])
+    since, until = between(asked.query)
+    query = query.where(Problem.created_at >= since) if since else query
+    query = query.where(Problem.created_at < until) if until else query
     with asked.house.database.reading() as session:
         if "conversation" in asked.query:
             query = query.where(Problem.conversation_id == conversation_id(session, asked.query["conversation"]))
         rows = session.execute(query).all()
-    return page(rows, asked.query, _shown, lambda row: row[0].id)
+        named = titles(session, [(row.version_id, row.step) for row, _, _ in rows])
+    return page(rows, asked.query, lambda row: _shown(row, named), lambda row: row[0].id)
 
 
-def _shown(found: Row[Problem, int, str]) -> dict[str, Any]:
+def _shown(found: Row[Problem, int, str], named: Titles) -> dict[str, Any]:
     row, version, flow = found
     return {
         "id": row.id,
@@ -44,6 +62,7 @@ def _shown(found: Row[Problem, int, str]) -> dict[str, Any]:
         "flow": flow,
         "version": version,
         "step": row.step,
+        "title": named[row.version_id, row.step],
         "kind": row.kind,
         "message": row.message,
         "at": row.created_at.isoformat(),
