@@ -12,7 +12,7 @@ ENVELOPE = {"Content-Type": "application/json"}
 def test_a_flow_is_made_saved_checked_published_and_rolled_back(settings: Settings) -> None:
     with api(settings) as client:
         made = client.post("/flows", 201, name="Texts")
-        assert made["revision"] == 1
+        assert (made["revision"], made["published"], made["answers"]) == (1, None, [])
         assert [finding["code"] for finding in made["findings"]] == ["no_trigger"]
         document = messages("Texts", "support-line")
         saved = client.put("/flows/Texts", document=document, base=1)
@@ -22,7 +22,13 @@ def test_a_flow_is_made_saved_checked_published_and_rolled_back(settings: Settin
         assert (published["version"], published["answers"], published["note"]) == (1, ["support-line"], "First")
         client.put("/flows/Texts", document={**document, "description": "New"}, base=2)
         assert client.post("/flows/Texts/publish", 201)["version"] == 2
+        (shown,) = client.get("/flows?search=TEXT")["items"]
+        assert (shown["revision"], shown["author"], shown["answers"]) == (3, "tests", ["support-line"])
+        assert (shown["published"]["version"], shown["published"]["revision"]) == (2, 3)
         assert client.post("/flows/Texts/versions/1/roll-back", 201)["version"] == 3
+        opened = client.get("/flows/Texts")
+        assert (opened["published"]["version"], opened["published"]["revision"], opened["revision"]) == (3, 2, 3)
+        assert client.get("/flows?search=no%25such")["items"] == []
         listed = client.get("/flows/Texts/versions")["items"]
         assert [(one["version"], one["answers"]) for one in listed] == [(3, ["support-line"]), (2, []), (1, [])]
         assert client.get("/flows/Texts/versions/2")["document"]["description"] == "New"

@@ -11,9 +11,10 @@ from app import publishing
 from app.accounts.audit import note_act
 from app.accounts.roles import Right
 from app.house import House
-from app.models import FlowRow, Revision, Version
+from app.models import FlowRow, Revision
 from app.publishing import Draft
-from app.web.api.doors import NAME, Asked, Noun, Schema, fields, whole
+from app.web.api.doors import NAME, Asked, Noun, Schema, fields, text, whole
+from app.web.api.flow_views import flows_data, published_data
 from app.web.api.lists import PAGE, page, wanted
 from flows import document
 from flows.check.drawing import drawing
@@ -25,18 +26,15 @@ _DOCUMENT: Schema = {"type": "object"}  # the engine's reader says what may stan
 _REVISION = {"revision": whole(1)}
 
 
-@noun.get("/flows", PAGE)
+@noun.get("/flows", {**PAGE, "search": text(200)})
 def list_flows(asked: Asked) -> dict[str, Any]:
-    """All flows, by the order of their making."""
+    """All flows, by the order of their making; `search` finds parts of names."""
+    query = select(FlowRow).where(FlowRow.id > asked.query.get("after", 0)).order_by(FlowRow.id)
+    if search := asked.query.get("search", "").strip():
+        query = query.where(FlowRow.name.icontains(search, autoescape=True))
     with asked.house.database.reading() as session:
-        rows = session.scalars(
-            select(FlowRow)
-            .where(FlowRow.id > asked.query.get("after", 0))
-            .order_by(FlowRow.id)
-            .limit(wanted(asked.query))
-        ).all()
-        live = set(session.scalars(select(Version.flow_id).where(Version.flow_id.in_([row.id for row in rows]))))
-        return page(rows, asked.query, lambda row: {**_flow_data(row), "published": row.id in live}, lambda row: row.id)
+        shown = flows_data(session, session.scalars(query.limit(wanted(asked.query))).all())
+    return page(shown, asked.query, dict, lambda flow: flow["id"])
 
 
 @noun.post("/flows", fields({"name": NAME, "document": _DOCUMENT}), status=201)
@@ -119,23 +117,15 @@ def findings_data(session: Session, house: House, flow_id: int, flow: Flow) -> l
     return [asdict(finding) for finding in publishing.findings(session, house, flow_id, flow)]
 
 
-def _flow_data(row: FlowRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "name": row.name,
-        "revision": row.latest_revision,
-        "created_at": row.created_at.isoformat(),
-    }
-
-
 def draft_data(session: Session, house: House, draft: Draft) -> dict[str, Any]:
-    """A draft as plain data, with its findings."""
+    """A draft as plain data, with its findings and what is published of the flow."""
     return {
         "id": draft.flow_id,
         "name": draft.name,
         "revision": draft.revision,
         "author": draft.author,
         "saved_at": draft.saved_at.isoformat(),
+        **published_data(session, [draft.flow_id])[draft.flow_id],
         "document": document.to_data(draft.flow),
         "findings": findings_data(session, house, draft.flow_id, draft.flow),
     }
