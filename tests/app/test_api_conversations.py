@@ -68,7 +68,7 @@ def test_a_conversation_is_listed_with_all_that_people_want_to_see(talk: Talk) -
     assert listed == talk.client.get(f"/conversations/{reference}")
     assert (listed["reference"], listed["state"], listed["owner"]) == (reference, "open", "flow")
     assert (listed["number"], listed["connection"], listed["kind"]) == ("web-chat", "web-chat", "messages")
-    assert listed["queue"] is None
+    assert (listed["queue"], listed["contact"]["id"]) == (None, 1)
     assert talk.texts(reference)[0] == ("contact", "hello")
     assert "telephone number" in talk.texts(reference)[1][1]
 
@@ -84,6 +84,10 @@ FILTERS = [
     ("number=support-line", 0),
     ("queue=people", 0),
     ("address=nobody", 0),
+    ("contact=1", 1),
+    ("contact=2", 0),
+    ("since=2020-01-01T00:00:00Z", 1),
+    ("until=2020-01-01T00:00:00Z", 0),
     ("after=1", 0),
 ]
 

@@ -30,6 +30,8 @@ def test_a_connections_secrets_go_in_and_never_come_out(settings: Settings) -> N
         acts = client.installation.rows("SELECT did, what FROM audit WHERE who = 'tests' ORDER BY id DESC")
         assert acts[0] == ("change_connection", "acme: enabled, secrets")
         assert CANARY not in str(acts)
+        for query, found in [("", 1), ("&since=2100-01-01T00:00:00Z", 0), ("&until=2020-01-01T00:00:00Z", 0)]:
+            assert len(client.get(f"/audit?did=change_connection{query}")["items"]) == found, query
 
 
 def test_a_stored_password_of_a_mailbox_cannot_be_sent_to_another_server(settings: Settings) -> None:

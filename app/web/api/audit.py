@@ -8,11 +8,12 @@ from app.accounts.roles import Right
 from app.models import Audit
 from app.web.api.doors import Asked, Noun, text
 from app.web.api.lists import PAGE, page, wanted
+from app.web.api.run_queries import SINCE, between
 
 noun = Noun("audit", Right.READ_AUDIT)
 
 
-@noun.get("/audit", {**PAGE, "who": text(254), "did": text(80)})
+@noun.get("/audit", {**PAGE, "who": text(254), "did": text(80), **SINCE})
 def list_audit(asked: Asked) -> dict[str, Any]:
     """Sign-ins, roles, invitations, credentials, tokens, publishing, exports and takeovers, the newest first."""
     query = select(Audit).order_by(Audit.id.desc()).limit(wanted(asked.query))
@@ -22,6 +23,9 @@ def list_audit(asked: Asked) -> dict[str, Any]:
         query = query.where(Audit.who == asked.query["who"])
     if "did" in asked.query:
         query = query.where(Audit.did == asked.query["did"])
+    since, until = between(asked.query)
+    query = query.where(Audit.created_at >= since) if since else query
+    query = query.where(Audit.created_at < until) if until else query
     with asked.house.database.reading() as session:
         rows = session.scalars(query).all()
     return page(rows, asked.query, _shown, lambda row: row.id)

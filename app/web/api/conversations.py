@@ -19,9 +19,10 @@ from app.models import Address, Connection, Contact, Conversation, Message, Numb
 from app.models.conversation import reference as reference_of
 from app.models.desk import LIVE_ENTRY
 from app.sealing import SecretKey
-from app.web.api.doors import SLUG, Asked, Noun, fields, one_of, text
+from app.web.api.doors import SLUG, Asked, Noun, fields, one_of, text, whole
 from app.web.api.lists import PAGE, page, wanted
 from app.web.api.references import conversation_id
+from app.web.api.run_queries import SINCE, between
 
 noun = Noun("conversations", Right.READ_CONVERSATIONS, Right.ANSWER_CONVERSATIONS)
 
@@ -33,6 +34,8 @@ _FILTERS = {
     "queue": SLUG,
     "address": text(200, 1),
     "category": text(200, 1),
+    "contact": whole(1),
+    **SINCE,
 }
 _STATES = {0: "received", 1: "queued", 2: "sending", 3: "unknown", 4: "sent", 5: "failed", 6: "delivered", 7: "read"}
 _LONGEST_KEY = 200
@@ -40,7 +43,10 @@ _LONGEST_KEY = 200
 
 @noun.get("/conversations", {**PAGE, **_FILTERS})
 def list_conversations(asked: Asked) -> dict[str, Any]:
-    """Conversations, the newest first; `queue` gives those that stand in it now, or are shown there to people."""
+    """Conversations, the newest first; `queue` gives those that stand in it now, or are shown there to people.
+
+    `contact` is a contact's id; `since` and `until` are about when they were opened.
+    """
     query = _query().order_by(Conversation.id.desc()).limit(wanted(asked.query))
     columns = {
         "state": Conversation.state,
@@ -50,10 +56,14 @@ def list_conversations(asked: Asked) -> dict[str, Any]:
         "queue": Queue.name,
         "address": Address.value,
         "category": Conversation.category,
+        "contact": Conversation.contact_id,
     }
     for name, column in columns.items():
         if name in asked.query:
             query = query.where(column == asked.query[name])
+    since, until = between(asked.query)
+    query = query.where(Conversation.opened_at >= since) if since else query
+    query = query.where(Conversation.opened_at < until) if until else query
     if asked.query.get("after"):
         query = query.where(Conversation.id < asked.query["after"])
     with asked.house.database.reading() as session:
@@ -169,7 +179,7 @@ def _shown(row: Row[Conversation, str, str, Address, Contact, QueueEntry, str]) 
         "kind": one.kind,
         "number": number,
         "connection": connection,
-        "contact": {"name": contact.name, "language": contact.language},
+        "contact": {"id": contact.id, "name": contact.name, "language": contact.language},
         "address": {"kind": address.kind, "value": address.value, "opted_out": address.opted_out_at is not None},
         "run": one.run_id,
         "queue": {
