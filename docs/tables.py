@@ -6,7 +6,7 @@ while a page has another text there.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from inspect import getsource
 from pathlib import Path
@@ -19,6 +19,7 @@ from flows.check.variables import SCOPE
 from flows.expression import FILTERS, TESTS
 from flows.expression_filter import Filter, Test
 from flows.failing import ENGINE_ERRORS
+from flows.form.spelled import listed, spelled
 from flows.limits import Limits
 from flows.registry import Registry
 from flows.step import Step
@@ -29,16 +30,6 @@ from flows.testing.expectations import ExpectationWord
 FOLDER = Path(__file__).resolve().parent
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 _MEDIA = {"call": "calls", "messages": "messages"}
-_KINDS: Mapping[str, str] = {
-    "template": "text with `{{ … }}`",
-    "value": "text or a lone `{{ … }}`",
-    "address": "address with `{{ … }}`",
-    "header_value": "text of one line with `{{ … }}`",
-    "body": "any JSON",
-    "localised": "text per language, with `{{ … }}`",
-    "variable": "a variable's name",
-    "exit": "an exit's id",
-}
 Setting = tuple[str, str, str, str]  # its place, what may stand there, the default, its help
 
 
@@ -61,7 +52,7 @@ def tests() -> str:
 def names() -> str:
     """What every expression may read besides the flow's own variables."""
     described = {"constants": "every constant of the installation, by its name", "now": "the instant of this turn"}
-    rows = [(f"`{name}`", described.get(name) or _listed(sorted(keys or ()))) for name, keys in SCOPE.items()]
+    rows = [(f"`{name}`", described.get(name) or listed(sorted(keys or ()))) for name, keys in SCOPE.items()]
     return _table(("name", "what it has"), rows)
 
 
@@ -151,8 +142,8 @@ def _exits(step: Step) -> str:
     failure = ["failure"] if step.fails() else []
     if not always and not others and not failure:
         return "It has no exits."
-    said = f"Exits: {_listed([*always, *failure])}"
-    return f"{said}; by its config also such as {_listed(others)}." if others else f"{said}."
+    said = f"Exits: {listed([*always, *failure])}"
+    return f"{said}; by its config also such as {listed(others)}." if others else f"{said}."
 
 
 def _settings(field: Mapping[str, Any], path: str) -> Iterator[Setting]:
@@ -161,7 +152,7 @@ def _settings(field: Mapping[str, Any], path: str) -> Iterator[Setting]:
         place = f"{path}.{name}" if path else name
         default = f"`{json.dumps(inner['default'])}`" if "default" in inner else ""
         title = f"{inner['title'].rstrip('.')}. " if "title" in inner else ""
-        yield f"`{place}`", _what(inner) + only, "needed" if needed else default, title + inner["description"]
+        yield f"`{place}`", spelled(inner) + only, "needed" if needed else default, title + inner["description"]
         item = inner.get("items", {})
         if "properties" in item or _is_variants(item):
             yield from _settings(item, f"{place}[]")
@@ -186,55 +177,24 @@ def _parts(field: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], b
             if name != by:
                 found.setdefault(key, (name, inner, is_needed, []))[3].append(word)
     for name, inner, is_needed, having in sorted(found.values(), key=lambda one: one[0]):
-        yield name, inner, is_needed, "" if len(having) == len(words) else f" (where `{by}` is {_listed(having)})"
+        yield name, inner, is_needed, "" if len(having) == len(words) else f" (where `{by}` is {listed(having)})"
 
 
 def _is_variants(field: Mapping[str, Any]) -> bool:
     return "oneOf" in field and "properties" not in field and field.get("type") == "object"
 
 
-def _what(field: Mapping[str, Any]) -> str:
-    kind, type_ = field.get("x-kind"), field.get("type")
-    if "x-names" in field:
-        return f"the name of a {field['x-names']}" + (" or `{{ … }}`" if kind == "template" else "")
-    if "oneOf" in field and type_ != "object":
-        return "one of " + _listed([option["const"] for option in field["oneOf"]])
-    if "enum" in field:
-        return "one of " + _listed(field["enum"])
-    if kind in _KINDS:
-        return _KINDS[str(kind)]
-    if type_ == "array":
-        each = "" if field["items"].get("type") == "object" else f"; each {_what(field['items'])}"
-        return f"list{_bounds(field, 'minItems', 'maxItems', ' entries')}{each}"
-    if type_ in {"number", "integer"}:
-        word = "seconds" if kind == "seconds" else "number" if type_ == "number" else "whole number"
-        return word + _bounds(field, "minimum", "maximum")
-    words = {"boolean": "`true` or `false`", "object": "group"}
-    says = f": {field['x-says']}" if "x-says" in field else ""
-    return words.get(str(type_), f"text{_bounds(field, 'minLength', 'maxLength', ' characters')}{says}")
-
-
-def _bounds(field: Mapping[str, Any], least: str, most: str, unit: str = "") -> str:
-    low, high = field.get(least), field.get(most)
-    high = None if high == 2**53 else high  # the largest whole number that every JSON reader knows is no bound to tell
-    if low is not None and high is not None:
-        return f", {low:,} to {high:,}{unit}"
-    if high is not None:
-        return f", up to {high:,}{unit}"
-    return "" if low is None else f", {low:,} or more{unit}"
-
-
 def _alternatives(field: Mapping[str, Any], where: str) -> Iterator[str]:
     """Where exactly one of several settings is filled."""
     if "oneOf" in field and "properties" in field:
-        yield f"Exactly one of {_listed([option['required'][0] for option in field['oneOf']])} in {where}."
+        yield f"Exactly one of {listed([option['required'][0] for option in field['oneOf']])} in {where}."
     for name, inner in field.get("properties", {}).items():
         yield from _alternatives(inner.get("items", inner), f"`{name}`")
 
 
 def _noun(noun: Noun) -> str:
     rows = [
-        (f"`{door.method} {door.address}`", door.summary, _taken(door), _listed(sorted(door.needs)) or "none")
+        (f"`{door.method} {door.address}`", door.summary, _taken(door), listed(sorted(door.needs)) or "none")
         for door in noun.doors
     ]
     table = _table(("request", "what it does", "takes", "right"), rows)
@@ -246,7 +206,7 @@ def _taken(door: Door) -> str:
         return "the file's bytes as its body"
     taken = door.query if door.body is None else door.body
     named = [
-        f"`{name}`{' (needed)' if name in taken['required'] else ''}: {_what(field) if field else 'any JSON'}"
+        f"`{name}`{' (needed)' if name in taken['required'] else ''}: {spelled(field)}"
         for name, field in taken["properties"].items()
         if name not in ("limit", "after")
     ]
@@ -262,10 +222,6 @@ def _words(words: Mapping[str, Filter] | Mapping[str, Test]) -> str:
 def _called(word: Filter | Test) -> str:
     given = [*word.parameters[: word.required], *(f"{name}?" for name in word.parameters[word.required :])]
     return f"{word.name}({', '.join(given)})" if given else word.name
-
-
-def _listed(words: Iterable[str]) -> str:
-    return ", ".join(f"`{word}`" for word in words)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -28,6 +28,7 @@ _WHOLE: Final[Mapping[str, Policy]] = {
     "/sign-out": Policy.SESSION,
     "/people": Policy.SESSION,
     "/tokens": Policy.SESSION,
+    "/api": Policy.SESSION,
     "/audit": Policy.SESSION,
     "/account": Policy.SESSION,
     "/updates": Policy.TICKET,

@@ -33,6 +33,7 @@ NAVIGATION: Final = (
     Place("/people", "people", Right.READ_PEOPLE),
     Place("/tokens", "tokens", Right.READ_TOKENS),
     Place("/audit", "audit", Right.READ_AUDIT),
+    Place("/api", "api"),
 )
 """What exists so far, in the order of LOOK; the editor, numbers, runs and the desk come before these."""
 
