@@ -20,7 +20,7 @@ LOOKS_UP_AFTER_SECONDS = 30.0
 RECHECK_WITH_KEY_SECONDS = 2.0  # a crashed attempt with a key may simply be repeated
 _PAUSES_SECONDS = (0.5, 10, 60, 600, 3_600, 21_600, 60_500)  # 8 attempts over 24 h; most outages are a restart
 _FREE_CRASHES = 5  # in a row: these are rather somebody's kills than this message's fault
-_LOOKS_UP_SECONDS = 300.0
+_LOOKS_UP_SECONDS, _LOOKS_UP_TIMES = 300.0, 3  # given up after both: the first may be late because we were away
 _STALE_SECONDS = 5.0  # a mark must be young when the request leaves, else somebody may have taken over
 
 
@@ -87,9 +87,11 @@ def look_up(attempt: Attempt, http: Http) -> Settled | None:
     try:
         sent = channel.look_up(attempt.connection, _message(attempt), sending_at, attempt.owned, http)
     except (OutgoingError, SendFailed) as error:
-        if attempt.age_seconds > _LOOKS_UP_SECONDS:  # it must not hold up the later messages for ever
+        tried_enough = attempt.unsent.failures >= _LOOKS_UP_TIMES
+        if tried_enough and attempt.age_seconds > _LOOKS_UP_SECONDS:  # it must not hold up the later ones for ever
             return Settled(attempt.unsent, "unknown", error=str(error))
-        return Settled(attempt.unsent, "later", error=str(error), again_seconds=LOOKS_UP_AFTER_SECONDS)
+        pause = LOOKS_UP_AFTER_SECONDS
+        return Settled(attempt.unsent, "later", error=str(error), again_seconds=pause, failed=not tried_enough)
     return _sent(attempt, sent) if sent else None
 
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app import outbox
+from app.channels.contract import OutgoingMessage, Sent
 from app.db import now_microseconds
 from app.handled import Unsent
 from app.machine import Machine
@@ -179,6 +180,27 @@ def test_a_look_up_that_always_fails_holds_up_the_later_messages_for_five_minute
         room.drive()
         room.move_clock(31)
     assert (states(room), room.provider.texts) == (["unknown", "sent", "sent"], ["second", "third"])
+
+
+def test_one_look_up_that_comes_late_and_fails_is_not_the_last(room: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    find, away = Provider.find, [True, True]
+
+    def find_later(provider: Provider, asked: OutgoingMessage, owned: frozenset[str]) -> Sent | None:
+        if away:
+            away.pop()
+            raise NotConnected("The list cannot be reached.", may_have_arrived=False)
+        return find(provider, asked, owned)
+
+    monkeypatch.setattr(Provider, "find", find_later)
+    room.publish(echo("lookup"))
+    room.provider.plans.append("lose_answer")
+    room.write("hello", "lookup")
+    room.drive()
+    room.move_clock(1_000)  # nobody was there to look it up
+    for _ in range(3):
+        room.drive()
+        room.move_clock(31)
+    assert (states(room), len(room.provider.taken), away) == (["sent"], 1, [])
 
 
 def test_a_stale_mark_is_made_again_before_anything_leaves(room: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
