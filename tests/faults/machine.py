@@ -31,6 +31,7 @@ def million_additions_ms() -> int:
 def busy_percent() -> int:
     """How much of all processors is used during the next second (Linux; elsewhere 0).
 
+    What runs at low priority gives way, and does not count.
     https://man7.org/linux/man-pages/man5/proc_stat.5.html
     """
     before = _busy_and_idle()
@@ -44,4 +45,4 @@ def _busy_and_idle() -> tuple[int, int]:
     if not stat.exists():
         return 0, 0
     user, nice, system, idle, waiting, interrupts, soft, *_ = map(int, stat.read_text().split("\n")[0].split()[1:])
-    return user + nice + system + interrupts + soft, idle + waiting
+    return user + system + interrupts + soft, nice + idle + waiting

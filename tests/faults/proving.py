@@ -24,7 +24,8 @@ Line = Mapping[str, Any]
 
 
 def prove(experiments: Sequence[Experiment], seed: int, only: str | None = None) -> int:
-    """Runs all, each in a process of its own, those first that must be alone; 1 when a promise was broken.
+    """Runs all, each in a process of its own, those first that must be alone, and beside all of them those that only
+    compute; 1 when a promise was broken.
 
     With `only` one experiment runs, and the others' lines stay as they are.
     """
@@ -33,11 +34,18 @@ def prove(experiments: Sequence[Experiment], seed: int, only: str | None = None)
     jobs = [(experiment, database) for experiment in wanted for database in experiment.databases]
     before = [json.loads(line) for line in LINES.read_text().splitlines()] if LINES.exists() else []
     lasted = {(line["experiment"], line["database"]): line.get("seconds", 0.0) for line in before[1:]}
-    jobs.sort(key=lambda job: (not job[0].alone, -lasted.get((job[0].name, job[1]), _LONGEST_SECONDS)))
+    jobs.sort(key=lambda job: -lasted.get((job[0].name, job[1]), _LONGEST_SECONDS))
+    computing = [job for job in jobs if job[0].computes]
     alone = [job for job in jobs if job[0].alone]
-    lines = [_told(experiment, database, seed) for experiment, database in alone]
-    with ThreadPoolExecutor(_AT_ONCE) as lanes:
-        lines += lanes.map(lambda job: _told(job[0], job[1], seed), jobs[len(alone) :])
+    others = [job for job in jobs if job not in computing and job not in alone]
+
+    def told(job: tuple[Experiment, str]) -> Line:
+        return _told(job[0], job[1], seed)
+
+    with ThreadPoolExecutor(1) as behind, ThreadPoolExecutor(_AT_ONCE) as lanes:
+        computed = behind.map(told, computing)
+        lines = [told(job) for job in alone]
+        lines += [*lanes.map(told, others), *computed]
     if only is not None and before:
         head, lines = before[0], lines + [line for line in before[1:] if line["experiment"] != only]
     names = [experiment.name for experiment in experiments]
@@ -50,14 +58,15 @@ def prove(experiments: Sequence[Experiment], seed: int, only: str | None = None)
 
 
 def _told(experiment: Experiment, database: str, seed: int) -> Line:
-    line = _run(experiment.name, database, seed)
+    line = _run(experiment, database, seed)
     print(json.dumps(line), flush=True)  # noqa: T201  what the command is for
     return line
 
 
-def _run(name: str, database: str, seed: int) -> dict[str, Any]:
+def _run(experiment: Experiment, database: str, seed: int) -> dict[str, Any]:
     """The experiment's line; one that prints none has broken its promise."""
-    command = [sys.executable, "-m", "tests.faults", name, "--database", database, "--seed", str(seed)]
+    name, low = experiment.name, ["nice", "-n", "19"] if experiment.computes else []
+    command = [*low, sys.executable, "-m", "tests.faults", name, "--database", database, "--seed", str(seed)]
     why = ""
     try:
         done = subprocess.run(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True, timeout=_LONGEST_SECONDS)  # noqa: PLW1510

@@ -2,7 +2,8 @@
 
 A module has NAME (with hyphens, as it is called from the command line), PROMISE (one sentence), DATABASES (those on
 which the fault means anything, the first by default) and `run(database, seed) -> Figures`; ALONE = True where
-nothing may run beside it: its figures are times, or it fills the machine. Nothing else lists it.
+nothing may run beside it, as its figures are times or it fills the machine; COMPUTES = True where no time matters at
+all, so that it takes what the others leave. Nothing else lists it.
 """
 
 import importlib
@@ -36,6 +37,7 @@ class Experiment:
     databases: Sequence[DatabaseKind]
     run: Callable[[DatabaseKind, int], Figures]
     alone: bool = False
+    computes: bool = False
 
 
 def experiments() -> dict[str, Experiment]:
@@ -43,8 +45,8 @@ def experiments() -> dict[str, Experiment]:
     found: dict[str, Experiment] = {}
     for place in sorted(pkgutil.iter_modules(__path__), key=lambda place: place.name):
         module = importlib.import_module(f"{__name__}.{place.name}")
-        alone = getattr(module, "ALONE", False)
-        experiment = Experiment(module.NAME, module.PROMISE, module.DATABASES, module.run, alone)
+        alone, computes = getattr(module, "ALONE", False), getattr(module, "COMPUTES", False)
+        experiment = Experiment(module.NAME, module.PROMISE, module.DATABASES, module.run, alone, computes)
         if experiment.name in found:
             raise ValueError(f"Two experiments are called {experiment.name}: rename {place.name}.py's.")
         found[experiment.name] = experiment

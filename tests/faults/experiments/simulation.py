@@ -9,6 +9,7 @@ from tests.faults.simulation.seeds import run_seed, run_seeds
 NAME = "simulation"
 PROMISE = "Whatever the order of things: nothing lost, nothing twice, nothing out of order, and every wait ends."
 DATABASES: Sequence[DatabaseKind] = ("sqlite",)
+COMPUTES = True
 
 _SEEDS = 10_000
 
