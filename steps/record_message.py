@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from flows.context import Context
 from flows.dialling import bridge_seconds
-from flows.effect import Pause, Record, SendEmail
+from flows.effect import Record, SendEmail
 from flows.event import (
     Attachment,
     CallerHungUp,
@@ -19,10 +19,12 @@ from flows.event import (
     RecordingStored,
     TimerFired,
 )
+from flows.expression import ExpressionError
 from flows.form import choice, filled, named, record, seconds, template, variable, yes_no
 from flows.letters import recipients, recipients_field
+from flows.silence import in_silence
 from flows.step import Config, Example, Exit, Group, Json, Medium, Outcome, Step, Take, Wait, fail
-from flows.values import Value, ValueType
+from flows.values import TooLarge, Value, ValueType, in_one_line
 from flows.voice import LOST_CALL_SECONDS, VOICE_ERRORS
 
 LONGEST_SECONDS = 900  # 14 MiB as a WAV file of a telephone's quality, and a stored file has 16
@@ -185,14 +187,9 @@ class RecordMessageStep(Step):
 
     def _wait(self, context: Context, keep: Mapping[str, Json]) -> Wait:
         """Until it is kept; a caller on the line hears nothing meanwhile."""
-        on_line = "gone" not in keep
-        return Wait(
-            (*_LATER, "poll") if on_line else _LATER,
-            until=datetime.fromisoformat(keep["until"]),
-            keep=keep,
-            effects=[Pause(1)] if on_line else [],
-            why={"seconds": keep["seconds"]},
-        )
+        until, why = datetime.fromisoformat(keep["until"]), {"seconds": keep["seconds"]}
+        wait = Wait(_LATER, until=until, keep=keep, why=why)
+        return wait if "gone" in keep else in_silence(context, wait)
 
     def _recorded(self, context: Context, stored: RecordingStored) -> Outcome:
         length = context.kept.get("seconds", stored.seconds)
@@ -218,9 +215,12 @@ class RecordMessageStep(Step):
         config = filled(self.schema, context.config).get("notify")
         if not config:
             return ()
-        to = recipients(context, config["to"])
+        try:
+            to = recipients(context, config["to"])
+            subject = " ".join(in_one_line(context.text(config["subject"])).split())
+            words = context.text(config["text"])
+        except (ExpressionError, TooLarge) as problem:  # raised further it would take the recording with it
+            return fail("too_large" if isinstance(problem, TooLarge) else "expression_error", str(problem))
         if isinstance(to, Take):
             return to
-        subject = " ".join(context.text(config["subject"]).split())
-        words = context.text(config["text"])
         return [SendEmail(config["credential"], to, subject, words, media=(file,), with_link=True, to_team=True)]

@@ -125,11 +125,29 @@ def test_people_get_the_recording_by_e_mail_on_wish() -> None:
     )
 
 
-def test_an_address_that_is_none_fails_and_the_recording_is_kept() -> None:
-    config = {"notify": NOTIFY, "variable": "voicemail"}
-    seen = Visit("record_message", config, on_call=True, variables={"boss": "nobody"})
+LOST_NOTICES: list[tuple[dict[str, Any], str]] = [
+    ({"to": ["{{ nobody }}"]}, "expression_error"),
+    ({"to": ["no address"]}, "invalid_recipient"),
+    ({"to": ["team@example.com"], "subject": "{{ 1 / 0 }}"}, "expression_error"),
+    ({"to": ["team@example.com"], "text": "{{ long }}{{ long }}"}, "too_large"),
+]
+
+
+@pytest.mark.parametrize(("notify", "kind"), LOST_NOTICES)
+def test_whatever_is_wrong_with_the_e_mail_the_recording_is_kept(notify: dict[str, Any], kind: str) -> None:
+    config = {"notify": {"credential": "mail", **notify}, "variable": "voicemail"}
+    seen = Visit("record_message", config, on_call=True, variables={"long": "x" * 6_000})
     seen.feed_all([SAID, STORED])
-    assert (seen.error, "voicemail" in seen.sets) == ("invalid_recipient", True)
+    assert (seen.error, "voicemail" in seen.sets) == (kind, True)
+    assert not [effect for effect in seen.effects if isinstance(effect, SendEmail)]
+
+
+def test_a_value_in_the_subject_makes_no_second_line() -> None:
+    notify = {"credential": "mail", "to": ["team@example.com"], "subject": "From {{ who }}"}
+    seen = Visit("record_message", {"notify": notify}, on_call=True, variables={"who": "Ewa\r\nBcc: a@b.pl\x1b"})
+    email = seen.feed_all([SAID, STORED]).effects[-1]
+    assert isinstance(email, SendEmail)
+    assert email.subject == "From Ewa Bcc: a@b.pl"
 
 
 def test_without_a_variable_nothing_is_set() -> None:
