@@ -7,6 +7,7 @@ from flows.context import Context
 from flows.effect import LabelConversation
 from flows.form import length, record, rows, template
 from flows.step import Config, Example, Group, Json, Outcome, Problem, Step, Take, fail
+from flows.values import in_one_line
 
 LONGEST_LABEL = 200  # characters; more does not fit a list
 _PRINTER: Mapping[str, Json] = {
@@ -52,6 +53,13 @@ class LabelConversationStep(Step):
             leaves_by="next",
             effects=[LabelConversation("Technical support / Hardware / Printers", ("urgent",))],
         ),
+        Example(
+            "A value with line breaks and control characters",
+            {"tags": ["{{ model }}"]},
+            leaves_by="next",
+            variables={"model": "LP-9\x1b\r\n old"},
+            effects=[LabelConversation(tags=("LP-9 old",))],
+        ),
         Example("A result", {"result": "solved"}, leaves_by="next", effects=[LabelConversation(result="solved")]),
         Example("A story is no label", {"result": "long " * 50}, leaves_by="failure", error="too_large"),
     )
@@ -70,9 +78,14 @@ class LabelConversationStep(Step):
     def run(self, context: Context) -> Outcome:
         """Label it."""
         config = context.config
-        category, result = (" ".join(context.text(config.get(name, "")).split()) for name in ("category", "result"))
-        tags = [" ".join(context.text(tag).split()) for tag in config.get("tags", ())]
+        category, result = (_label(context, config.get(name, "")) for name in ("category", "result"))
+        tags = [_label(context, tag) for tag in config.get("tags", ())]
         for label in (category, *tags, result):
             if len(label) > LONGEST_LABEL:
                 return fail("too_large", f"A label has at most {LONGEST_LABEL} characters: “{label[:40]}…” has more.")
         return Take("next", effects=[LabelConversation(category, tuple(dict.fromkeys(filter(None, tags))), result)])
+
+
+def _label(context: Context, source: str) -> str:
+    """One line, as lists show it."""
+    return " ".join(in_one_line(context.text(source)).split())
