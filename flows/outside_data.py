@@ -4,7 +4,9 @@ Nothing an author writes may fetch an address, go round in circles or take for e
 run within a time limit (flows.patterns), and a schema has a size.
 """
 
+import math
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
@@ -15,7 +17,18 @@ from flows.patterns import PatternError, PatternTimeout, fault_of, find_pattern
 from flows.values import canonical_json
 
 LARGEST_SCHEMA_BYTES: Final = 65_536
-_REFUSED: Final = frozenset({"$ref", "$dynamicRef", "$recursiveRef", "$schema", "patternProperties"})
+# The last two look at everything inside them twice: nested in each other they take twice as long with each level.
+_REFUSED: Final = frozenset(
+    {
+        "$ref",
+        "$dynamicRef",
+        "$recursiveRef",
+        "$schema",
+        "patternProperties",
+        "unevaluatedProperties",
+        "unevaluatedItems",
+    }
+)
 _DEEPEST: Final = 32
 _MOST_FAULTS: Final = 5
 
@@ -79,6 +92,15 @@ def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[Validatio
         yield ValidationError(f"{instance[:60]!r} does not match {pattern!r}")
 
 
+def _multiple(_: Any, of: Any, instance: Any, __: Any) -> Iterator[ValidationError]:
+    """As both are written: jsonschema finds that 19.99 is no multiple of 0.01, and breaks on very large numbers."""
+    if isinstance(instance, bool) or not isinstance(instance, (int, float)):
+        return
+    unbounded = isinstance(instance, float) and not math.isfinite(instance)
+    if unbounded or Fraction(str(instance)) % Fraction(str(of)):
+        yield ValidationError(f"{instance!r:.60} is not a multiple of {of}")
+
+
 def _unique(_: Any, wanted: bool, instance: Any, __: Any) -> Iterator[ValidationError]:
     """jsonschema compares each object with each other one: 5,000 take it a minute."""
     if not wanted or not isinstance(instance, (list, tuple)):
@@ -94,4 +116,6 @@ def _written(item: Any) -> str:
         return repr(item)
 
 
-_Bounded = extend(Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique})  # type: ignore[no-untyped-call]  # the stubs lack it
+_Bounded = extend(  # type: ignore[no-untyped-call]  # the stubs lack it
+    Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique, "multipleOf": _multiple}
+)

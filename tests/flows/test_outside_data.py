@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flows.outside_data import data_faults
+from flows.outside_data import data_faults, schema_fault
 
 UNIQUE: list[tuple[Any, bool]] = [
     ([1, 1], False),
@@ -21,6 +21,30 @@ UNIQUE: list[tuple[Any, bool]] = [
 @pytest.mark.parametrize(("data", "fits"), UNIQUE)
 def test_items_that_must_differ_are_compared_as_json(data: Any, fits: bool) -> None:
     assert (data_faults({"uniqueItems": True}, data) == []) is fits
+
+
+MULTIPLE: list[tuple[Any, Any, bool]] = [
+    (0.01, 19.99, True),
+    (0.01, 19.999, False),
+    (5, 10**399, True),
+    (0.5, 10**399, True),
+    (0.3, 10**399, False),
+    (1e-300, 1e300, True),
+    (0.01, float("inf"), False),
+    (2, 3.0, False),
+    (2, True, True),
+    (2, "3", True),
+]
+
+
+@pytest.mark.parametrize(("of", "data", "fits"), MULTIPLE)
+def test_a_multiple_is_one_as_it_is_written_however_large(of: Any, data: Any, fits: bool) -> None:
+    assert (data_faults({"multipleOf": of}, data) == []) is fits
+
+
+@pytest.mark.parametrize("word", ["unevaluatedProperties", "unevaluatedItems"])
+def test_words_that_take_twice_as_long_with_each_level_are_refused(word: str) -> None:
+    assert f"“{word}” cannot be used here" in schema_fault({"anyOf": [{word: False}]})
 
 
 def test_five_thousand_items_that_must_differ_keep_nobody_waiting() -> None:
