@@ -98,6 +98,20 @@ def test_an_exit_that_leads_to_the_end_ends_the_called_flow_and_not_the_run() ->
     assert said(here.feed(HELLO)) == ["on"]
 
 
+def test_loops_of_one_name_in_both_flows_keep_their_own_rounds_also_over_a_wait() -> None:
+    here = talk(
+        {"loop": ("loop", {"each": "run", "done": "tell", "exhausted": "tell"}, {"count": "2", "item": "n"}),
+         "run": runs({"inputs": [{"name": "m", "value": "{{ n }}"}]}, completed="loop"),
+         "tell": ("note", {"next": "end"}, {"text": "over"})},
+        {"loop": ("loop", {"each": "say", "done": "end", "exhausted": "end"},
+                  {"list": '{{ ["a", "b"] }}', "item": "x"}),
+         "say": ("note", {"next": "ask"}, {"text": "{{ m }}{{ x }}"}),
+         "ask": ("listen", {"reply": "loop"})},
+        takes={"inputs": [{"name": "m"}]},
+    )  # fmt: skip
+    assert [said(here.feed(HELLO)) for _ in range(5)] == [["1a"], ["1b"], ["2a"], ["2b"], ["over"]]
+
+
 def says(text: str) -> tuple[Any, ...]:
     """A step that writes something and ends its flow."""
     return ("note", {"next": "end"}, {"text": text})

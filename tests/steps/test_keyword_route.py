@@ -85,12 +85,15 @@ def test_the_first_row_that_matches_wins_and_stands_in_the_trace() -> None:
         ({"value": "{{ conversation.kind }}", "as": "text", "operator": "is", "operand": "messages"}, "support"),
         ({"value": "{{ conversation.kind }}", "as": "text", "operator": "is", "operand": "call"}, "rest"),
         ({"value": "{{ contact.language }}", "as": "text", "operator": "is_one_of", "operands": ["pl"]}, "support"),
+        ({"value": "{{ contact.attributes.tier }}", "as": "text", "operator": "is", "operand": "gold"}, "support"),
+        ({"value": "{{ contact.attributes.tier }}", "as": "text", "operator": "is", "operand": "silver"}, "rest"),
         ({"value": "{{ now }}", "as": "date", "operator": "before", "operand": "2020-01-01"}, "rest"),
     ],
 )
-def test_a_row_may_hold_on_one_channel_language_or_day_only(condition: dict[str, Any], way: str) -> None:
+def test_a_row_may_hold_on_one_channel_language_attribute_or_day_only(condition: dict[str, Any], way: str) -> None:
     rest = {"id": "rest", "any": ["działa"]}
-    visit = routed("nie działa", {**SUPPORT, "conditions": [condition]}, rest, contact={"language": "pl"})
+    contact = {"language": "pl", "attributes": {"tier": "gold"}}
+    visit = routed("nie działa", {**SUPPORT, "conditions": [condition]}, rest, contact=contact)
     assert visit.left_by == way
     assert visit.why.get("conditions_failed", []) == (["support"] if way == "rest" else [])
 
