@@ -43,6 +43,7 @@ _BELOW: Final[Mapping[str, Policy]] = {
     "/invitation/": Policy.ONE_TIME,
     "/password/": Policy.ONE_TIME,
     "/people/": Policy.SESSION,
+    "/runs/": Policy.SESSION,
     "/tokens/": Policy.SESSION,
     "/account/": Policy.SESSION,
     "/api/v1/": Policy.TOKEN,

@@ -2,8 +2,16 @@
 
 from typing import Final
 
-from app.web.screens import account, api, audit, joining, people, sign_in, start, tokens
+from app.web.screens import account, api, audit, joining, people, runs, sign_in, start, tokens
 
 BLUEPRINTS: Final = (sign_in.blueprint, joining.blueprint)
 """Open pages: whoever comes is not signed in yet."""
-SCREENS: Final = (start.screens, people.screens, tokens.screens, audit.screens, api.screens, account.screens)
+SCREENS: Final = (
+    start.screens,
+    people.screens,
+    tokens.screens,
+    audit.screens,
+    api.screens,
+    runs.screens,
+    account.screens,
+)
