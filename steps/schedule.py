@@ -5,14 +5,16 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 from zoneinfo import ZoneInfo
 
+import phonenumbers
 from cronsim import CronSim, CronSimError
 
+from flows.answers import read_email
 from flows.context import Context
 from flows.event import ScheduleDue
 from flows.form import advanced, choice, filled, length, named, record, rows, seconds, text, unique, variants, whole
 from flows.step import Claim, Config, Example, Json, Medium, Outcome, Problem, Take, Trigger
 
-_MISSED: Final = {"skip": "Leave it out and say so", "start": "Do it late and say so"}
+_MISSED: Final = {"skip": "Leave it out and say so", "start": "Do it once, late, and say so"}
 _BUSY: Final = {"queue": "Start when the contact is free", "reject": "Leave the contact out and say so"}
 _FIELDS: Final = 5  # minute, hour, day, month, weekday
 _PARTS: Final = {"day-of-month": "day", "day-of-week": "weekday"}
@@ -140,7 +142,8 @@ class ScheduleTrigger(Trigger):
         return f"{times}: {audience.get('segment') or len(audience.get('addresses', ())) or 'nobody yet'}"
 
     def problems(self, config: Config) -> Sequence[Problem]:
-        """Times that are none or never come, a zone that is none, and a day without any hour to write in."""
+        """Times that are none or never come, a zone that is none, a day without any hour to write in, and entries of
+        the list that look like no address."""
         found: list[Problem] = []
         when = config.get("when", {})
         if when.get("by") == "cron":
@@ -154,6 +157,11 @@ class ScheduleTrigger(Trigger):
         if full["quiet_from"] == full["quiet_to"]:
             sentence = "The quiet hours begin and end at the same hour, so that people would be written to at night."
             found.append(Problem("no_quiet_hours", "quiet_to", sentence, "Choose another hour for one of them."))
+        for index, written in enumerate(config.get("audience", {}).get("addresses", ())):
+            if not read_address(written):  # a messenger of a plugin may have addresses of its own
+                sentence = f"“{written[:60]}” is no e-mail address, and no telephone number with + and country code."
+                mend = "Write it as +48221234567, unless it is an address of another kind."
+                found.append(Problem("address_unclear", f"audience.addresses.{index}", sentence, mend, "warning"))
         return found
 
     def claims(self, config: Config) -> Sequence[Claim]:
@@ -168,6 +176,20 @@ class ScheduleTrigger(Trigger):
     def run(self, context: Context) -> Outcome:
         """Go on to the first step."""
         return Take("next")
+
+
+def read_address(written: str) -> str:
+    """An entry of the list in the one spelling in which contacts have it; empty when it is neither a telephone number
+    with its country code nor an e-mail address."""
+    if "@" in written:
+        return read_email(written) or ""
+    try:
+        number = phonenumbers.parse(written.strip())
+    except phonenumbers.NumberParseException:
+        return ""
+    if not phonenumbers.is_possible_number(number):
+        return ""
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def next_by_cron(when: Mapping[str, Any], after: datetime, usual_zone: str) -> datetime | None:

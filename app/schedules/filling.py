@@ -12,6 +12,7 @@ from app.db import from_microseconds, now_microseconds, sql, to_microseconds
 from app.desk.quiet_hours import allowed_at
 from app.schedules.placed import Placed, live_schedule, next_due, placed_at
 from app.store.rows import over
+from steps.schedule import read_address
 
 BATCH: Final = 500
 """Contacts that one transaction writes down: some milliseconds of a database that others want too."""
@@ -121,7 +122,7 @@ def _audience(session: Session, audience: Mapping[str, Any], cursor: int) -> Seq
     values: dict[str, Any] = {"cursor": cursor, "batch": BATCH}
     if audience["by"] == "segment":
         return session.execute(text(_OF_SEGMENT), {**values, "segment": audience["segment"]}).scalars().all()
-    written = [{"address": address.strip()} for address in audience["addresses"]]
+    written = [{"address": read_address(address) or address.strip()} for address in audience["addresses"]]
     return over(session, _OF_LIST, {"address": "text"}, written, **values).scalars().all()
 
 

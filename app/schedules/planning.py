@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.db import DatabaseUnavailable, from_microseconds, now_microseconds, sql, to_microseconds
-from app.schedules.placed import live_schedules, next_due, placed_at
+from app.schedules.placed import Placed, live_schedules, next_due, placed_at
 from app.schedules.todo import NEVER_FOR
 
 logger = logging.getLogger("patchbay.schedules")
@@ -25,8 +25,8 @@ _CANCEL: Final = """
         AND (occurrences.state = 'planned' OR occurrences.due_at > :now - :day))
 """
 _LAST: Final = """
-    SELECT due_at, state, version_id FROM occurrences WHERE flow_id = :flow AND step = :step AND state <> 'cancelled'
-    ORDER BY due_at DESC LIMIT 1
+    SELECT due_at, began_at, state, version_id FROM occurrences
+    WHERE flow_id = :flow AND step = :step AND state <> 'cancelled' ORDER BY due_at DESC LIMIT 1
 """
 _PLAN: Final = """
     INSERT INTO occurrences (flow_id, version_id, step, number_id, due_at, state, cursor, placed, passed_over,
@@ -50,20 +50,28 @@ def plan(session: Session) -> None:
 
 
 def _plan(session: Session, live: Row[Any], last: Row[Any] | None, now: int) -> None:
-    """Goes on after the last one, so that what fell into an outage is noticed, once; a new version begins now."""
-    goes_on = last is not None and last.version_id == live.version_id and last.state != "missed"
-    after = last.due_at if last is not None and goes_on else max(now, last.due_at if last else 0)
-    due = _next(session, live, from_microseconds(after))
+    due = _next(session, live, last, now)
     values = {"flow": live.flow_id, "version": live.version_id, "step": live.step, "number": live.number_id}
     timed = {"due": to_microseconds(due) if due else now, "state": "planned" if due else "never", "now": now}
     session.execute(sql(session, _PLAN), {**values, **timed})
 
 
-def _next(session: Session, live: Row[Any], after: datetime) -> datetime | None:
+def _next(session: Session, live: Row[Any], last: Row[Any] | None, now: int) -> datetime | None:
     try:
-        return next_due(session, placed_at(live), after)
+        placed = placed_at(live)
+        return next_due(session, placed, from_microseconds(_after(live, placed, last, now)))
     except (SQLAlchemyError, DatabaseUnavailable):
         raise
     except Exception:  # a door: one schedule that cannot be read is looked at again tomorrow, and the others go on
         logger.exception("The step %s of the flow %d cannot be planned.", live.step, live.flow_id)
         return None
+
+
+def _after(live: Row[Any], placed: Placed, last: Row[Any] | None, now: int) -> int:
+    """Goes on after the last one, so that what fell into an outage is noticed; but once, and done once at most: nobody
+    gets three newsletters for the three days on which the house stood still. A new version begins now."""
+    if last is None:
+        return now
+    was_late = last.began_at is not None and last.began_at - last.due_at > placed.config["late_seconds"] * 1_000_000
+    goes_on = last.version_id == live.version_id and last.state != "missed" and not was_late
+    return int(last.due_at if goes_on else max(now, last.due_at))

@@ -56,6 +56,23 @@ def test_what_is_wrong_with_a_time_is_said_in_words_of_a_calendar(expression: st
     assert [problem.sentence for problem in step_of("schedule").problems(config(expression))] == [sentence]
 
 
+LISTED = [
+    ("+48221234567", ""),
+    ("+48 22 123-45-67", ""),
+    ("Anna@Example.com", ""),
+    ("221234567", "no telephone number with + and country code"),
+    ("anna(at)example.com", "no e-mail address"),
+    ("anna@", "no e-mail address"),
+]
+
+
+@pytest.mark.parametrize(("address", "says"), LISTED)
+def test_an_entry_of_the_list_that_is_no_address_is_a_warning(address: str, says: str) -> None:
+    found = list(step_of("schedule").problems(config(audience={"by": "list", "addresses": [address]})))
+    assert [(one.code, one.severity) for one in found] == ([("address_unclear", "warning")] if says else [])
+    assert all(says in one.sentence for one in found)
+
+
 NEXT = [
     ("0 10 * * *", "Europe/Warsaw", "2026-11-22T08:00", "2026-11-22T09:00"),
     ("0 10 * * *", "", "2026-11-22T08:00", "2026-11-22T10:00"),  # the installation's zone
