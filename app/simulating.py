@@ -75,7 +75,7 @@ def simulate(house: House, flow: Flow, wanted: Wanted) -> Went:
     simulation = Simulation(flow, house.steps, state, Around(house.limits, called, host.answer))
     moves: tuple[Move, ...] = ()
     if wanted.event is not None:
-        act = read_event(wanted.event)
+        act = read_event(wanted.event, flow, house.steps)
         try:
             moves = tuple(act(simulation))
         except FlowError as problem:

@@ -5,10 +5,13 @@ from typing import Any
 
 from flows.ask import FlowVersion
 from flows.document import Flow, PlacedStep
-from flows.form import ID_PATTERN, Schema, choice, record, rows, text, value, variable, yes_no
+from flows.event import FlowCalled
+from flows.form import ID_PATTERN, Schema, choice, filled, record, rows, text, validate, value, variable, yes_no
 from flows.mapping import row_type
+from flows.plain_json import shortened
 from flows.step import Step, Trigger
-from flows.values import ValueType
+from flows.todays_config import todays_config
+from flows.values import TypeMismatch, ValueType, convert
 from flows.walk import Steps
 
 _TYPES = {
@@ -52,6 +55,35 @@ OUTPUTS: Schema = rows(
 def entry_of(flow: Flow, steps: Steps) -> PlacedStep | None:
     """The trigger at which a flow begins that another flow runs; None when no other flow can."""
     return next((placed for placed in flow.steps.values() if _is_entry(steps, placed)), None)
+
+
+def misfits(flow: Flow, steps: Steps, called: FlowCalled) -> Iterator[tuple[str, str]]:
+    """Why a flow cannot be run so: where (a part of FlowCalled, such as "inputs.order") and a sentence. Nothing about a
+    flow that no other flow can run."""
+    entry = entry_of(flow, steps)
+    kind = steps.get(entry.type) if entry else None
+    if entry is None or kind is None:
+        return
+    config, title = todays_config(kind, entry), entry.name or kind.title
+    if faults := validate(kind.schema, config):
+        yield "inputs", f"“{title}” is not filled in: {faults[0].sentence}"
+        return
+    if called.medium and called.medium not in kind.media_of(config):
+        yield "medium", f"“{title}” does not work on {'calls' if called.medium == 'call' else 'messages'}."
+    taken = {row["name"]: row for row in filled(kind.schema, config).get("inputs", ())}
+    for name in called.inputs:
+        if name not in taken:
+            known = f"it takes {', '.join(taken)}" if taken else "it takes none"
+            yield f"inputs.{shortened(name)}", f"The flow has no such input; {known}."
+    for name, row in taken.items():
+        given, wanted = called.inputs.get(name), typed(row)
+        if given is None and row.get("required"):
+            yield f"inputs.{name}", f"The flow cannot begin without its input “{name}”: give it a value."
+        if wanted is not None:
+            try:
+                convert(given, wanted)
+            except TypeMismatch as reason:
+                yield f"inputs.{name}", f"The input “{name}” does not fit: {reason}"
 
 
 def calls_of(flow: Flow, steps: Steps) -> Iterator[tuple[PlacedStep, FlowVersion]]:

@@ -172,6 +172,18 @@ class Answered:
 
 
 @dataclass(frozen=True)
+class FlowCalled:
+    """Another flow runs this one; only simulated conversations begin so, to try a flow without those that run it.
+
+    medium: where; empty is what its trigger says. latest_message: what the contact wrote last, empty for nothing.
+    """
+
+    inputs: Mapping[str, Value] = field(default_factory=dict)
+    medium: Literal["", "call", "messages"] = ""
+    latest_message: str = ""
+
+
+@dataclass(frozen=True)
 class FlowEnded:
     """A flow that a step called has ended; internal, never in the inbox: the interpreter resumes that step with it."""
 
@@ -198,27 +210,9 @@ Happening = (
     | ApiCalled
     | ScheduleDue
     | Answered
+    | FlowCalled
     | FlowEnded
 )
-
-# The words a Wait uses to say what it accepts, one for each happening a step may wait for. TimerFired belongs to every
-# wait with a limit and FlowEnded comes from inside: neither stands here. Whoever accepts CallerHungUp holds the end of
-# the call back: what the flow does after it begins when the run next waits for something else.
-ACCEPTABLE: dict[str, type] = {
-    "message": MessageReceived,
-    "keys": KeysPressed,
-    "poll": CallPolled,
-    "dial": DialEnded,
-    "recorded": Recorded,
-    "stored": RecordingStored,
-    "lost": RecordingLost,
-    "hang_up": CallerHungUp,
-    "accepted": MessageAccepted,
-    "delivered": MessageDelivered,
-    "failed": MessageFailed,
-    "queue": QueueLeft,
-    "webhook": WebhookReceived,
-}
 
 
 @dataclass(frozen=True)
@@ -236,12 +230,12 @@ class Event:
     id: str = ""
 
 
-def wait_word(happened: Happening) -> str | None:
-    """The word a Wait would accept this happening by, or None when no wait can name it."""
-    return next((word for word, kind in ACCEPTABLE.items() if isinstance(happened, kind)), None)
-
-
 def message_values(happened: MessageReceived, received_at: datetime) -> dict[str, Value]:
     """What expressions read as `message`."""
     media: list[Value] = [{"type": item.media_type, "name": item.name, "url": item.url} for item in happened.media]
     return {"text": happened.text, "media": media, "choice": happened.choice, "received_at": received_at}
+
+
+def call_values(happened: CallStarted) -> dict[str, Value]:
+    """What expressions read as `call`."""
+    return {"from": happened.caller, "to": happened.called, "digits": "", "speech": "", "ended": False}

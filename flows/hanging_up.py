@@ -3,10 +3,11 @@
 from datetime import datetime
 
 from flows import tracing
+from flows.awaited import wait_word
 from flows.changed import changed
 from flows.context import Context
 from flows.effect import HangUp, LeaveQueue
-from flows.event import CallerHungUp, CallPolled, DialEnded, Event, KeysPressed, wait_word
+from flows.event import CallerHungUp, CallPolled, DialEnded, Event, KeysPressed
 from flows.run import Run
 from flows.step import Outcome, Step
 from flows.visit import Visit

@@ -25,6 +25,7 @@ from flows.ask import (
     WebhookStateAnswer,
     size_bytes,
 )
+from flows.awaited import wait_word
 from flows.changed import changed
 from flows.context import Context
 from flows.document import Flow
@@ -40,14 +41,13 @@ from flows.event import (
     MessageReceived,
     QueueLeft,
     TimerFired,
+    call_values,
     message_values,
-    wait_word,
 )
 from flows.hanging_up import holds_the_end, is_over_time, leave
 from flows.limits import Limits
 from flows.run import Frame, Run, Turn
 from flows.step import Failure, Outcome, Step, Take
-from flows.values import Value
 from flows.visit import FLOW_FAILED, Visit, run_step
 from flows.walk import Steps, Walk
 from flows.wire import kind_of
@@ -175,8 +175,7 @@ def _hear(run: Run, event: Event) -> Run:
     if isinstance(happened, MessageReceived):
         return changed(run, message=message_values(happened, event.at))
     if isinstance(happened, CallStarted):
-        call: dict[str, Value] = {"from": happened.caller, "to": happened.called}
-        return changed(run, call={**call, "digits": "", "speech": "", "ended": False})
+        return changed(run, call=call_values(happened))
     if isinstance(happened, KeysPressed):
         return changed(run, call={**run.call, "digits": happened.digits, "speech": happened.speech})
     if isinstance(happened, QueueLeft) and happened.outcome != "assigned":  # an agent who takes it has it still

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, timedelta
 from typing import Any
 
+from flows.awaited import ACCEPTABLE
 from flows.codec_leaves import Misfit, plain
 from flows.context import Context
 from flows.effect import Effect
 from flows.errors import FlowError
-from flows.event import ACCEPTABLE
 from flows.run import Waiting
 from flows.step import Failure, Wait
 from flows.values import Value, canonical_json, encode, from_plain

@@ -3,10 +3,11 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 from urllib.parse import quote
 
 from flows.document import Flow
-from flows.values import Value, to_text
+from flows.values import Value, to_json, to_text
 
 HIDDEN = "(hidden)"
 
@@ -41,6 +42,12 @@ def private_texts(scopes: Iterable[tuple[Flow, Mapping[str, Value]]]) -> tuple[s
 def without(text: str, private: tuple[str, ...]) -> str:
     """The text with every private one in it hidden."""
     return re.sub("|".join(map(re.escape, private)), HIDDEN, text) if private else text
+
+
+def plain_values(values: Mapping[str, Value], private: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Values as the JSON a person writes: dates are texts, 2.0 is 2, and what has a private text in it is hidden."""
+    written = {name: to_json(value) for name, value in values.items()}
+    return {name: HIDDEN if without(text, private) != text else json.loads(text) for name, text in written.items()}
 
 
 def has_secret_name(name: str) -> bool:

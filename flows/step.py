@@ -59,7 +59,7 @@ class Take:
 class Wait:
     """Stop until something the step accepts happens, or the limit is over (then `resume` gets TimerFired).
 
-    accepts: words of `flows.event.ACCEPTABLE`.
+    accepts: words of `flows.awaited.ACCEPTABLE`.
     until: an instant; or, for a question, `limit_seconds`, counted from the moment its last message was settled.
     send_seconds: how long that may take; then `resume` gets MessageFailed with `send_timeout`.
     keep: plain JSON data that `resume` finds in `context.kept`.

@@ -14,7 +14,7 @@ _OF_A_STEP = ("exit", "fails", "visits", "waits")
 
 def tested(survey: Survey) -> Iterator[Finding]:
     """Findings about the flow's tests; none of them prevents publishing."""
-    for fault in faults_of(survey.flow):
+    for fault in faults_of(survey.flow, survey.steps):
         title = survey.flow.tests[int(fault.path.split(".")[1])]["name"]
         sentence = f"The test “{title}” cannot be run: {fault.sentence}"
         yield Finding("test_broken", "warning", "", fault.path, sentence, "Correct the test.")

@@ -1,5 +1,6 @@
 """What a person types: plain lines are messages (on a call: keys or speech), the rest begins with a slash."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,17 +11,20 @@ from flows.event import (
     CallerHungUp,
     CallStarted,
     DialEnded,
+    FlowCalled,
     Happening,
     KeysPressed,
     MessageReceived,
     QueueLeft,
     Recorded,
 )
+from flows.values import Value, from_plain
 
 CALLER = "+48600100200"  # who calls where nobody else is named
 HELP = (
     "Type a message. On a call type keys such as 1 or 12#, or what you say.",
     "/call [FROM]      call the flow            /hangup         hang up",
+    '/run [INPUTS]     run it as another flow does, with inputs such as {"order": "A-17"}',
     "/nothing          give no input            /dial OUTCOME   how a forward ends: completed, busy, no-answer …",
     "/record [12s]     say so much after the beep, or nothing",
     "/wait [10m]       let time pass, or wait until the next time limit",
@@ -58,6 +62,8 @@ def read_line(line: str, on_call: bool, choices: Mapping[str, str]) -> Typed:
         return Typed(word, text)
     if word == "wait":
         return Typed(word, text, seconds=_seconds(text))
+    if word == "run":
+        return Typed(happening=FlowCalled(_inputs(text)))
     happening = _happening(word, text)
     if happening is None:
         raise FlowError(f"There is no /{word}; type /help for what there is.")
@@ -112,6 +118,16 @@ def _dialled(text: str) -> DialEnded:
     if outcome is None:
         raise FlowError(f"A forward ends {', '.join(outcomes)}; type one of them after /dial.")
     return DialEnded(outcome)  # type: ignore[arg-type]  # it is one of the Literal's own words
+
+
+def _inputs(text: str) -> dict[str, Value]:
+    try:
+        data = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        raise FlowError('Inputs are an object, such as /run {"order": "A-17"}.')
+    return {name: from_plain(value) for name, value in data.items()}
 
 
 def _seconds(text: str) -> float | None:

@@ -16,7 +16,7 @@ from flows.player.moves import Advanced, Asked, Move, TimeUp
 from flows.player.simulation import Around, Simulation
 from flows.player.start import kinds
 from flows.player.state import Simulated
-from flows.player.words import effect_lines, failure_lines, request_lines, trace_line
+from flows.player.words import effect_lines, failure_lines, outputs_lines, request_lines, trace_line
 from flows.walk import Steps
 
 _UNMOVED = {
@@ -73,7 +73,8 @@ class Player:
         if begins == {"calls"}:
             return [*title, "You call.", *self.feed("/call")]
         if not begins and entry_of(self.flow, self.steps) is not None:
-            return [*title, "Other flows run this one: play one of them, and give it this file too (--with)."]
+            alone = 'type /run with its inputs, such as /run {"order": "A-17"}'
+            return [*title, f"Other flows run this one: {alone}, or play one of them with this file (--with)."]
         return [*title, "Write a message." if begins else "This flow has no trigger, so nothing can start it."]
 
     def feed(self, line: str) -> list[str]:
@@ -120,6 +121,7 @@ class Player:
                 yield from effect_lines(effect)
             if move.is_over and move.run.status == "ended":
                 yield f"(The run has ended: {move.run.outcome}.)"
+                yield from outputs_lines(move.run.outputs)
         elif isinstance(move, Asked):
             yield from request_lines(move.request)
             yield f"  (type its answer: {EXAMPLES})"

@@ -1,12 +1,24 @@
-"""Which trigger a typed call or message starts, chosen as the runner chooses: the best match of those that claim it."""
+"""Where a simulated run begins: which trigger a call or message starts, chosen as the runner chooses, or the one of a
+flow that is run as another flow runs it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from flows.called import entry_of, misfits
 from flows.context import Context
 from flows.document import Flow
-from flows.event import ApiCalled, CallStarted, Event, MessageReceived, ScheduleDue
+from flows.errors import FlowError
+from flows.event import (
+    ApiCalled,
+    CallStarted,
+    Event,
+    FlowCalled,
+    MessageReceived,
+    ScheduleDue,
+    call_values,
+    message_values,
+)
 from flows.interpreter import begin
 from flows.limits import Limits
 from flows.player.lines import CALLER
@@ -34,12 +46,17 @@ def kinds(flow: Flow, steps: Steps) -> set[str]:
 
 
 def begun_by(flow: Flow, steps: Steps, event: Event, run: Run | None, run_id: str) -> Begun | None:
-    """The run that an event begins; while another is under way only a trigger that interrupts it may."""
+    """The run that an event begins; while another is under way only a trigger that interrupts it may.
+
+    Raises: FlowError when the flow is run as others would run it, and cannot begin so.
+    """
     happened = event.happened
+    under_way = run is not None and run.status != "ended"
+    if isinstance(happened, FlowCalled):
+        return None if under_way else _begun_as_called(flow, steps, event, happened, run_id)
     kind = _KINDS.get(type(happened))
     if kind is None:
         return None
-    under_way = run is not None and run.status != "ended"
     best: tuple[int, Begun] | None = None
     for step, trigger, claim in _claims(flow, steps):
         if claim.kind != kind or (under_way and not claim.interrupts):
@@ -73,9 +90,31 @@ def _begun(flow: Flow, step: str, claim: Claim, event: Event, run_id: str) -> Be
     }
     happened, contact = event.happened, event.facts.contact
     if isinstance(happened, CallStarted):  # whoever calls is known by the number they call from
-        phone = contact.get("phone")
-        caller = happened.caller or (phone if isinstance(phone, str) else "") or CALLER
+        caller = happened.caller or _phone(event)
         happened, contact = replace(happened, caller=caller, called=number), {**contact, "phone": caller}
     facts = replace(event.facts, conversation=conversation, contact=contact)
     begins = replace(event, happened=happened, facts=facts)
     return Begun(begin(VERSION, flow, step, begins, run_id), begins)
+
+
+def _begun_as_called(flow: Flow, steps: Steps, event: Event, called: FlowCalled, run_id: str) -> Begun | None:
+    """The run of the flow alone: in earnest it would be a part of the run of the flow that runs it."""
+    entry = entry_of(flow, steps)
+    kind = steps.get(entry.type) if entry else None
+    if entry is None or kind is None:
+        return None
+    for _, sentence in misfits(flow, steps, called):
+        raise FlowError(sentence)
+    on_call = "messages" not in ({called.medium} if called.medium else kind.media_of(todays_config(kind, entry)))
+    begun = _begun(flow, entry.id, Claim("calls" if on_call else "messages", ()), event, run_id)
+    run = replace(begun.run, variables=called.inputs)
+    if on_call:
+        run = replace(run, call=call_values(CallStarted("player", _phone(event), "")))
+    if called.latest_message:
+        run = replace(run, message=message_values(MessageReceived(called.latest_message), event.at))
+    return Begun(run, begun.event)
+
+
+def _phone(event: Event) -> str:
+    phone = event.facts.contact.get("phone")
+    return phone if isinstance(phone, str) and phone else CALLER

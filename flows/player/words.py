@@ -26,6 +26,7 @@ from flows.effect import (
     SendMessage,
     UpdateContact,
 )
+from flows.values import Value, to_text
 
 LONGEST = 100
 
@@ -70,6 +71,12 @@ def request_lines(request: Request) -> Iterator[str]:
         yield f"? {request.method} {request.url}"
         if request.body:
             yield f"    {_short(request.body)}"
+
+
+def outputs_lines(outputs: Mapping[str, Value]) -> Iterator[str]:
+    """What a flow gives back to the one that runs it; nothing for most."""
+    if outputs:
+        yield f"(It gives back {', '.join(f'{name} = {_short(to_text(value))}' for name, value in outputs.items())}.)"
 
 
 def _title(flow: Flow, entry: Mapping[str, Any]) -> str:

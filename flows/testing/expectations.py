@@ -6,7 +6,8 @@ from typing import Final
 
 from flows.document_keys import Keys
 from flows.errors import DocumentError
-from flows.testing.matching import among, plain_values, same, some_effect, texts_hold, values_hold
+from flows.secrecy import HIDDEN, plain_values
+from flows.testing.matching import among, same, some_effect, texts_hold, values_hold
 from flows.testing.observed import Observed
 from flows.testing.words import NAME, TRUE, Json, Schema, the_word
 
@@ -48,8 +49,11 @@ def read_expectation(data: Json, path: str) -> tuple[str, Json]:
     return name, data[name]
 
 
-def suggested(seen: Observed) -> list[dict[str, Json]]:
-    """What a test would expect that was made from what was observed: what the customer met, and where it ended."""
+def suggested(seen: Observed, private: tuple[str, ...] = ()) -> list[dict[str, Json]]:
+    """What a test would expect that was made from what was observed: what the customer met, and where it ended.
+
+    private: texts that a test does not show as outputs, see `flows.secrecy.private_texts`.
+    """
     found: list[dict[str, Json]] = [{"said": text} for text in seen.said]
     found += [{"sent": text} for text in seen.sent]
     found += [{"queue": queue} for queue in seen.queues]
@@ -57,6 +61,8 @@ def suggested(seen: Observed) -> list[dict[str, Json]]:
     found += [{"fails": failure} for failure in seen.fails]
     found += [{"hangs_up": True}] if seen.hangs_up else []
     found += [{"ends": outcome} for outcome in seen.outcomes]
+    outputs = {name: told for name, told in plain_values(seen.outputs, private).items() if told != HIDDEN}
+    found += [{"outputs": outputs}] if outputs else []
     found += [{"ignored": True}] if is_ignored(seen) else []
     return found
 
@@ -176,6 +182,14 @@ EXPECTATION_WORDS: Final[Mapping[str, ExpectationWord]] = {
     ),
     "ends": ExpectationWord(
         "the run ends with this outcome", {"ends": "completed"}, NAME, lambda seen: seen.outcomes, among, "end"
+    ),
+    "outputs": ExpectationWord(
+        "the flow gives these values back to the one that runs it",
+        {"outputs": {"status": "gold"}},
+        _OBJECT,
+        lambda seen: plain_values(seen.outputs),
+        values_hold,
+        "values given back",
     ),
     "silent": ExpectationWord(
         "nothing is sent, said or played",

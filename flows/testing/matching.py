@@ -1,11 +1,10 @@
 """Whether what was observed is what was expected, and both as words of a sentence."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.testing.words import Json
-from flows.values import Value, from_plain, to_json, to_text
+from flows.values import from_plain, to_text
 
 
 def _fits(wanted: Json, text: str) -> bool:
@@ -29,11 +28,6 @@ def among(wanted: Json, seen: Sequence[Json]) -> bool:
 def values_hold(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> bool:
     """Whether all that is wanted is so; there may be more."""
     return all(name in seen and seen[name] == value for name, value in wanted.items())
-
-
-def plain_values(values: Mapping[str, Value]) -> Json:
-    """Values as the JSON a person writes: dates are texts, and 2.0 is 2."""
-    return {name: json.loads(to_json(value)) for name, value in values.items()}
 
 
 def part_of(wanted: Json, whole: Json) -> bool:

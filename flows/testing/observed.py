@@ -9,6 +9,7 @@ from flows.effect import Dial, Effect, EnterQueue, Gather, HangUp, Phone, Play, 
 from flows.facts import Facts
 from flows.player.moves import Advanced, Asked, Move, Unmoved, Word
 from flows.run import Run
+from flows.values import Value
 from flows.wire import to_data
 
 
@@ -102,6 +103,11 @@ class Observed:
     def waits_at(self) -> str:
         """The step that waits afterwards; empty when none does."""
         return self.run.stack[-1].step if self.run and self.run.status == "waiting" else ""
+
+    @property
+    def outputs(self) -> Mapping[str, Value]:
+        """What the flow gives back to the one that runs it, once it has ended."""
+        return self.run.outputs if self.run and self.run.status == "ended" else {}
 
     @property
     def effects_data(self) -> list[dict[str, Any]]:

@@ -13,9 +13,11 @@ from flows.errors import DocumentError, FlowError
 from flows.plain_json import shortened
 from flows.player.answers import answer_of, read_answer
 from flows.player.lines import CALLER
-from flows.testing.events import Action, read_event
+from flows.testing.acting import Action
+from flows.testing.events import read_event
 from flows.testing.expectations import read_expectation
 from flows.values import Value, from_plain
+from flows.walk import Steps
 
 MONDAY_MORNING: Final = datetime(2026, 1, 5, 9, tzinfo=UTC)  # when a test plays that does not say when
 CONTACT: Final[Mapping[str, Value]] = {"name": "", "phone": CALLER, "email": "", "language": "", "attributes": {}}
@@ -43,20 +45,20 @@ class FlowTest:
     turns: tuple[Turn, ...]
 
 
-def read_one(flow: Flow, index: int) -> FlowTest:
+def read_one(flow: Flow, index: int, steps: Steps) -> FlowTest:
     """One test of a flow. Raises: DocumentError for its first fault."""
     data, path = flow.tests[index], f"tests.{index}"
-    turns = [_turn(turn, f"{path}.turns.{n}") for n, turn in enumerate(data["turns"])]
+    turns = [_turn(turn, flow, steps, f"{path}.turns.{n}") for n, turn in enumerate(data["turns"])]
     clock, contact, answers = _head(data, path)
     return FlowTest(data["id"], data["name"], clock, contact, answers, tuple(turns))
 
 
-def faults_of(flow: Flow) -> Iterator[DocumentError]:
+def faults_of(flow: Flow, steps: Steps) -> Iterator[DocumentError]:
     """What is wrong with the tests of a flow: the first fault of each turn, and of what stands before the turns."""
     for index, data in enumerate(flow.tests):
         path = f"tests.{index}"
         pieces: list[Callable[[], object]] = [partial(_head, data, path)]
-        pieces += [partial(_turn, turn, f"{path}.turns.{n}") for n, turn in enumerate(data["turns"])]
+        pieces += [partial(_turn, turn, flow, steps, f"{path}.turns.{n}") for n, turn in enumerate(data["turns"])]
         for piece in pieces:
             try:
                 piece()
@@ -73,8 +75,8 @@ def _head(data: Mapping[str, Any], path: str) -> tuple[datetime, Mapping[str, Va
     return clock, contact_of(data.get("contact", {}), f"{path}.contact"), answers
 
 
-def _turn(data: Mapping[str, Any], path: str) -> Turn:
-    act = read_event(data["event"], f"{path}.event")
+def _turn(data: Mapping[str, Any], flow: Flow, steps: Steps, path: str) -> Turn:
+    act = read_event(data["event"], flow, steps, f"{path}.event")
     expect = [read_expectation(one, f"{path}.expect.{n}") for n, one in enumerate(data.get("expect", ()))]
     return Turn(act, data["event"], tuple(expect))
 

@@ -70,7 +70,7 @@ def run_one(flow: Flow, index: int, given: Given) -> Tested:
     """What comes of one test; a test that cannot be read differs where it cannot."""
     data, path = flow.tests[index], f"tests.{index}"
     try:
-        found = _first_difference(read_one(flow, index), flow, given, path)
+        found = _first_difference(read_one(flow, index, given.steps), flow, given, path)
     except DocumentError as problem:
         found = Difference(problem.path, f"The test cannot be run: {problem.sentence}")
     return Tested(data["id"], data["name"], found)

@@ -8,6 +8,7 @@ import pytest
 
 from app.accounts.tokens import create_token
 from app.config import Settings
+from app.seeding import EXAMPLES
 from tests.app.api_client import Api, api
 
 GOLD = {"status": 200, "body": {"status": "gold", "name": "Ann"}}
@@ -110,6 +111,22 @@ def test_a_step_that_is_not_filled_in_says_so_when_it_is_tried(client: Api) -> N
     went = simulated(client, document=draft, contact={"phone": "+48500100100"}, event={"message": "hi"})
     said = [line for step in went["turns"][0]["steps"] for line in step["failed"]]
     assert said == ["! loyalty: “loyalty” is not filled in: Variables is missing. (step_error)"]
+
+
+def test_a_flow_that_others_run_is_simulated_alone(client: Api) -> None:
+    draft = json.loads((EXAMPLES / "find_customer.json").read_text(encoding="utf-8"))
+    begin: dict[str, Any] = {"document": draft, "contact": {"phone": "+48500100100"}}
+    asks = simulated(client, event={"called": {"reason": "the return"}}, **begin)
+    assert asks["turns"][0]["came_by"]["kind"] == "flow_called"
+    told = simulated(client, asks["state"], document=draft, event={"answer": GOLD})
+    assert told["run"]["outputs"] == {"customer_name": "Ann", "status": "gold"}
+    assert told["expect"][-2:] == [{"ends": "completed"}, {"outputs": told["run"]["outputs"]}]
+    refused = client.post("/flows/VIP messages/simulations", 422, event={"called": {"colour": "red"}}, **begin)
+    assert "event.called.colour: The flow has no such input; it takes reason." in refused["error"]
+    draft["variables"]["name"]["private"] = True
+    hidden = simulated(client, asks["state"], document=draft, event={"answer": GOLD})
+    assert hidden["run"]["outputs"] == {"customer_name": "(hidden)", "status": "gold"}
+    assert hidden["expect"][-1] == {"outputs": {"status": "gold"}}
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [

@@ -267,7 +267,7 @@ def test_what_a_test_cannot_say_is_told_with_its_place(
     messages: Flow, registry: Registry, test: dict[str, Any], path: str, sentence: str
 ) -> None:
     flow = replace(messages, tests=({"id": "one", "name": "One", "turns": [], **test},))
-    faults = list(faults_of(flow))
+    faults = list(faults_of(flow, registry))
     assert [fault.path for fault in faults] == [f"tests.0.{path}"]
     assert sentence in faults[0].sentence
     told = run_one(flow, 0, given(registry)).difference
@@ -276,17 +276,17 @@ def test_what_a_test_cannot_say_is_told_with_its_place(
 
 
 @pytest.mark.parametrize("word", EVENT_WORDS)
-def test_the_example_of_an_event_is_one(word: str) -> None:
+def test_the_example_of_an_event_is_one(messages: Flow, registry: Registry, word: str) -> None:
     assert next(iter(EVENT_WORDS[word].example)) == word
-    assert callable(read_event(EVENT_WORDS[word].example))
+    assert callable(read_event(EVENT_WORDS[word].example, messages, registry))
 
 
 @pytest.mark.parametrize("word", EXPECTATION_WORDS)
-def test_the_example_of_an_expectation_is_one(messages: Flow, word: str) -> None:
+def test_the_example_of_an_expectation_is_one(messages: Flow, registry: Registry, word: str) -> None:
     example = EXPECTATION_WORDS[word].example
     assert the_word(EXPECTATION_WORDS, example, "expect.0", "An expectation")[0] == word
     test = {"id": "one", "name": "One", "turns": [{"event": HELLO, "expect": [example]}]}
-    assert read_one(replace(messages, tests=(test,)), 0).turns[0].expect == ((word, example[word]),)
+    assert read_one(replace(messages, tests=(test,)), 0, registry).turns[0].expect == ((word, example[word]),)
 
 
 def test_all_tests_of_a_flow_are_run_each_from_the_beginning(messages: Flow, registry: Registry) -> None:
@@ -304,10 +304,10 @@ def test_all_tests_of_a_flow_are_run_each_from_the_beginning(messages: Flow, reg
     assert told[4].difference.sentence == "A test has at most 200 turns; this one has 201."
 
 
-def test_the_example_of_the_page_is_a_test_that_can_be_run(messages: Flow) -> None:
+def test_the_example_of_the_page_is_a_test_that_can_be_run(messages: Flow, registry: Registry) -> None:
     page = (ROOT / "docs/flows.md").read_text(encoding="utf-8").partition("## Tests of a flow")[2]
     test = json.loads(page.partition("```json\n")[2].partition("```")[0])
-    assert list(faults_of(from_data({**to_data(messages), "tests": [test]}))) == []
+    assert list(faults_of(from_data({**to_data(messages), "tests": [test]}), registry)) == []
 
 
 def test_flows_that_a_flow_calls_are_walked_with_it(registry: Registry) -> None:

@@ -1,6 +1,5 @@
 """What a simulated conversation did, as the editor's simulator shows it."""
 
-import json
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -9,8 +8,8 @@ from flows.document import Flow
 from flows.player.moves import Advanced, Asked, Move, TimeUp, Unmoved
 from flows.player.state import Simulated
 from flows.player.words import effect_lines, failure_lines, request_lines
-from flows.secrecy import HIDDEN
-from flows.values import encode, to_json
+from flows.secrecy import HIDDEN, plain_values, private_texts
+from flows.values import encode
 from flows.wire import to_data
 
 _SENTENCES: Final = {
@@ -61,9 +60,10 @@ def run_data(flow: Flow, state: Simulated) -> dict[str, Any] | None:
         "step": run.stack[-1].step if run.stack else "",
         "stack": [{"version": frame.version, "step": frame.step} for frame in run.stack],
         "variables": {
-            name: HIDDEN if flow.variables.get(name, {}).get("private") else json.loads(to_json(value))
-            for name, value in run.variables.items()
+            name: HIDDEN if flow.variables.get(name, {}).get("private") else value
+            for name, value in plain_values(run.variables).items()
         },
+        "outputs": plain_values(run.outputs, private_texts([(flow, run.variables)])),
         "error": {name: encode(value) for name, value in run.error.items()},
         "waits_for": list(waiting.accepts) if waiting else [],
         "until": state.due_at.isoformat() if state.due_at and waiting else None,

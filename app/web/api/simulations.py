@@ -14,6 +14,7 @@ from app.web.api.doors import Asked, Noun, Schema, fields, one_of, text, whole
 from app.web.api.moves import moves_data, run_data
 from flows import document
 from flows.document import Flow
+from flows.secrecy import private_texts
 from flows.testing import Observed, suggested
 from flows.wire import to_data
 
@@ -70,11 +71,12 @@ def drawn_as(session: Session, row: FlowRow, which: Mapping[str, Any]) -> Flow:
 def _shown(flow: Flow, went: Went) -> dict[str, Any]:
     state = went.state
     seen = Observed.of(went.moves, state.facts)
+    private = private_texts([(flow, state.run.variables if state.run else {})])
     return {
         "state": to_data(state),
         "clock": state.clock.isoformat(),
         **moves_data(flow, went.moves),
         "run": run_data(flow, state),
         "choices": [{"id": id, "label": label} for label, id in state.choices.items()],
-        "expect": suggested(seen) if went.moves else [],
+        "expect": suggested(seen, private) if went.moves else [],
     }
