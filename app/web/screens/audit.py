@@ -2,14 +2,13 @@
 
 from typing import Final
 
-from flask import request
 from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.accounts.roles import Right
 from app.db import now
 from app.models import Audit, Person
-from app.web.screens.doors import Screens, Visit
+from app.web.screens.doors import Screens, Visit, asked_for, last_seen
 from app.web.screens.frame import framed
 
 screens = Screens("audit")
@@ -20,11 +19,10 @@ _MOST: Final = 100
 @screens.get("/audit", Right.READ_AUDIT)
 def show(visit: Visit) -> BaseResponse:
     """A page of it."""
-    after = request.args.get("after", 0, type=int)
-    who = request.args.get("who", "").strip()
+    last, who = last_seen(), asked_for("who").strip()
     query = select(Audit, Person.name).outerjoin(Person, Person.email == Audit.who).order_by(Audit.id.desc())
-    if after:
-        query = query.where(Audit.id < after)
+    if last:
+        query = query.where(Audit.id < last)
     if who:
         query = query.where(Audit.who == who.lower() if "@" in who else Audit.who == who)
     with visit.house.database.reading() as session:
@@ -32,5 +30,5 @@ def show(visit: Visit) -> BaseResponse:
         present = now(session)
     more = rows[_MOST - 1][0].id if len(rows) > _MOST else None
     return framed(
-        "audit.html", visit.caller, rows=rows[:_MOST], more=more, who=who, is_later=bool(after), present=present
+        "audit.html", visit.caller, rows=rows[:_MOST], more=more, who=who, is_later=bool(last), present=present
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from flask import Blueprint, Response, current_app, g, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
@@ -13,7 +14,9 @@ from app.house import House
 from app.web.api.doors import Needs, needed
 from app.web.callers import Caller
 from app.web.refusals import Refusal
-from flows.values import clean_text
+from flows.values import clean_text, in_one_line
+
+_LONGEST_NUMBER: Final = 16  # digits: what fits every database, as ROW_ID of the API
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,23 @@ def house() -> House:
 
 
 def entered(name: str) -> str:
-    """A field of the form that was sent."""
-    return clean_text(request.form.get(name, ""))
+    """A field of the form that was sent; each is one line. Raises: Refusal (422)."""
+    given = clean_text(request.form.get(name, ""))
+    if in_one_line(given) != given:  # no browser sends one of those, and nobody could type it again
+        sentence = "A field of this form holds a line break or another control character: go back and type it again."
+        raise Refusal(422, "control_character", sentence)
+    return given
+
+
+def asked_for(name: str) -> str:
+    """A field of the address; empty when it is not there."""
+    return clean_text(request.args.get(name, ""))
+
+
+def last_seen() -> int:
+    """The last row of the page before, after which a list goes on; 0 where the address names none."""
+    given = request.args.get("after", "")
+    return int(given) if given.isascii() and given.isdecimal() and len(given) < _LONGEST_NUMBER else 0
 
 
 def back_to(address: str, done: str = "") -> BaseResponse:

@@ -14,7 +14,8 @@ from app.accounts.roles import Right, Role, may_give
 from app.db import now
 from app.errors import DomainError
 from app.models import Person
-from app.web.screens.doors import Screens, Visit, back_to
+from app.web.api.doors import ROW_ID
+from app.web.screens.doors import Screens, Visit, back_to, last_seen
 from app.web.screens.frame import framed
 
 screens = Screens("people")
@@ -50,7 +51,7 @@ def invite_somebody(visit: Visit) -> BaseResponse:
     return _page(visit, link=Link("invitation", email, _address(visit, f"invitation/{secret}")))
 
 
-@screens.post("/people/invitations/<int:number>/cancel", Right.EDIT_PEOPLE)
+@screens.post(f"/people/invitations/{ROW_ID}/cancel", Right.EDIT_PEOPLE)
 def cancel(visit: Visit, number: int) -> BaseResponse:
     """Ends the link."""
     with visit.house.database.transaction() as session:
@@ -58,7 +59,7 @@ def cancel(visit: Visit, number: int) -> BaseResponse:
     return back_to("/people", "cancelled")
 
 
-@screens.post("/people/<int:number>/role", Right.EDIT_PEOPLE)
+@screens.post(f"/people/{ROW_ID}/role", Right.EDIT_PEOPLE)
 def give_role(visit: Visit, number: int) -> BaseResponse:
     """Gives another role."""
     try:
@@ -69,7 +70,7 @@ def give_role(visit: Visit, number: int) -> BaseResponse:
     return back_to("/people", "role")
 
 
-@screens.post("/people/<int:number>/remove", Right.EDIT_PEOPLE)
+@screens.post(f"/people/{ROW_ID}/remove", Right.EDIT_PEOPLE)
 def remove(visit: Visit, number: int) -> BaseResponse:
     """Removes the person."""
     try:
@@ -80,7 +81,7 @@ def remove(visit: Visit, number: int) -> BaseResponse:
     return back_to("/people", "removed")
 
 
-@screens.post("/people/<int:number>/password-link", Right.EDIT_PEOPLE)
+@screens.post(f"/people/{ROW_ID}/password-link", Right.EDIT_PEOPLE)
 def password_link(visit: Visit, number: int) -> BaseResponse:
     """Shows the link once."""
     try:
@@ -94,11 +95,10 @@ def password_link(visit: Visit, number: int) -> BaseResponse:
 
 def _page(visit: Visit, status: int = 200, **values: Any) -> BaseResponse:
     done = request.args.get("done", "")
-    after = request.args.get("after", 0, type=int)
     with visit.house.database.reading() as session:
         here = select(Person).where(Person.removed_at.is_(None))
         total = session.scalar(select(func.count()).select_from(here.subquery())) or 0
-        people = session.scalars(here.where(Person.id > after).order_by(Person.id).limit(_MOST + 1)).all()
+        people = session.scalars(here.where(Person.id > last_seen()).order_by(Person.id).limit(_MOST + 1)).all()
         invitations = open_invitations(session)
         present = now(session)
     rights = visit.caller.rights

@@ -11,7 +11,8 @@ from app.accounts.tokens import create_token, revoke_token, scopes_of
 from app.db import now
 from app.errors import DomainError
 from app.models import Person, Token
-from app.web.screens.doors import Screens, Visit, back_to
+from app.web.api.doors import ROW_ID
+from app.web.screens.doors import Screens, Visit, back_to, last_seen
 from app.web.screens.frame import framed
 
 screens = Screens("tokens")
@@ -38,7 +39,7 @@ def make(visit: Visit) -> BaseResponse:
     return _page(visit, made=made, made_name=visit.field("name").strip(), address=address)
 
 
-@screens.post("/tokens/<int:number>/end", Right.END_TOKENS)
+@screens.post(f"/tokens/{ROW_ID}/end", Right.END_TOKENS)
 def end(visit: Visit, number: int) -> BaseResponse:
     """Revokes it at once."""
     with visit.house.database.transaction() as session:
@@ -49,7 +50,7 @@ def end(visit: Visit, number: int) -> BaseResponse:
 
 
 def _page(visit: Visit, status: int = 200, **values: Any) -> BaseResponse:
-    after = request.args.get("after", 0, type=int)
+    last = last_seen()
     query = (
         select(Token, Person)
         .outerjoin(Person, Person.id == Token.person_id)
@@ -58,7 +59,7 @@ def _page(visit: Visit, status: int = 200, **values: Any) -> BaseResponse:
         .limit(_MOST + 1)
     )
     with visit.house.database.reading() as session:
-        rows = session.execute(query.where(Token.id < after) if after else query).all()
+        rows = session.execute(query.where(Token.id < last) if last else query).all()
         present = now(session)
     return framed(
         "tokens.html",
