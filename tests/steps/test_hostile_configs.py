@@ -1,10 +1,13 @@
 """Whatever stands in a config: the checks say what is wrong, and what they let pass never breaks a step's code."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flows.ask import (
+    AddressState,
+    AddressStateAnswer,
+    Answer,
     CalendarState,
     CalendarStateAnswer,
     FileState,
@@ -13,21 +16,36 @@ from flows.ask import (
     FlowVersionAnswer,
     HttpAnswer,
     HttpRequest,
+    PhonesOfContacts,
+    PhonesOfContactsAnswer,
     QueueState,
     QueueStateAnswer,
+    Request,
+    Way,
+    WaysToContact,
+    WaysToContactAnswer,
+    WebhookState,
+    WebhookStateAnswer,
 )
 from flows.check import Finding, InstallationNames, check
 from flows.document import from_data
 from flows.errors import DocumentError
 from flows.event import (
+    Attachment,
+    CallerHungUp,
     CallPolled,
+    DialEnded,
     FlowEnded,
     Happening,
     KeysPressed,
+    MessageAccepted,
     MessageFailed,
     MessageReceived,
     QueueLeft,
+    Recorded,
+    RecordingStored,
     TimerFired,
+    WebhookReceived,
 )
 from flows.step import Example, Step
 from tests.steps.visits import STEPS, Visit
@@ -40,8 +58,28 @@ PARTS: list[Any] = [
 ANSWERS = [HttpAnswer(200, body='{"a": [1e5, null]}'), HttpAnswer(200, body="<html>"), HttpAnswer(503), HttpAnswer(404)]
 HAPPENINGS: list[Happening] = [
     MessageReceived("hi"), MessageReceived("12"), KeysPressed("1"), KeysPressed(), CallPolled(), TimerFired(),
-    QueueLeft("closed"), MessageFailed("example/0/0", "weird"),
+    QueueLeft("closed"), MessageFailed("example/0/0", "weird"), MessageAccepted("example/0/0"), DialEnded("completed"),
+    DialEnded("failed", 404), CallerHungUp(), Recorded("example/0/0", "https://e.com/1", 6),
+    RecordingStored("example/0/0", Attachment("audio/wav", "a.wav", file="5f" * 32), 6), WebhookReceived("k", ["x"]),
 ]  # fmt: skip
+
+
+def answer_to(asked: Request, source: random.Random) -> Answer:
+    """Any of the answers that a host may give."""
+    answers: Mapping[type[Request], Sequence[Answer]] = {
+        HttpRequest: ANSWERS,
+        QueueState: [QueueStateAnswer(exists=True), QueueStateAnswer(exists=False)],
+        CalendarState: [CalendarStateAnswer(exists=True, state="open"), CalendarStateAnswer(exists=True)],
+        FileState: [FileStateAnswer(), FileStateAnswer("7", "audio/wav"), FileStateAnswer("7", "image/png")],
+        FlowVersion: [FlowVersionAnswer("called")],
+        AddressState: [AddressStateAnswer("nobody"), AddressStateAnswer("another")],
+        WebhookState: [WebhookStateAnswer(), WebhookStateAnswer("Nobody could believe it.")],
+    }
+    if isinstance(asked, PhonesOfContacts):
+        return PhonesOfContactsAnswer(tuple(source.choice(["", "+48500100100"]) for _ in asked.addresses))
+    if isinstance(asked, WaysToContact):
+        return WaysToContactAnswer(tuple(Way(one, source.choice(["", "opted_out"])) for one in asked.numbers))
+    return source.choice(answers[type(asked)])
 
 
 def changed(source: random.Random, data: Any) -> Any:
@@ -83,17 +121,11 @@ def test_a_hostile_config_is_answered_by_findings_and_breaks_no_step() -> None:
         visit = Visit(step.type, config, {"phone": "+48500100100"}, example.variables, on_call=example.on_call)
         for _ in range(4):
             asked = visit.run.open_turn.request if visit.run.open_turn else None
-            if isinstance(asked, HttpRequest):
-                visit.feed(source.choice(ANSWERS))
-            elif isinstance(asked, QueueState):
-                visit.feed(QueueStateAnswer(exists=True))
-            elif isinstance(asked, CalendarState):
-                visit.feed(CalendarStateAnswer(exists=True, state=source.choice(["open", "closed"])))
-            elif isinstance(asked, FileState):
-                visit.feed(FileStateAnswer(source.choice(["", "7"]), source.choice(["audio/wav", "image/png"])))
-            elif isinstance(asked, FlowVersion):
-                visit.feed(FlowVersionAnswer("called")).feed(FlowEnded("completed", {"total": "x"}))
-            elif asked is None and visit.run.status == "waiting":
+            if asked is not None:
+                visit.feed(answer_to(asked, source))
+                if isinstance(asked, FlowVersion):
+                    visit.feed(FlowEnded("completed", {"total": "x"}))
+            elif visit.run.status == "waiting":
                 visit.feed(source.choice(HAPPENINGS))
         errors.add(visit.error)
         assert visit.error != "step_error", (config, visit.message)
