@@ -11,7 +11,7 @@ from tests.faults.installation import ACCOUNT, CONNECTION, OURS, SECRET
 from tests.faults.oracle import Key
 
 _PATIENCE_SECONDS = 5.0
-_PAUSE_SECONDS = 0.4
+_PAUSE_SECONDS = 1.0
 
 
 @dataclass

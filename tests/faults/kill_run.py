@@ -49,7 +49,7 @@ class KillRun:
     only_places: bool = False  # nobody is killed at random
 
 
-FULL = KillRun(messages=10_000, kills=500, contacts=500, settle_seconds=600)
+FULL = KillRun(messages=10_000, kills=500, contacts=500, workers=2, settle_seconds=600)
 SHORT = KillRun(messages=500, kills=60, contacts=50)
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from tests.faults.driver import Driver
 from tests.faults.keeper import Keeper, Kept, children_of, kill
 
-RANDOM = ("worker parent", "worker child", "worker both", "web master", "web process", "sweeper", "redis")
-DATABASE = ("database killed", "database immediate")  # where it is a process
+RANDOM = 3 * ("worker parent", "worker child", "worker both", "web master", "web process", "sweeper", "redis")
+DATABASE = ("database killed", "database immediate")  # where it is a process; rarer, as it stops everybody
 _IN_WEB = "app/web"
 _OFF_THE_WAY = ("letter:", "mail:", "schedule:")  # no message comes by there: tests/app/ dies at these places
 _REACH_SECONDS, _SHARES = 5.0, 3  # a labelled place that the traffic does not come by in so many tries is given up

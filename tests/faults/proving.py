@@ -19,7 +19,7 @@ LINES, PAGE, README = _ROOT / "docs" / "faults.jsonl", _ROOT / "docs" / "faults.
 _PLACE = re.compile(r"(<!-- figures: ([a-z0-9-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 _MACHINE, _OTHERS = "machine", "others"  # the places of the machine, and of experiments without one of their own
 _LONGEST_SECONDS = 1_800.0
-_AT_ONCE = 2  # of those that need not be alone; most of their time is spent waiting
+_AT_ONCE = 3  # of those that need not be alone; most of their time is spent waiting
 Line = Mapping[str, Any]
 
 

@@ -8,7 +8,6 @@ from tests.faults.kill_run import FULL, chaos
 NAME = "chaos-lookup"
 PROMISE = "Whatever is killed, every message is answered once and in order; the provider can only be asked later."
 DATABASES: Sequence[DatabaseKind] = ("postgresql",)
-ALONE = True
 
 
 def run(database: DatabaseKind, seed: int) -> Figures:
