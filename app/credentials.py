@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -35,7 +35,14 @@ _LONGEST_SECRET = 8_192  # a header line longer than this is refused by common s
 
 
 class CredentialRefused(Exception):
-    """A credential that cannot be used or saved like this; the sentence says why and never holds the secret."""
+    """A credential that cannot be used or saved like this; the sentence says why and never holds the secret.
+
+    faults: of one that cannot be saved, each field's place with its sentence.
+    """
+
+    def __init__(self, sentence: str, faults: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(sentence)
+        self.faults = tuple(faults)
 
 
 @dataclass(frozen=True)
@@ -50,31 +57,15 @@ class Credential:
 
 def read_credential(name: str, kind: str, origins: Sequence[str], secret: Mapping[str, str]) -> Credential:
     """The credential with its origins in canonical form. Raises: CredentialRefused, with all that is wrong."""
-    found = problems(name, kind, origins, secret)
+    found = list(_faults(name, kind, origins, secret))
     if found:
-        raise CredentialRefused(" ".join(found))
+        raise CredentialRefused(" ".join(sentence for _, sentence in found), found)
     return Credential(name, kind, tuple(sorted({read_origin(origin) for origin in origins})), dict(secret))
 
 
 def problems(name: str, kind: str, origins: Sequence[str], secret: Mapping[str, str]) -> list[str]:
     """A sentence for each thing that keeps this credential from being saved; none when it is right."""
-    found = [] if name.strip() else ["Give the credential a name."]
-    if kind in BOUND_BY_THEMSELVES:
-        found += ["A credential of this kind has no origins: its fields say where it goes."] * bool(origins)
-    elif not origins:
-        found.append("Name at least one origin it may be sent to, like https://api.example.com.")
-    for number, origin in enumerate(origins, start=1):
-        try:
-            read_origin(origin)
-        except BadWebAddress as error:
-            found.append(f"Origin {number}: {error}")
-    if kind not in KINDS:
-        return [*found, f"The kind must be one of {', '.join(KINDS)}."]
-    if not set(KINDS[kind]) - _MAY_LACK.get(kind, frozenset()) <= set(secret) <= set(KINDS[kind]):
-        return [*found, f"A credential of the kind {kind} has exactly these fields: {', '.join(KINDS[kind])}."]
-    if kind in BOUND_BY_THEMSELVES:
-        return found + destination_problems(kind, secret)
-    return found + [sentence for name, value in secret.items() for sentence in _field_problems(kind, name, value)]
+    return [sentence for _, sentence in _faults(name, kind, origins, secret)]
 
 
 def apply(credential: Credential, url: str) -> Mapping[str, str]:
@@ -123,6 +114,30 @@ def open_credential(key: SecretKey, name: str, kind: str, origins: Sequence[str]
 
 def _purpose(name: str, kind: str, origins: Sequence[str]) -> str:
     return json.dumps(["credential", name, kind, sorted(origins)])
+
+
+def _faults(name: str, kind: str, origins: Sequence[str], secret: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The place and the sentence of each problem."""
+    if not name.strip():
+        yield "name", "Give the credential a name."
+    if kind in BOUND_BY_THEMSELVES and origins:
+        yield "origins", "A credential of this kind has no origins: its fields say where it goes."
+    elif kind not in BOUND_BY_THEMSELVES and not origins:
+        yield "origins", "Name at least one origin it may be sent to, like https://api.example.com."
+    for number, origin in enumerate(origins):
+        try:
+            read_origin(origin)
+        except BadWebAddress as error:
+            yield f"origins.{number}", f"Origin {number + 1}: {error}"
+    if kind not in KINDS:
+        yield "kind", f"The kind must be one of {', '.join(KINDS)}."
+    elif not set(KINDS[kind]) - _MAY_LACK.get(kind, frozenset()) <= set(secret) <= set(KINDS[kind]):
+        yield "secret", f"A credential of the kind {kind} has exactly these fields: {', '.join(KINDS[kind])}."
+    elif kind in BOUND_BY_THEMSELVES:
+        yield from (("secret", sentence) for sentence in destination_problems(kind, secret))
+    else:
+        for part, value in secret.items():
+            yield from ((f"secret.{part}", sentence) for sentence in _field_problems(kind, part, value))
 
 
 def _field_problems(kind: str, name: str, value: str) -> list[str]:

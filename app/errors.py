@@ -11,15 +11,21 @@ from typing import Any
 
 
 class DomainError(Exception):
-    """The root. `code` is a short stable word for programs, `details` plain JSON data."""
+    """The root. `code` is a short stable word for programs, `details` plain JSON data.
+
+    `field`: where it is one field that is refused, its place, so that a form shows the sentence there.
+    """
 
     code = "refused"
 
-    def __init__(self, sentence: str, code: str = "", details: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, sentence: str, code: str = "", details: Mapping[str, Any] | None = None, *, field: str = ""
+    ) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.code = code or type(self).code
-        self.details: Mapping[str, Any] = details or {}
+        faults = {"faults": [{"path": field, "sentence": sentence}]} if field else {}
+        self.details: Mapping[str, Any] = {**(details or {}), **faults}
 
 
 class NotFound(DomainError):

@@ -72,7 +72,8 @@ def start(session: Session, ordered: Ordered) -> Started:
     placed = _placed(session, ordered, number)
     faults = data_faults(placed.config.get("schema", {}), ordered.input)
     if faults:
-        raise Invalid(f"The input does not look as it should: {' '.join(faults)}", "schema_invalid", {"faults": faults})
+        told = [{"path": "input", "sentence": fault} for fault in faults]
+        raise Invalid(f"The input does not look as it should: {' '.join(faults)}", "schema_invalid", {"faults": told})
     found = address_of(session, kind, address, ordered.name)
     busy = conversation_at(session, Place(found.id, found.contact_id, number.id, connection.id))
     if (busy.run_id or busy.with_people) and placed.config.get("when_busy", "reject") == "reject":
@@ -111,11 +112,13 @@ def _started(session: Session, wanted: _Wanted) -> Started | None:
 def _happened(ordered: Ordered) -> str:
     """The event as it is stored."""
     if len(canonical_json(ordered.input).encode()) > _MOST_BYTES:
-        raise Invalid(f"The input has more than {_MOST_BYTES:,} bytes, which a variable may hold.", "too_large")
+        raise Invalid(
+            f"The input has more than {_MOST_BYTES:,} bytes, which a variable may hold.", "too_large", field="input"
+        )
     try:
         return wire.write(ApiCalled(ordered.flow_id, from_plain(ordered.input)))
     except FlowError as problem:
-        raise Invalid(f"The input cannot be kept: {problem}", "bad_input") from problem
+        raise Invalid(f"The input cannot be kept: {problem}", "bad_input", field="input") from problem
 
 
 def _number(session: Session, name: str) -> tuple[Number, Connection]:
@@ -131,10 +134,14 @@ def _address(number: Number, connection: Connection, written: str) -> tuple[str,
     channel = channel_of(connection.kind)
     kind = channel.address_kind
     if channel.policy.local:
-        raise Invalid(f"Nobody can be written to by “{number.name}” who is not there just now.", "bad_address")
+        raise Invalid(
+            f"Nobody can be written to by “{number.name}” who is not there just now.", "bad_address", field="number"
+        )
     value = read_email(written) if kind == "email" else channel.spelled(written, number.country)
     if not value:
-        raise Invalid(f"“{written[:80]}” is no address that “{number.name}” could write to.", "bad_address")
+        raise Invalid(
+            f"“{written[:80]}” is no address that “{number.name}” could write to.", "bad_address", field="address"
+        )
     return kind, value
 
 
@@ -147,6 +154,8 @@ def _placed(session: Session, ordered: Ordered, number: Number) -> PlacedStep:
     ).first()
     if live is None:
         sentence = f"No published version of this flow is called by the API on “{number.name}”."
-        raise Invalid(f"{sentence} Give it the trigger “Called by the API” there, and publish it.", "not_live")
+        raise Invalid(
+            f"{sentence} Give it the trigger “Called by the API” there, and publish it.", "not_live", field="number"
+        )
     steps: Mapping[str, PlacedStep] = document.read(live.document).steps
     return steps[live.step]

@@ -23,7 +23,7 @@ def invite(session: Session, email: str, role: Role, actor: Actor) -> tuple[Invi
     """An invitation and its secret; one that the address had before ends. Raises: Forbidden, Conflict."""
     refuse_role(actor, role)
     if find_person(session, email) is not None:
-        raise Conflict(f"{email} is here already: change the role in the list instead.", "email_taken")
+        raise Conflict(f"{email} is here already: change the role in the list instead.", "email_taken", field="email")
     at, secret = now(session), secrets.token_urlsafe(24)
     session.execute(update(Invitation).where(Invitation.email == email, _is_open(session)).values(cancelled_at=at))
     row = Invitation(sha256=digest(secret), email=email, role=role, made_by=actor.who, created_at=at)

@@ -53,7 +53,7 @@ def read_email(text: str) -> str:
     """An e-mail address in small letters. Raises: Invalid."""
     email = unicodedata.normalize("NFC", text).strip().lower()
     if len(email) > LONGEST_EMAIL or not _EMAIL.match(email) or not email.isprintable():
-        raise Invalid("This is no e-mail address: it should look like ada@example.com.", "bad_email")
+        raise Invalid("This is no e-mail address: it should look like ada@example.com.", "bad_email", field="email")
     return email
 
 
@@ -61,7 +61,7 @@ def read_name(text: str) -> str:
     """A person's name. Raises: Invalid."""
     name = " ".join(unicodedata.normalize("NFC", text).split())
     if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
-        raise Invalid(f"A name has 1 to {LONGEST_NAME} characters, such as Ada Lovelace.", "bad_name")
+        raise Invalid(f"A name has 1 to {LONGEST_NAME} characters, such as Ada Lovelace.", "bad_name", field="name")
     return name
 
 
@@ -70,7 +70,9 @@ def read_role(text: str) -> Role:
     try:
         return Role(text)
     except ValueError:
-        raise Invalid(f"There is no role “{text[:80]}”: choose among {', '.join(Role)}.", "bad_role") from None
+        raise Invalid(
+            f"There is no role “{text[:80]}”: choose among {', '.join(Role)}.", "bad_role", field="role"
+        ) from None
 
 
 def read_newcomer(email: str, name: str, password: str) -> Newcomer:

@@ -42,10 +42,10 @@ def create_token(session: Session, name: str, maker: Maker | str, scopes: Iterab
     maker = Maker(maker) if isinstance(maker, str) else maker
     name = name.strip()
     if not _NAME.match(name):
-        raise Invalid("A token needs a name of 1 to 80 characters, without / and @, such as “reports”.")
+        raise Invalid("A token needs a name of 1 to 80 characters, without / and @, such as “reports”.", field="name")
     granted = _granted(scopes, maker)
     if session.scalar(select(Token.id).where(Token.name == name)) is not None:
-        raise Conflict(f"A token “{name}” was made before: choose another name.", "name_taken")
+        raise Conflict(f"A token “{name}” was made before: choose another name.", "name_taken", field="name")
     text = _PREFIX + secrets.token_urlsafe(32)
     session.add(
         Token(
@@ -109,11 +109,15 @@ def revoke_all(session: Session, person_id: int) -> None:
 def _granted(scopes: Iterable[str], maker: Maker) -> list[str]:
     wanted = sorted({str(scope) for scope in scopes})
     if not wanted:
-        raise Invalid("A token needs at least one scope: choose what it may do.", "no_scope")
+        raise Invalid("A token needs at least one scope: choose what it may do.", "no_scope", field="scopes")
     for scope in wanted:
         if scope not in SCOPES:
             known = ", ".join(sorted(SCOPES))
-            raise Invalid(f"A token cannot have the scope “{scope[:80]}”: choose among {known}.", "bad_scope")
+            raise Invalid(
+                f"A token cannot have the scope “{scope[:80]}”: choose among {known}.", "bad_scope", field="scopes"
+            )
         if scope not in maker.rights:
-            raise Invalid(f"You may not give the scope “{scope}”: your role does not have it.", "scope_not_yours")
+            raise Invalid(
+                f"You may not give the scope “{scope}”: your role does not have it.", "scope_not_yours", field="scopes"
+            )
     return wanted

@@ -27,7 +27,7 @@ def find(session: Session, number: int, *, locked: bool = False) -> Contact:
 def create(session: Session, given: Mapping[str, Any], who: str) -> Contact:
     """A new contact. Raises: Invalid for a field, Conflict when an address is somebody's."""
     if not any(given.get(field) for field in (*TEXTS, *ADDRESS_KINDS)):
-        raise Invalid("A contact needs at least a name or an address.", "empty")
+        raise Invalid("A contact needs at least a name or an address.", "empty", field="name")
     at = now(session)
     row = Contact(first_seen_at=at, created_at=at, zone="", consent="", consent_source="")
     session.add(row)
@@ -62,7 +62,7 @@ def add_address(session: Session, row: Contact, kind: str, value: str) -> None:
         session.add(Address(contact_id=row.id, kind=kind, value=value, last_seen_at=at, created_at=at))
     elif owner != row.id:
         sentence = f"{value} is the address of contact {owner}: merge the two contacts, or leave it out."
-        raise Conflict(sentence, "address_taken", {"field": kind, "contact": owner})
+        raise Conflict(sentence, "address_taken", {"field": kind, "contact": owner}, field=kind)
 
 
 def set_segments(session: Session, contact_id: int, names: Sequence[str]) -> None:

@@ -73,7 +73,7 @@ def stored_fields(text: str) -> dict[str, Any]:
 
 def invalid(field: str, sentence: str) -> Invalid:
     """The refusal of one field."""
-    return Invalid(sentence, "field_invalid", {"field": field})
+    return Invalid(sentence, "field_invalid", {"field": field}, field=field)
 
 
 def _word(field: str) -> str:

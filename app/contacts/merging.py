@@ -45,7 +45,7 @@ def merge(session: Session, keeps: int, goes: int) -> Contact:
     Raises: NotFound; Invalid for a contact and itself.
     """
     if keeps == goes:
-        raise Invalid("A contact cannot be merged into itself: name another one.", "same_contact")
+        raise Invalid("A contact cannot be merged into itself: name another one.", "same_contact", field="contact")
     both = {"keeps": keeps, "goes": goes}
     for statement in _LOCK:
         session.execute(sql(session, statement), both)

@@ -58,7 +58,7 @@ def refuse_never_open(calendar: Calendar, since: datetime) -> None:
         sentence = "This calendar never opens again: all its hours are over. Add weekly hours, or a date to come."
     else:
         sentence = "This calendar has no open time at all: add weekly hours, or a date with hours."
-    raise Invalid(sentence, "never_open")
+    raise Invalid(sentence, "never_open", field="weekly")
 
 
 def _check_place(country: str, subdivision: str) -> None:
@@ -139,4 +139,4 @@ def _check_week(week: Sequence[Sequence[Span]]) -> None:
 
 
 def _invalid(place: str, sentence: str) -> Invalid:
-    return Invalid(sentence, "bad_calendar", {"faults": [{"path": place, "sentence": sentence}]})
+    return Invalid(sentence, "bad_calendar", field=place)

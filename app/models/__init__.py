@@ -4,7 +4,7 @@ from app.models.account import Audit, CredentialRow, FirstLink, Token
 from app.models.contact import Address, Contact, Segment, SegmentMember
 from app.models.conversation import Conversation, EffectRow, InboundEvent, Message
 from app.models.desk import CalendarRow, Problem, Queue, QueueEntry
-from app.models.flow import FlowRow, LiveNumber, Revision, Version
+from app.models.flow import FlowRow, LiveNumber, Presence, Revision, Version
 from app.models.mail import Mail, Mailbox
 from app.models.number import Connection, Number
 from app.models.people import Invitation, PasswordLink, Person, SignInSession, SignInTries
@@ -42,6 +42,7 @@ __all__ = [
     "OccurrenceContact",
     "PasswordLink",
     "Person",
+    "Presence",
     "Problem",
     "Queue",
     "QueueEntry",

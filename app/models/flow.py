@@ -70,3 +70,14 @@ class LiveNumber(Base):
     priority: Mapped[int] = mapped_column(default=0)
     interrupts: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
+
+
+class Presence(Base):
+    """Somebody who has a flow's draft open, and the step they look at; half a minute later it means nothing."""
+
+    __tablename__ = "presences"
+
+    flow_id: Mapped[int] = mapped_column(ForeignKey("flows.id"), primary_key=True)
+    who: Mapped[str] = mapped_column(Text, primary_key=True)  # an e-mail address or a token's name
+    step: Mapped[str] = mapped_column(Text)
+    seen_at: Mapped[datetime]

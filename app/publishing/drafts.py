@@ -78,7 +78,7 @@ def save(session: Session, row: FlowRow, flow: Flow, base_revision: int, author:
     """
     if not 1 <= base_revision <= row.latest_revision:
         sentence = f"The base is revision {base_revision}, but “{row.name}” has 1 to {row.latest_revision}."
-        raise Invalid(f"{sentence} Read the draft again and save on it.", "unknown_base")
+        raise Invalid(f"{sentence} Read the draft again and save on it.", "unknown_base", field="base")
     theirs = read(session, row)
     if base_revision != row.latest_revision:
         flow = _merged(read(session, row, base_revision), theirs, flow)
@@ -131,4 +131,6 @@ def _keep(session: Session, row: FlowRow, flow: Flow, base: int, author: str) ->
 
 def _refuse_taken_name(session: Session, name: str, flow_id: int) -> None:
     if session.scalar(select(FlowRow.id).where(FlowRow.name == name, FlowRow.id != flow_id)) is not None:
-        raise Conflict(f"Another flow is called “{name}” already: choose another name.", "name_taken", {"name": name})
+        raise Conflict(
+            f"Another flow is called “{name}” already: choose another name.", "name_taken", {"name": name}, field="name"
+        )

@@ -9,13 +9,14 @@ from app.models import FlowRow, LiveNumber, Message, Revision, RunRow, Version
 from app.models.conversation import reference
 from flows import document, form
 from flows.document import Flow
+from flows.named import names_in
 from flows.registry import Registry
 
 
 def flows_that_name(session: Session, steps: Registry, kind: str, name: str) -> list[str]:
     """The names of flows that use a thing in their draft, their latest version, or one that answers a number."""
     latest = select(func.max(Version.id)).group_by(Version.flow_id)
-    mentions = json.dumps(name, ensure_ascii=False)
+    mentions = json.dumps(name, ensure_ascii=False)[1:-1]  # in an expression it has no quotes around it
     versions = (
         select(FlowRow.name, Version.document)
         .join(FlowRow, FlowRow.id == Version.flow_id)
@@ -54,6 +55,8 @@ def uses_of_file(session: Session, sha256: str, file_id: int) -> list[str]:
 
 
 def _names(flow: Flow, steps: Registry, kind: str, name: str) -> bool:
+    if kind == "constant":
+        return name in names_in(flow, steps)["constant"]
     return any(
         reference.kind == kind and reference.name == name
         for placed in flow.steps.values()

@@ -33,7 +33,7 @@ def handle_errors(app: Flask) -> None:
     app.register_error_handler(DomainError, _domain)
     app.register_error_handler(Refusal, refused)
     app.register_error_handler(DocumentError, _document)
-    app.register_error_handler(CredentialRefused, lambda error: _answer(422, "credential_refused", str(error)))
+    app.register_error_handler(CredentialRefused, _credential)
     app.register_error_handler(SealBroken, lambda error: _answer(409, "seal_broken", str(error)))
     app.register_error_handler(FileTooLarge, lambda error: _answer(413, "too_large", str(error)))
     app.register_error_handler(HTTPException, of_http)
@@ -51,7 +51,13 @@ def _domain(error: DomainError) -> Response:
 
 
 def _document(error: DocumentError) -> Response:
-    return refused(Refusal(422, error.code, str(error), {"path": error.path, "sentence": error.sentence}))
+    fault = {"path": error.path, "sentence": error.sentence}
+    return refused(Refusal(422, error.code, str(error), {**fault, "faults": [fault]}))
+
+
+def _credential(error: CredentialRefused) -> Response:
+    faults = [{"path": path, "sentence": sentence} for path, sentence in error.faults]
+    return refused(Refusal(422, "credential_refused", str(error), {"faults": faults}))
 
 
 def _nothing(_: Exception) -> Response:

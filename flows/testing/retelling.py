@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from flows.event import (
@@ -35,34 +36,10 @@ _FOLLOWS: Final = (MessageAccepted, MessageDelivered, CallPolled, RecordingStore
 
 def retold(happened: Happening) -> dict[str, Any] | None:
     """An event that does the same in a simulated conversation; None for what follows there by itself."""
-    match happened:
-        case MessageReceived():
-            return _message(happened)
-        case CallStarted():
-            return {"call": happened.caller[:64]}
-        case KeysPressed():
-            return _pressed(happened)
-        case Recorded():
-            return {"records": happened.seconds if happened.url else 0}
-        case CallerHungUp():
-            return {"hang_up": True}
-        case DialEnded():
-            return {"dial": happened.outcome, "sip_status": happened.sip_status, "seconds": happened.seconds}
-        case TimerFired():
-            return {"passes": "to the time limit"}
-        case MessageFailed():
-            return {"failed": happened.kind}
-        case QueueLeft("assigned"):
-            return {"agent_takes": True}
-        case QueueLeft("closed"):
-            return {"agent_closes": happened.result}
-        case WebhookReceived():
-            return {"webhook": _plain(happened.data)}
-        case ApiCalled():
-            return {"api_call": _plain(happened.input)}
-        case ScheduleDue():
-            return {"schedule": happened.step}
-    return None if isinstance(happened, _FOLLOWS) else {"happening": to_data(happened)}
+    if isinstance(happened, _FOLLOWS):
+        return None
+    tell = _TOLD.get(type(happened))
+    return tell(happened) if tell else {"happening": to_data(happened)}
 
 
 def _message(happened: MessageReceived) -> dict[str, Any]:
@@ -85,3 +62,25 @@ def _pressed(happened: KeysPressed) -> dict[str, Any]:
 
 def _plain(value: Value) -> Any:
     return json.loads(to_json(value))
+
+
+def _left(happened: QueueLeft) -> dict[str, Any]:
+    if happened.outcome == "assigned":
+        return {"agent_takes": True}
+    return {"agent_closes": happened.result} if happened.outcome == "closed" else {"happening": to_data(happened)}
+
+
+_TOLD: Final[Mapping[type, Callable[[Any], dict[str, Any]]]] = {
+    MessageReceived: _message,
+    CallStarted: lambda one: {"call": one.caller[:64]},
+    KeysPressed: _pressed,
+    Recorded: lambda one: {"records": one.seconds if one.url else 0},
+    CallerHungUp: lambda _: {"hang_up": True},
+    DialEnded: lambda one: {"dial": one.outcome, "sip_status": one.sip_status, "seconds": one.seconds},
+    TimerFired: lambda _: {"passes": "to the time limit"},
+    MessageFailed: lambda one: {"failed": one.kind},
+    QueueLeft: _left,
+    WebhookReceived: lambda one: {"webhook": _plain(one.data)},
+    ApiCalled: lambda one: {"api_call": _plain(one.input)},
+    ScheduleDue: lambda one: {"schedule": one.step},
+}

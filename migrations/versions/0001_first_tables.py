@@ -313,6 +313,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_password_links_person_id"), ["person_id"], unique=False)
 
     op.create_table(
+        "presences",
+        sa.Column("flow_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["flow_id"],
+            ["flows.id"],
+        ),
+        sa.PrimaryKeyConstraint("flow_id", "who"),
+    )
+    op.create_table(
         "queues",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),

@@ -3,13 +3,23 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from flask.testing import FlaskClient
 
 from app.config import Settings
 from app.web import create_app
 from tests.app.seeded import Seeded, seeded
+
+# What is wrong with no field alone: the flow or file as a whole, or what a simulated conversation came to.
+OF_NO_FIELD: Final = {
+    "empty",
+    "blocking_findings",
+    "lines_refused",
+    "cannot_simulate",
+    "simulation_too_large",
+    "bad_state",
+}
 
 
 @dataclass
@@ -29,6 +39,8 @@ class Api:
         if expect >= 400:
             assert set(data) == {"error", "code", "details"}
             assert data["error"].endswith("."), data["error"]
+        if expect == 422 and data["code"] not in OF_NO_FIELD:
+            assert {frozenset(fault) for fault in data["details"]["faults"]} == {frozenset({"path", "sentence"})}, data
         return data
 
     def get(self, path: str, expect: int = 200) -> dict[str, Any]:

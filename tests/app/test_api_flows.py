@@ -1,7 +1,9 @@
 """The API's flows and versions, as a program uses them."""
 
 import json
+from urllib.parse import quote
 
+from app.accounts.tokens import create_token
 from app.config import Settings
 from tests.app.api_client import api
 from tests.app.test_publishing_numbers import messages
@@ -151,6 +153,44 @@ def test_every_list_goes_on_after_its_page(settings: Settings) -> None:
         assert names == ["VIP calls", "VIP messages", *(f"Flow {number}" for number in range(5))]
         assert client.get("/flows?limit=201", 422)["error"] == "“limit” needs to be 200 or less."
         assert client.get("/flows?limit=many", 422)["error"] == "“limit” needs to be a whole number."
+
+
+def test_lists_are_searched_by_names(settings: Settings) -> None:
+    with api(settings) as client:
+        for path, part, name in [
+            ("/flows", "VIP CALLS", "VIP calls"),
+            ("/numbers", "+1500555", "support-line"),
+            ("/numbers", "Line", "support-line"),
+            ("/connections", "chat", "web-chat"),
+            ("/queues", "gold", "gold"),
+            ("/tokens", "test", "tests"),
+        ]:
+            assert [one["name"] for one in client.get(f"{path}?search={quote(part)}")["items"]] == [name], (path, part)
+        for path in ("/segments", "/people", "/credentials", "/constants", "/calendars", "/flows"):
+            assert client.get(f"{path}?search=%25%5F")["items"] == [], "what is searched for is no pattern"
+        assert [one["name"] for one in client.get("/numbers?connection=web-chat")["items"]] == ["web-chat"]
+        for used, names in [
+            ("number/web-chat", ["VIP messages"]),
+            ("constant/customer_api", ["VIP calls", "VIP messages"]),
+            ("constant/customer", []),
+            ("queue/standard", ["VIP calls", "VIP messages"]),
+        ]:
+            assert [one["name"] for one in client.get(f"/flows?uses={used}")["items"]] == names, used
+        assert client.get("/flows?uses=shoe/42", 422)["code"] == "bad_query"
+
+
+def test_who_has_a_draft_open_sees_who_else_does_and_where(settings: Settings) -> None:
+    with api(settings) as client:
+        with client.installation.house.database.transaction() as session:
+            ada = {"Authorization": f"Bearer {create_token(session, 'ada', 'tests')}"}
+        path = "/flows/VIP calls/presence"
+        assert client.post(path)["others"] == []
+        assert client.post(path, step="tier")["others"] == []
+        (other,) = client.post(path, headers=ada)["others"]
+        assert (other["who"], other["name"], other["step"]) == ("tests", "tests", "tier")
+        assert client.post("/flows/VIP messages/presence", headers=ada)["others"] == []
+        client.installation.write("UPDATE presences SET seen_at = seen_at - 31000000")
+        assert client.post(path)["others"] == []
 
 
 def test_the_api_describes_every_door_it_has(settings: Settings) -> None:

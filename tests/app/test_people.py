@@ -279,6 +279,7 @@ def test_people_are_managed_through_the_api_too(quick: PeopleHouse) -> None:
     csrf = {"X-CSRF-Token": str(client.get("/api/v1/me").get_json()["csrf"])}
     made = client.post("/api/v1/invitations", json={"email": "jan@example.com", "role": "agent"}, headers=csrf)
     link = made.get_json()["link"]
+    assert made.get_json()["expires_at"] > made.get_json()["created_at"]
     assert (made.status_code, link.startswith("http://127.0.0.1:8000/invitation/")) == (201, True)
     assert join(quick, link.removeprefix("http://127.0.0.1:8000")) == 303
     jan = next(one for one in client.get("/api/v1/people").get_json()["items"] if one["name"] == "Jan")

@@ -145,6 +145,37 @@ def test_every_place_and_question_stands_every_text(client: Api) -> None:
                 answered(client, door.method, f"{address(door)}?{name}={text}")
 
 
+WHOLE = {"/step-kinds", "/channels", "/roles"}
+"""Lists that grow only with what is installed."""
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT")
+
+
+def texts_in(data: Any) -> Iterator[str]:
+    """Every text of an answer."""
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, list | dict):
+        for part in data.values() if isinstance(data, dict) else data:
+            yield from texts_in(part)
+
+
+def test_every_list_comes_in_pages_and_every_instant_in_utc(client: Api) -> None:
+    lists = instants = 0
+    for door in DOORS:
+        if door.method != "GET":
+            continue
+        answer = client.client.get(f"/api/v1{address(door)}", headers=client.installation.headers)
+        data = answer.get_json() if answer.mimetype == "application/json" else {}
+        if "items" in data:
+            lists += 1
+            assert data.keys() == {"items", "next"}, door.address
+            assert door.address in WHOLE or door.query["properties"]["limit"]["maximum"] == 200, door.address
+        found = [text for text in texts_in(data) if INSTANT.match(text) and len(text) < 40]
+        instants += len(found)
+        assert [text for text in found if not text.endswith(("+00:00", "Z"))] == [], door.address
+    assert (lists > 25, instants > 30) == (True, True)
+
+
 def test_a_flow_is_found_by_its_name_and_by_its_number_whatever_it_is_called(client: Api) -> None:
     for name in ("a?b#c", "50%", "..", "a/b", "ünïcode 💥", "x" * 80):
         made = client.post("/flows", 201, name=name)

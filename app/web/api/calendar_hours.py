@@ -38,9 +38,11 @@ def switch_calendar(asked: Asked, calendar: str) -> dict[str, Any]:
         row, at = named(session, CalendarRow, calendar, locked=True), now(session)
         to = asked.body["to"]
         if to == "timetable" and until is not None:
-            raise Invalid("The timetable has no end: leave “until” out.", "bad_switch")
+            raise Invalid("The timetable has no end: leave “until” out.", "bad_switch", field="until")
         if until is not None and until <= at:
-            raise Invalid("The switch would end in the past: give a later “until”, or leave it out.", "bad_switch")
+            raise Invalid(
+                "The switch would end in the past: give a later “until”, or leave it out.", "bad_switch", field="until"
+            )
         switched = to != "timetable"
         row.switched_to, row.switched_at = (to, at) if switched else ("", None)
         row.switched_until, row.switch_note = until, asked.body.get("note", "") if switched else ""
@@ -78,5 +80,5 @@ def _instant(given: str, name: str) -> datetime:
         instant = None
     if instant is None or instant.tzinfo is None or not _FIRST_YEAR <= instant.year <= _LAST_YEAR:
         sentence = f"“{name}” needs to be an instant with its zone, such as 2026-12-24T10:00:00Z."
-        raise Invalid(sentence, "bad_instant", {"faults": [{"path": name, "sentence": sentence}]})
+        raise Invalid(sentence, "bad_instant", field=name)
     return instant.astimezone(UTC)

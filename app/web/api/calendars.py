@@ -17,7 +17,7 @@ from app.models import CalendarRow, Queue
 from app.publishing.uses import flows_that_name
 from app.web.api.calendar_views import shown_calendar
 from app.web.api.doors import NAME, SLUG, YES_NO, Asked, Noun, Schema, fields, text
-from app.web.api.lists import PAGE, page, wanted
+from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
 from app.web.api.references import named, refuse_taken
 from flows.values import canonical_json
 
@@ -44,11 +44,12 @@ _DEFINITION: Final[Mapping[str, Schema]] = {
 _ABSENT: Final[Mapping[str, Any]] = {"weekly": {}, "country": "", "subdivision": "", "exceptions": []}
 
 
-@noun.get("/calendars", PAGE)
+@noun.get("/calendars", {**PAGE, **SEARCH})
 def list_calendars(asked: Asked) -> dict[str, Any]:
     """All calendars, each with what it says now."""
     with asked.house.database.reading() as session:
         query = select(CalendarRow).where(CalendarRow.id > asked.query.get("after", 0)).order_by(CalendarRow.id)
+        query = query.where(searched(asked.query, CalendarRow.name, CalendarRow.title))
         rows = session.scalars(query.limit(wanted(asked.query))).all()
         at = now(session)
     return page(rows, asked.query, lambda row: shown_calendar(row, at), lambda row: row.id)

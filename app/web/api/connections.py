@@ -17,7 +17,7 @@ from app.errors import Conflict, Invalid
 from app.house import House
 from app.models import Connection, Mailbox
 from app.web.api.doors import SLUG, YES_NO, Asked, Noun, Schema, fields, held, text
-from app.web.api.lists import PAGE, page, wanted
+from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
 from app.web.api.references import named, refuse_taken
 from flows.values import canonical_json
 
@@ -28,13 +28,13 @@ _SECRETS: Schema = {"type": "object", "additionalProperties": text(8_192), "maxP
 _CHANGES = {"settings": {"type": "object"}, "secrets": _SECRETS, "enabled": YES_NO}
 
 
-@noun.get("/connections", PAGE)
+@noun.get("/connections", {**PAGE, **SEARCH})
 def list_connections(asked: Asked) -> dict[str, Any]:
     """All connections; of each secret only whether it is set."""
     with asked.house.database.reading() as session:
         rows = session.scalars(
             select(Connection)
-            .where(Connection.id > asked.query.get("after", 0))
+            .where(Connection.id > asked.query.get("after", 0), searched(asked.query, Connection.name))
             .order_by(Connection.id)
             .limit(wanted(asked.query))
         ).all()
@@ -116,17 +116,23 @@ def _channel(kind: str) -> Channel:
         return channel_of(kind)
     except UnknownChannel:
         known = ", ".join(channels())
-        raise Invalid(f"No channel {kind!r} is installed; installed are {known}.", "unknown_kind") from None
+        raise Invalid(
+            f"No channel {kind!r} is installed; installed are {known}.", "unknown_kind", field="kind"
+        ) from None
 
 
 def _secrets(channel: Channel, known: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
     unknown = [name for name in given if name not in channel.secret_fields]
     if unknown:
         fields_ = ", ".join(channel.secret_fields) or "no secrets at all"
-        raise Invalid(f"{channel.title} has no secret “{unknown[0][:80]}”; it has {fields_}.", "unknown_secret")
+        raise Invalid(
+            f"{channel.title} has no secret “{unknown[0][:80]}”; it has {fields_}.",
+            "unknown_secret",
+            field=f"secrets.{unknown[0][:80]}",
+        )
     if _CONTROL.search(given.get("password", "")):  # imaplib would pass it on, as another command
         sentence = "The password holds a line break or another control character: enter it as one line."
-        raise Invalid(sentence, "bad_secret")
+        raise Invalid(sentence, "bad_secret", field="secrets.password")
     return {name: value for name, value in {**known, **given}.items() if value}
 
 
@@ -149,6 +155,7 @@ def _refuse_other_receiver(
         raise Invalid(
             f"“{changed[0]}” is where secrets are sent to: enter {', '.join(missing)} again together with it.",
             "secrets_needed",
+            field="secrets",
         )
 
 

@@ -10,7 +10,7 @@ from app.db import now
 from app.errors import Invalid
 from app.models import Constant
 from app.web.api.doors import Asked, Noun, Schema, fields, held, text
-from app.web.api.lists import PAGE, page, wanted
+from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
 from app.web.api.references import named
 from flows.form import ID_PATTERN
 from flows.values import NotJson, TooLarge, canonical_json, decode, encode, from_plain, to_json
@@ -20,11 +20,12 @@ noun = Noun("constants", Right.READ_SETTINGS, Right.EDIT_SETTINGS)
 _NAME: Schema = {"type": "string", "pattern": ID_PATTERN}
 
 
-@noun.get("/constants", {**PAGE, "after": text(40)})
+@noun.get("/constants", {**PAGE, **SEARCH, "after": text(40)})
 def list_constants(asked: Asked) -> dict[str, Any]:
     """All constants by name."""
     with asked.house.database.reading() as session:
         query = select(Constant).where(Constant.name > asked.query.get("after", "")).order_by(Constant.name)
+        query = query.where(searched(asked.query, Constant.name))
         rows = session.scalars(query.limit(wanted(asked.query))).all()
     return page(rows, asked.query, _shown, lambda row: row.name)
 
@@ -36,9 +37,9 @@ def put_constant(asked: Asked, constant: str) -> dict[str, Any]:
     try:
         value = canonical_json(encode(from_plain(asked.body["value"])))
     except (NotJson, TooLarge, ValueError) as problem:
-        raise Invalid(f"This value cannot be kept: {problem}", "bad_value") from None
+        raise Invalid(f"This value cannot be kept: {problem}", "bad_value", field="value") from None
     if len(value.encode()) > asked.house.limits.variable_bytes:
-        raise Invalid(f"A constant may have {asked.house.limits.variable_bytes >> 10} KiB.", "too_large")
+        raise Invalid(f"A constant may have {asked.house.limits.variable_bytes >> 10} KiB.", "too_large", field="value")
     with asked.house.database.transaction() as session:
         row = session.merge(Constant(name=constant, value=value, changed_at=now(session)))
         session.flush()

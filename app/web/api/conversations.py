@@ -113,7 +113,7 @@ def reply(asked: Asked, reference: str) -> dict[str, Any]:
     The header Idempotency-Key makes it exactly one, here and at `close` and `take-over`.
     """
     if not asked.body["text"].strip():
-        raise Invalid("This reply has only spaces: write a text.", "empty")
+        raise Invalid("This reply has only spaces: write a text.", "empty", field="text")
     return _act(asked, reference, "agent_replied", {"text": asked.body["text"]})
 
 

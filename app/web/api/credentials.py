@@ -11,7 +11,7 @@ from app.credentials import KINDS, read_credential, seal_credential
 from app.db import now
 from app.models import CredentialRow
 from app.web.api.doors import SLUG, Asked, Noun, Schema, fields, held, one_of, text
-from app.web.api.lists import PAGE, page, wanted
+from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
 from app.web.api.references import named
 
 noun = Noun("credentials", Right.READ_SETTINGS, Right.EDIT_CREDENTIALS)
@@ -20,11 +20,12 @@ _SECRET: Schema = {"type": "object", "additionalProperties": text(8_192, 1), "ma
 _ORIGINS: Schema = {"type": "array", "items": text(300, 1), "maxItems": 20}
 
 
-@noun.get("/credentials", PAGE)
+@noun.get("/credentials", {**PAGE, **SEARCH})
 def list_credentials(asked: Asked) -> dict[str, Any]:
     """All credentials, without their secrets."""
     with asked.house.database.reading() as session:
         query = select(CredentialRow).where(CredentialRow.id > asked.query.get("after", 0)).order_by(CredentialRow.id)
+        query = query.where(searched(asked.query, CredentialRow.name))
         rows = session.scalars(query.limit(wanted(asked.query))).all()
     return page(rows, asked.query, _shown, lambda row: row.id)
 

@@ -97,7 +97,7 @@ def list_errors(asked: Asked) -> dict[str, Any]:
     with asked.house.database.reading() as session:
         rows = session.execute(query).all()
         lasts = select(Problem.id, Problem.version_id).where(Problem.id.in_([row[-1] for row in rows]))
-        last = {id_: version_id for id_, version_id in session.execute(lasts)}
+        last = dict(session.execute(lasts).all())
         named = titles(session, [(last[row[-1]], row[1]) for row in rows])
         items = [
             {
@@ -172,5 +172,5 @@ def _place(written: str, parts: int) -> list[Any]:
     version, *names = written.split("/")
     if len(names) != parts - 1:
         sentence = "“after” is the place of another list: take `next` of the page before."
-        raise Invalid(sentence, "bad_query", {"faults": [{"path": "after", "sentence": sentence}]})
+        raise Invalid(sentence, "bad_query", field="after")
     return [int(version), *names[:2], *(from_microseconds(int(one)) for one in names[2:])]

@@ -1,4 +1,4 @@
-"""What people see of flows beside their drawing: who saved the draft when, what is published, and what answers where."""
+"""What people see of flows beside their drawing: who saved the draft and when, what is published and answers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

@@ -13,26 +13,38 @@ from app.accounts.roles import Right
 from app.house import House
 from app.models import FlowRow, Revision
 from app.publishing import Draft
-from app.web.api.doors import NAME, Asked, Noun, Schema, fields, text, whole
+from app.publishing.uses import flows_that_name
+from app.web.api.doors import NAME, Asked, Noun, Schema, fields, whole
 from app.web.api.flow_views import flows_data, published_data
-from app.web.api.lists import PAGE, page, wanted
+from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
 from flows import document
 from flows.check.drawing import drawing
 from flows.document import Flow
+from flows.named import NAMED
 
 noun = Noun("flows", Right.READ_FLOWS, Right.EDIT_FLOWS)
 
 _DOCUMENT: Schema = {"type": "object"}  # the engine's reader says what may stand in it
 _REVISION = {"revision": whole(1)}
+_USES: Schema = {
+    "type": "string",
+    "pattern": f"^({'|'.join(NAMED)})/.{{1,200}}$",
+    "x-says": f"one of {', '.join(NAMED)}, a slash, and the name",
+}
 
 
-@noun.get("/flows", {**PAGE, "search": text(200)})
+@noun.get("/flows", {**PAGE, **SEARCH, "uses": _USES})
 def list_flows(asked: Asked) -> dict[str, Any]:
-    """All flows, by the order of their making; `search` finds parts of names."""
+    """All flows, by the order of their making; `search` finds parts of names, `uses` those that name a thing.
+
+    `uses=credential/crm`: in their draft, their latest version, or one that answers a number.
+    """
     query = select(FlowRow).where(FlowRow.id > asked.query.get("after", 0)).order_by(FlowRow.id)
-    if search := asked.query.get("search", "").strip():
-        query = query.where(FlowRow.name.icontains(search, autoescape=True))
+    query = query.where(searched(asked.query, FlowRow.name))
     with asked.house.database.reading() as session:
+        if "uses" in asked.query:
+            kind, _, name = asked.query["uses"].partition("/")
+            query = query.where(FlowRow.name.in_(flows_that_name(session, asked.house.steps, kind, name)))
         shown = flows_data(session, session.scalars(query.limit(wanted(asked.query))).all())
     return page(shown, asked.query, dict, lambda flow: flow["id"])
 

@@ -1,15 +1,25 @@
-"""Pages of lists: every list is bounded and goes on after the last one's place."""
+"""Pages of lists: every list is bounded, goes on after the last one's place, and is searched by names."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from app.web.api.doors import Schema, whole
+from sqlalchemy import ColumnElement, or_, true
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.web.api.doors import Schema, text, whole
 
 Row = TypeVar("Row")
 
 MOST: Final = 200
 USUAL: Final = 50
 PAGE: Final[Mapping[str, Schema]] = {"limit": whole(1, MOST), "after": whole(0)}
+SEARCH: Final[Mapping[str, Schema]] = {"search": text(200)}
+
+
+def searched(query: Mapping[str, Any], *columns: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """The rows where what is searched for is a part of one of these texts; all rows when nothing is."""
+    part = str(query.get("search", "")).strip()
+    return or_(*(column.icontains(part, autoescape=True) for column in columns)) if part else true()
 
 
 def wanted(query: Mapping[str, Any]) -> int:

@@ -17,7 +17,7 @@ from app.db import now
 from app.errors import Conflict, Invalid
 from app.models import Connection, FlowRow, Installation, LiveNumber, Number
 from app.web.api.doors import COUNTRY, LANGUAGE, SLUG, YES_NO, Asked, Noun, fields, held, text, whole
-from app.web.api.lists import PAGE, page, wanted
+from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
 from app.web.api.references import named, refuse_taken
 from flows.values import canonical_json
 
@@ -36,11 +36,14 @@ _CHANGES = {
 _NEW = {"name": SLUG, "connection": SLUG, "value": text(200, 1), **_CHANGES}
 
 
-@noun.get("/numbers", PAGE)
+@noun.get("/numbers", {**PAGE, **SEARCH, "connection": SLUG})
 def list_numbers(asked: Asked) -> dict[str, Any]:
     """All numbers, and what answers them now."""
     with asked.house.database.reading() as session:
         query = _query().where(Number.id > asked.query.get("after", 0)).order_by(Number.id)
+        query = query.where(searched(asked.query, Number.name, Number.value))
+        if "connection" in asked.query:
+            query = query.where(Connection.name == asked.query["connection"])
         rows = session.execute(query.limit(wanted(asked.query))).all()
         ids = [row[0].id for row in rows]
         live, known = _live(session, ids), told(session, ids)
@@ -63,7 +66,7 @@ def create_number(asked: Asked) -> dict[str, Any]:
         value = _value(channel, given["value"], given["country"])
         taken = select(Number.name).where(Number.connection_id == connection.id, Number.value == value)
         if (other := session.scalar(taken)) is not None:
-            raise Conflict(f"The number “{other}” has the value {value} already.", "value_taken")
+            raise Conflict(f"The number “{other}” has the value {value} already.", "value_taken", field="value")
         row = Number(name=asked.body["name"], connection_id=connection.id, value=value, created_at=now(session))
         _change(row, channel, given)
         if "rate_per_second" not in asked.body:
@@ -112,7 +115,11 @@ def _change(row: Number, channel: Channel, given: Any) -> None:
     if given.get("fallback_number"):
         fallback = read_phone_number(given["fallback_number"], given.get("country", row.country or ""))
         if not fallback:
-            raise Invalid("The fallback number is no telephone number: write it like +48221234567.", "bad_number")
+            raise Invalid(
+                "The fallback number is no telephone number: write it like +48221234567.",
+                "bad_number",
+                field="fallback_number",
+            )
         given = {**given, "fallback_number": fallback}
     for name in _CHANGES:
         if name in given and name != "settings":
@@ -122,7 +129,7 @@ def _change(row: Number, channel: Channel, given: Any) -> None:
 def _value(channel: Channel, value: str, country: str) -> str:
     number = channel.spelled(value, country)
     if not number:
-        raise Invalid(f"“{value[:80]}” is no {channel.written}.", "bad_number")
+        raise Invalid(f"“{value[:80]}” is no {channel.written}.", "bad_number", field="value")
     return number
 
 

@@ -4,25 +4,26 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.accounts.invitations import cancel_invitation, invite, open_invitations
+from app.accounts.invitations import LIFETIME, cancel_invitation, invite, open_invitations
 from app.accounts.password_links import make_password_link
 from app.accounts.people import Actor, change_role, person_of, read_email, remove_person
 from app.accounts.roles import ROLES, Right, Role
 from app.models import Invitation, Person
 from app.web.api.doors import ROW_ID, Asked, Noun, fields, one_of, text
-from app.web.api.lists import PAGE, page, wanted
+from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
 
 noun = Noun("people", Right.READ_PEOPLE, Right.EDIT_PEOPLE)
 
 _ROLE = one_of(*Role)
 
 
-@noun.get("/people", PAGE)
+@noun.get("/people", {**PAGE, **SEARCH})
 def list_people(asked: Asked) -> dict[str, Any]:
     """All people who may sign in."""
     after = asked.query.get("after", 0)
     with asked.house.database.reading() as session:
         query = select(Person).where(Person.removed_at.is_(None), Person.id > after).order_by(Person.id)
+        query = query.where(searched(asked.query, Person.name, Person.email))
         rows = session.scalars(query.limit(wanted(asked.query))).all()
     return page(rows, asked.query, _person_data, lambda row: row.id)
 
@@ -109,4 +110,5 @@ def _invitation_data(row: Invitation) -> dict[str, Any]:
         "role": row.role,
         "made_by": row.made_by,
         "created_at": row.created_at.isoformat(),
+        "expires_at": (row.created_at + LIFETIME).isoformat(),
     }

@@ -11,7 +11,7 @@ from app.db import now
 from app.models import CalendarRow, Queue, QueueEntry
 from app.models.desk import LIVE_ENTRY
 from app.web.api.doors import NAME, SLUG, TEXTS, Asked, Noun, fields, text, whole
-from app.web.api.lists import PAGE, page, wanted
+from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
 from app.web.api.references import named, refuse_taken
 from flows.values import canonical_json
 
@@ -26,11 +26,12 @@ _CHANGES = {
 }
 
 
-@noun.get("/queues", PAGE)
+@noun.get("/queues", {**PAGE, **SEARCH})
 def list_queues(asked: Asked) -> dict[str, Any]:
     """All queues, and how many wait in each; `shown` are those a flow has, and people see that a message waits."""
     with asked.house.database.reading() as session:
         query = select(Queue).where(Queue.id > asked.query.get("after", 0)).order_by(Queue.id)
+        query = query.where(searched(asked.query, Queue.name, Queue.title))
         rows = session.scalars(query.limit(wanted(asked.query))).all()
         lengths = _lengths(session, [row.id for row in rows])
         shown = {row.id: _shown(session, row, lengths.get(row.id, {})) for row in rows}

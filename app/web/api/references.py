@@ -33,7 +33,9 @@ def named(session: Session, table: type[T], name: str, *, locked: bool = False) 
 def refuse_taken(session: Session, table: type[Base], name: str) -> None:
     """Raises: Conflict when a row has the name already."""
     if session.scalar(select(table).where(_name(table) == name)) is not None:
-        raise Conflict(f"There is a {_word(table)} “{name[:80]}” already: choose another name.", "name_taken")
+        raise Conflict(
+            f"There is a {_word(table)} “{name[:80]}” already: choose another name.", "name_taken", field="name"
+        )
 
 
 def _name(table: type[Base]) -> Any:

@@ -90,5 +90,5 @@ def _instant(asked: Mapping[str, Any], name: str) -> datetime | None:
         at = None
     if at is None or at.tzinfo is None:
         sentence = f"“{name}” needs to be an instant with its zone, such as 2026-01-31T12:00:00Z."
-        raise Invalid(sentence, "bad_query", {"faults": [{"path": name, "sentence": sentence}]})
+        raise Invalid(sentence, "bad_query", field=name)
     return at

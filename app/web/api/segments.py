@@ -12,17 +12,18 @@ from app.errors import Conflict
 from app.models import Contact, Segment, SegmentMember
 from app.publishing.uses import flows_that_name
 from app.web.api.doors import ROW_ID, SLUG, Asked, Noun, fields, line, whole
-from app.web.api.lists import PAGE, page, wanted
+from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
 from app.web.api.references import refuse_taken
 
 noun = Noun("segments", Right.READ_CONTACTS, Right.EDIT_CONTACTS)
 
 
-@noun.get("/segments", PAGE)
+@noun.get("/segments", {**PAGE, **SEARCH})
 def list_segments(asked: Asked) -> dict[str, Any]:
     """All segments with the number of their members."""
     with asked.house.database.reading() as session:
         query = select(Segment).where(Segment.id > asked.query.get("after", 0)).order_by(Segment.id)
+        query = query.where(searched(asked.query, Segment.name, Segment.title))
         rows = session.scalars(query.limit(wanted(asked.query))).all()
         counts = _counts(session, [row.id for row in rows])
     return page(rows, asked.query, lambda row: _shown(row, counts.get(row.id, 0)), lambda row: row.id)

@@ -8,21 +8,21 @@ from app.accounts.roles import SCOPES, Right
 from app.accounts.tokens import create_token, revoke_token, scopes_of
 from app.models import Person, Token
 from app.web.api.doors import NAME, Asked, Noun, fields, one_of
-from app.web.api.lists import PAGE, page, wanted
+from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
 
 noun = Noun("tokens", Right.READ_TOKENS, Right.END_TOKENS)
 
 _SCOPES = {"type": "array", "items": one_of(*sorted(SCOPES)), "minItems": 1, "maxItems": len(SCOPES)}
 
 
-@noun.get("/tokens", PAGE)
+@noun.get("/tokens", {**PAGE, **SEARCH})
 def list_tokens(asked: Asked) -> dict[str, Any]:
     """All API tokens, also revoked ones; their texts are not stored."""
     with asked.house.database.reading() as session:
         rows = session.execute(
             select(Token, Person.email)
             .outerjoin(Person, Person.id == Token.person_id)
-            .where(Token.id > asked.query.get("after", 0))
+            .where(Token.id > asked.query.get("after", 0), searched(asked.query, Token.name))
             .order_by(Token.id)
             .limit(wanted(asked.query))
         ).all()
