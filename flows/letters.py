@@ -12,9 +12,10 @@ from typing import Any, Final
 from flows.answers import read_email
 from flows.composing import SEND_TIMEOUT
 from flows.context import Context
-from flows.effect import CancelMessage, Effect, Pause, PostToTeam, SendEmail
+from flows.effect import CancelMessage, Effect, PostToTeam, SendEmail
 from flows.event import CallPolled, Event, MessageFailed, TimerFired
 from flows.form import Schema, rows, template
+from flows.silence import in_silence
 from flows.step import Outcome, Take, Wait, fail
 
 LETTER_ERRORS: Mapping[str, str] = {
@@ -96,10 +97,5 @@ def go_on(context: Context, event: Event, errors: Mapping[str, str]) -> Outcome:
 
 
 def _wait(context: Context, effect: str, until: datetime, effects: Sequence[Effect] = ()) -> Wait:
-    """On a call the carrier has to be told something meanwhile: a second's silence, after which it asks again."""
-    return Wait(
-        accepts=("accepted", "failed", "poll") if context.on_call else ("accepted", "failed"),
-        until=until,
-        keep={"effect": effect, "until": until.isoformat()},
-        effects=[*effects, Pause(1)] if context.on_call else effects,
-    )
+    keep = {"effect": effect, "until": until.isoformat()}
+    return in_silence(context, Wait(("accepted", "failed"), until=until, keep=keep, effects=effects))

@@ -10,10 +10,11 @@ import phonenumbers
 from flows.ask import Answer, QueueState, QueueStateAnswer
 from flows.context import Context
 from flows.dialling import dial, dialled, longest_dial_seconds
-from flows.effect import Dial, Effect, EnterQueue, LeaveQueue, Pause, Say, SendMessage
+from flows.effect import Dial, Effect, EnterQueue, LeaveQueue, Say, SendMessage
 from flows.event import CallPolled, DialEnded, Event, QueueLeft, TimerFired
 from flows.form import filled, record
 from flows.queueing import QUEUE_ERRORS, QUEUE_FIELDS
+from flows.silence import in_silence
 from flows.step import Ask, Config, Example, Exit, Group, Json, Medium, Outcome, Problem, Step, Take, Wait, fail
 from flows.values import Value
 from flows.whole_address import NotWhole, whole_address
@@ -179,15 +180,10 @@ class ForwardToQueueStep(Step):
 
 def _wait(context: Context, keep: Mapping[str, Any], effects: Sequence[Effect], why: Mapping[str, Any]) -> Wait:
     """Wait for people; on a call the carrier is told something to say and comes back when it has said it."""
-    said: list[Effect] = [Say(keep["words"], language=context.language)] if keep["words"] else []
-    verbs: list[Effect] = [*said, Pause(POLL_SECONDS)] if context.on_call else []
-    return Wait(
-        accepts=("queue", "poll") if context.on_call else ("queue",),
-        until=datetime.fromisoformat(keep["until"]),
-        keep=keep,
-        effects=[*effects, *verbs],
-        why=why,
-    )
+    said = [Say(keep["words"], language=context.language)] if keep["words"] and context.on_call else []
+    until = datetime.fromisoformat(keep["until"])
+    wait = Wait(("queue",), until=until, keep=keep, effects=[*effects, *said], why=why)
+    return in_silence(context, wait, POLL_SECONDS)
 
 
 def _waiting_words(context: Context, config: Mapping[str, Any], answer: QueueStateAnswer) -> str:

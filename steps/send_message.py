@@ -8,9 +8,10 @@ from typing import ClassVar
 from flows.ask import Answer, Way, WaysToContactAnswer
 from flows.composing import MEDIA, PROVIDER_TEMPLATE, SEND_ERRORS, SEND_TIMEOUT, compose, refused
 from flows.context import Context
-from flows.effect import CancelMessage, Choice, Effect, Pause, SendMessage
+from flows.effect import CancelMessage, Choice, Effect, SendMessage
 from flows.event import CallPolled, Event, MessageAccepted, MessageDelivered, MessageFailed, TimerFired
 from flows.form import ID_PATTERN, advanced, choice, filled, localised, record, rows, seconds, text
+from flows.silence import in_silence
 from flows.step import Config, Example, Exit, Group, Json, Outcome, Problem, Step, Take, Wait, fail
 from flows.ways import FIRST_TRY, SAME, WAY_FIELDS, ask_ways, given_up, most_ways, open_ways, way_problems
 
@@ -216,12 +217,6 @@ def _too_late(sent: _Sent) -> Take:
 
 
 def _wait(context: Context, sent: _Sent, effects: Sequence[Effect] = (), why: Mapping[str, Json] = {}) -> Wait:
-    """On a call the carrier has to be told something meanwhile: a second's silence, after which it asks again."""
     words = ("delivered", "failed") if sent.taken else ("accepted", "delivered", "failed")
-    return Wait(
-        accepts=(*words, "poll") if context.on_call else words,
-        until=sent.until,
-        keep={**vars(sent), "until": sent.until.isoformat(), "further": list(sent.further)},
-        effects=[*effects, Pause(1)] if context.on_call else effects,
-        why=why,
-    )
+    keep = {**vars(sent), "until": sent.until.isoformat(), "further": list(sent.further)}
+    return in_silence(context, Wait(words, until=sent.until, keep=keep, effects=effects, why=why))

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flows.ask import Answer, CalendarState, CalendarStateAnswer
 from flows.context import Context
-from flows.effect import Pause
 from flows.event import CallPolled, Event, MessageReceived, TimerFired
 from flows.form import advanced, filled, length, named, record, seconds, text, value, yes_no
+from flows.silence import in_silence
 from flows.step import Ask, Config, Example, Exit, Group, Json, Outcome, Problem, Step, Take, Wait, fail
 from flows.values import TypeMismatch, Value, convert
 
@@ -19,8 +19,9 @@ _OFFICE: Mapping[str, Json] = {"calendar": "office"}
 
 
 class WaitStep(Step):
-    """Lets time pass: a while, until a date, or until a calendar opens (at once where it is open). If the contact
-    writes meanwhile, the message is kept for the next step that expects one, or the flow goes on at “message”."""
+    """Lets time pass: a while, until a date, or until a calendar opens (at once where it is open). What is changed in
+    the calendar meanwhile counts, such as a holiday. If the contact writes meanwhile, the message is kept for the next
+    step that expects one, or the flow goes on at “message”."""
 
     type: ClassVar[str] = "wait"
     title: ClassVar[str] = "Wait"
@@ -69,6 +70,7 @@ class WaitStep(Step):
             turns=[
                 CalendarStateAnswer(exists=True, next_opening_at=datetime.fromisoformat("2026-11-23T08:00:00Z")),
                 TimerFired(),
+                CalendarStateAnswer(exists=True, state="open"),
             ],
         ),
         Example(
@@ -126,14 +128,14 @@ class WaitStep(Step):
         return _wait(context, until)
 
     def answered(self, context: Context, answer: Answer) -> Outcome:
-        """Wait until the calendar opens."""
+        """Wait until the calendar opens, or go on once it has."""
         if not isinstance(answer, CalendarStateAnswer):
             raise TypeError(f"A calendar was asked for, and {type(answer).__name__} came.")
         name = context.config["calendar"]
         if not answer.exists:
             return fail("calendar_missing", f"There is no calendar “{name}”.")
         if answer.state == "open":
-            return _wait(context, context.now)
+            return Take("done") if context.kept else _wait(context, context.now)
         if answer.next_opening_at is None:
             return fail("never_opens", f"The calendar “{name}” does not open again, as far as it tells.")
         return _wait(context, answer.next_opening_at)
@@ -143,17 +145,16 @@ class WaitStep(Step):
         until = datetime.fromisoformat(context.kept["until"])
         if isinstance(event.happened, CallPolled) and context.now < until:
             return _wait(context, until)
+        if "calendar" in context.config:  # somebody may have added a holiday since
+            return Ask(CalendarState(context.config["calendar"], context.now), keep=context.kept)
         return Take("done")
 
 
 def _wait(context: Context, until: datetime) -> Wait:
     """On a call the caller hears silence, after which the carrier asks again."""
-    keep, why = {"until": until.isoformat()}, {"until": until.isoformat()}
-    if not context.on_call:
-        return Wait((), until=until, keep=keep, why=why)
-    left = int((until - context.now).total_seconds())
-    pause = Pause(max(1, min(left, _LONGEST_PAUSE_SECONDS)))
-    return Wait(("poll",), until=until, keep=keep, why=why, effects=[pause])
+    told, left = {"until": until.isoformat()}, int((until - context.now).total_seconds())
+    wait = Wait((), until=until, keep=told, why=told)
+    return in_silence(context, wait, max(1, min(left, _LONGEST_PAUSE_SECONDS)))
 
 
 def _instant(found: Value, zone: str) -> datetime | None:

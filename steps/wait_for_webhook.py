@@ -7,10 +7,11 @@ from typing import ClassVar, Final
 
 from flows.ask import Answer, WebhookState, WebhookStateAnswer
 from flows.context import Context
-from flows.effect import ExpectWebhook, Pause
+from flows.effect import ExpectWebhook
 from flows.event import CallPolled, Event, TimerFired, WebhookReceived
 from flows.form import advanced, body, filled, length, named, record, seconds, template, variable, yes_no
 from flows.outside_data import data_faults, schema_fault, wants_object
+from flows.silence import in_silence
 from flows.step import Ask, Config, Example, Exit, Group, Json, Outcome, Problem, Step, Take, Wait, fail
 from flows.values import TooLarge, ValueType, canonical_json, encode, to_json, type_of
 
@@ -150,10 +151,6 @@ class WaitForWebhookStep(Step):
 def _wait(context: Context, key: str, until: datetime) -> Wait:
     """On a call the carrier asks again and again, and each turn says anew what is waited for."""
     connection = context.config["connection"]
-    effects = [ExpectWebhook(connection, key)]
-    return Wait(
-        accepts=("webhook", "poll") if context.on_call else ("webhook",),
-        until=until,
-        keep={"webhook": key, "connection": connection, "until": until.isoformat()},
-        effects=[*effects, Pause(_PAUSE_SECONDS)] if context.on_call else effects,
-    )
+    keep = {"webhook": key, "connection": connection, "until": until.isoformat()}
+    wait = Wait(("webhook",), until=until, keep=keep, effects=[ExpectWebhook(connection, key)])
+    return in_silence(context, wait, _PAUSE_SECONDS)
