@@ -127,6 +127,7 @@ class Handled:
     cancels_runs: list[int] = field(default_factory=list)  # runs none of whose messages may leave any more
     cancels_flows: bool = False  # nothing that a flow says in the conversation, though it has ended, may leave any more
     cancels_all: bool = False  # no message of the conversation may leave any more
+    hurries: bool = False  # what its run has put off to the morning may leave now: the contact is awake
     entry: Entry | None = None
     leaves: str = ""  # the state the live entry ends in
     activates: bool = False  # an agent has taken the waiting entry up
@@ -151,8 +152,8 @@ class Handled:
 
     @property
     def cancels(self) -> bool:
-        """Whether messages that were queued before may not leave any more."""
-        return bool(self.cancelled or self.cancels_runs or self.cancels_flows or self.cancels_all)
+        """Whether messages that were queued before may not leave any more, or sooner: their line is read again."""
+        return bool(self.cancelled or self.cancels_runs or self.cancels_flows or self.cancels_all or self.hurries)
 
     @property
     def messages_changed(self) -> bool:

@@ -1,25 +1,22 @@
 """Messages on their way out: what is known of them before they are stored, and when they may leave.
 
 Keeps the promise of manners towards customers: nothing of a schedule leaves without consent or in the contact's quiet
-hours, however long the run has waited since it began.
+hours, however long the run has waited since it began. `store.opted_out` looks again when it leaves.
 """
 
 from dataclasses import replace
-from typing import Final
 
 from app.db import to_microseconds
 from app.desk.quiet_hours import allowed_at
 from app.handled import Outgoing
 from app.scene import Scene
-from app.store.opted_out import OPTED_OUT
+from app.store.opted_out import NO_CONSENT, OPTED_OUT
 from flows import wire
 from flows.composing import SEND_ERRORS
 from flows.effect import SendMessage
 from flows.event import Event
 from flows.run import Run
 from flows.values import canonical_json
-
-NO_CONSENT: Final = "The contact does not agree to messages they did not ask for."
 
 
 def mannerly(scene: Scene, run: Run, event: Event, outgoing: Outgoing) -> Outgoing:

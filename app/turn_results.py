@@ -93,6 +93,7 @@ def write(handled: Handled, result: TurnResult, turn: Turn, outgoing: Callable[[
     _take_effects(handled, result, turn, outgoing)
     verbs: list[Verb] = [effect for effect in turn.effects if isinstance(effect, VERBS)]
     _place(handled, run)
+    handled.hurries = bool(run.quiet_hours and run.message and not before.message)
     _follow_messages(handled, run)
     handled.timer = _timer(handled, result, run)
     call_document.end_late(handled, run)

@@ -22,7 +22,8 @@ _SHARDS = 16
 def commit(session: Session, group: Sequence[Handled]) -> tuple[set[int], list[Unsent]]:
     """Writes the group. Returns the conversations whose turn is written, and their messages that are to be sent.
 
-    The others leave no trace: they have lost their fence, or their queue is full by now.
+    The others leave no trace: they have lost their fence, or their queue is full by now. A message that is put off
+    waits in the outbox, as everything that is not due.
     """
     if any(map(entries.touches, group)):
         entries.lock_domain(session)
@@ -49,7 +50,7 @@ def commit(session: Session, group: Sequence[Handled]) -> tuple[set[int], list[U
     marked = [one for one in unsent if one.state == "sending"]
     leaving = marks.hold_back(session, marked)
     point("commit:written")
-    return survivors, [one for one in unsent if one not in marked or one in leaving]
+    return survivors, [one for one in unsent if one in leaving or (one not in marked and one.next_attempt_at <= now)]
 
 
 def _raise_fences(session: Session, group: Sequence[Handled], now: int) -> set[int]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.db import sql
 from app.handled import UNSENT, Handled, Unsent, unsent_of
 from app.mail.composing import Enclosure
-from app.store.opted_out import OPTED_OUT
+from app.store.opted_out import OPTED_OUT, refusing_unasked
 from app.store.rows import Kind, over
 from app.store.sends import Settled, settle
 from flows import wire
@@ -136,6 +136,8 @@ def _leaving(session: Session, unsent: Unsent) -> Taken | Settled:
         return Taken(unsent, letter)
     if refusing(session, letter) is not None:
         return Settled(unsent, "dead", error_kind="opted_out", error=OPTED_OUT)
+    if not letter.to_team and (why := refusing_unasked(session, unsent.run_id)):
+        return Settled(unsent, "dead", error_kind="opted_out", error=why)
     return _with_files(session, unsent, letter)
 
 

@@ -67,10 +67,13 @@ def mark_sending(session: Session, rechecks: Sequence[tuple[Unsent, float]]) -> 
 
 
 def hold_back(session: Session, leaving: Sequence[Unsent]) -> list[Unsent]:
-    """Those of the marked ones that may leave; what goes to an address that has opted out is dead."""
+    """Those of the marked ones that may leave; what their contact does not want is dead."""
     refused = opted_out.refused(session, leaving)
-    settle(session, [Settled(one, "dead", error_kind="opted_out", error=opted_out.OPTED_OUT) for one in refused])
-    return [one for one in leaving if one not in refused]
+    settle(
+        session,
+        [Settled(one, "dead", error_kind="opted_out", error=refused[one.id]) for one in leaving if one.id in refused],
+    )
+    return [one for one in leaving if one.id not in refused]
 
 
 def mark_look_ups(session: Session, rechecks: Sequence[tuple[Unsent, float]]) -> None:

@@ -1,6 +1,7 @@
 """Pacing: how fast a number may send, across all processes."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -8,6 +9,10 @@ from sqlalchemy.orm import Session
 from app.db import sql
 from app.handled import Unsent
 from app.store.rows import ids
+
+_QUARTER: Final = 900_000_000
+"""Microseconds. Quiet hours end at a whole hour of some zone, and zones lie quarters of an hour apart: what was put off
+until then has no place yet, and not all of it may leave at once."""
 
 
 def limited_numbers(session: Session, number_ids: Iterable[int], now: int) -> set[int]:
@@ -40,7 +45,8 @@ def takes_turn(session: Session, one: Unsent, now: int) -> bool:
     # that is tried again takes one place, and keeps it.
     behind = paced - one.next_attempt_at
     is_place = interval > 0 and behind > 0 and behind % interval == 0
-    has_place = is_place or (one.attempts == 0 and one.next_attempt_at > one.created_at)
+    put_off = one.next_attempt_at % _QUARTER == 0
+    has_place = is_place or (one.attempts == 0 and one.next_attempt_at > one.created_at and not put_off)
     if has_place and (number.blocked_until_at or 0) <= now:
         return True
     statement = "UPDATE numbers SET paced_until_at = :until WHERE id = :id"

@@ -10,10 +10,12 @@ import pytest
 
 from app.contacts.merging import merge
 from app.points import set_hook
+from app.runner import letters as runner_letters
+from app.store.opted_out import NO_CONSENT, OPTED_OUT
 from app.sweeper import Sweeper
 from tests.app.drawn import Document, asks, desk, drawn, placed, sends, starts_with
 from tests.app.house import ANNA, Runtime
-from tests.app.processes import Killed, die_at
+from tests.app.processes import Killed, die_at, until
 
 MONDAY = "2027-01-04T09:59:30+00:00"
 DAILY: Mapping[str, Any] = {"by": "cron", "expression": "0 10 * * *"}
@@ -196,30 +198,84 @@ def test_what_a_run_says_unasked_in_the_evening_waits_for_the_morning_and_so_doe
     assert room.outcomes() == ["completed"]
 
 
-@pytest.mark.parametrize(("means", "hours"), [("customer", 10), ("team", 0)])
-def test_an_e_mail_that_a_run_sends_unasked_waits_for_the_morning_too(room: Runtime, means: str, hours: int) -> None:
-    contact(room, 1)
-    mail = {"credential": "mail", "to": ["anna@example.com"], "subject": {"en": "News"}, "text": {"en": "News"}}
-    note = {"by": {"means": "email", "credential": "mail", "to": ["team@acme.example"]}, "text": "It is night"}
-    letter = (
-        placed("send_email", mail, success="end") if means == "customer" else placed("notify_team", note, success="end")
-    )
+MAIL = {"credential": "mail", "to": ["anna@example.com"], "subject": {"en": "News"}, "text": {"en": "News"}}
+NOTE = {"by": {"means": "email", "credential": "mail", "to": ["team@acme.example"]}, "text": "It is night"}
+
+
+def writes_after_twelve_hours(room: Runtime, step: dict[str, Any]) -> None:
+    """Monday, 22:00: a run that a schedule has begun in the morning comes to this step."""
     steps = {
         "due": placed("schedule", {"number": "keys", "when": DAILY, "audience": {"by": "segment", "segment": "all"}},
                       next="wait"),
-        "wait": placed("wait", {"seconds": 12 * 3_600}, done="mail"),
-        "mail": letter,
+        "wait": placed("wait", {"seconds": 12 * 3_600}, done="it"),
+        "it": step,
     }  # fmt: skip
+    contact(room, 1)
     at(room, MONDAY)
     room.publish(drawn("Newsletter", steps))
     sweep(room)
     sweep(room, 31, times=3)
-    sweep(room, 12 * 3_600)  # 22:00
+    sweep(room, 12 * 3_600)
+
+
+@pytest.mark.parametrize(("means", "hours"), [("customer", 10), ("team", 0)])
+def test_an_e_mail_that_a_run_sends_unasked_waits_for_the_morning_too(room: Runtime, means: str, hours: int) -> None:
+    to_customer = placed("send_email", MAIL, success="end")
+    writes_after_twelve_hours(room, to_customer if means == "customer" else placed("notify_team", NOTE, success="end"))
     query = "SELECT next_attempt_at - created_at AS later FROM effects WHERE kind = 'send_email'"
     assert round(room.column(query)[0] / 3_600_000_000) == hours
     if hours:
         sweep(room, 3_600)
         assert room.column("SELECT status FROM runs") == ["waiting"], "its own time limit is put off as well"
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("UPDATE contacts SET consent = 'withdrawn'", NO_CONSENT),
+        ("UPDATE addresses SET opted_out_at = 5", OPTED_OUT),
+        ("UPDATE runs SET outcome = outcome", ""),
+    ],
+)
+@pytest.mark.parametrize("way", ["e-mail", "message"])
+def test_what_waits_for_the_morning_does_not_leave_when_they_withdraw_in_the_night(
+    room: Runtime, monkeypatch: pytest.MonkeyPatch, way: str, change: str, why: str
+) -> None:
+    monkeypatch.setattr(runner_letters, "_EVERY_SECONDS", 0.0)
+    mails = placed("send_email", MAIL, success="end", failure="end")
+    writes_after_twelve_hours(room, mails if way == "e-mail" else sends("News", failure="end"))
+    room.execute(change)
+    sweep(room, 10 * 3_600)
+
+    def settled() -> bool:
+        room.processes[0].runner.wake()
+        return room.column("SELECT settled_at IS NULL AS open FROM effects") == [False]
+
+    until(settled, "what was said is settled")
+    missing = "There is no credential “mail” of the kind smtp, or its secret is missing."  # so it would have left
+    assert room.column("SELECT error FROM effects") == [why or (missing if way == "e-mail" else "")]
+    assert room.provider.texts == ([] if why or way == "e-mail" else ["News"])
+
+
+def test_what_was_put_off_leaves_at_once_and_in_its_order_when_they_write(room: Runtime) -> None:
+    writes_after_twelve_hours(room, asks("News?", to="end", time_limit_seconds=ONE_DAY))
+    assert room.provider.texts == []
+    room.write("Hello?", contact="+48600200001")
+    room.drive()
+    assert room.provider.texts == ["News?"]
+
+
+def test_what_was_put_off_is_paced_in_the_morning(room: Runtime) -> None:
+    room.execute("UPDATE numbers SET rate_per_second = 0.1, burst = 1 WHERE name = 'keys'")
+    for n in (2, 3):
+        contact(room, n)
+    writes_after_twelve_hours(room, sends("News"))
+    assert told(room) == []
+    counts = []
+    for seconds in (10 * 3_600, 11, 11):
+        sweep(room, seconds)
+        counts.append(len(told(room)))
+    assert counts == [1, 2, 3]
 
 
 def test_who_has_answered_is_answered_at_night_too(room: Runtime) -> None:
