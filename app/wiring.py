@@ -15,7 +15,7 @@ from app.models import Installation
 from app.outgoing import Guarded
 from app.schema import WrongSchema, require_current_schema
 from app.sealing import KeyUnusable, SecretKey
-from app.step_host import installed_steps
+from app.step_host import end_hosts, installed_steps
 from flows.errors import RegistryError
 from flows.registry import Registry
 
@@ -72,6 +72,7 @@ def leave_house(house: House) -> None:
     """Closes what is open."""
     house.http.close()
     house.database.close()
+    end_hosts()
 
 
 def load_key(settings: Settings, database: Database) -> SecretKey:

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import os
+from collections.abc import Sequence
 
 from app.config import Settings
 from app.launch.commands import web_arguments
@@ -15,7 +16,14 @@ from app.wiring import open_house
 def _run(settings: Settings, _: argparse.Namespace) -> int:
     # A line per request would drive the one-time link off the screen.
     quiet = {"LOG_LEVEL": "warning", **settings.environment}
-    return launch(dataclasses.replace(settings, environment=quiet), prepare)
+    return launch(dataclasses.replace(settings, environment=quiet), _prepared)
+
+
+def _prepared(settings: Settings) -> Sequence[str]:
+    """What `prepare` says, where a house can be built: a broken plugin is named once, and no child starts in vain."""
+    lines = prepare(settings)
+    with open_house(settings):
+        return lines
 
 
 def _web(settings: Settings, _: argparse.Namespace) -> int:

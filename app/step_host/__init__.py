@@ -10,7 +10,9 @@ from app.step_host.proxy import kinds_of
 from flows.registry import installed
 from flows.step import Step
 
-__all__ = ["Bounds", "StepHost", "installed_steps", "kinds_of", "open_host"]
+__all__ = ["Bounds", "StepHost", "end_hosts", "installed_steps", "kinds_of", "open_host"]
+
+_hosts: list[StepHost] = []  # those of this process that `installed_steps` opened
 
 
 def installed_steps() -> Sequence[type[Step]]:
@@ -22,9 +24,16 @@ def installed_steps() -> Sequence[type[Step]]:
     return kinds_of(_host(tuple(points))) if points else ()
 
 
+def end_hosts() -> None:
+    """Ends the processes in which plugins run for this one; a further call would start them again."""
+    for host in _hosts:
+        host.close()
+
+
 @cache
 def _host(points: tuple[EntryPoint, ...]) -> StepHost:
     """One for each process, whatever asks."""
     host = StepHost(points)
+    _hosts.append(host)
     atexit.register(host.close)
     return host

@@ -2,18 +2,24 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app import cli
+from app.config import Settings
 from app.step_host import Bounds, StepHost, kinds_of, open_host
+from app.web import create_app
 from flows.registry import Registry
 from tests.app import house
 from tests.app.drawn import drawn, echo, placed, sends, starts_with
 from tests.app.house import Runtime
+from tests.app.seeded import seeded
 from tests.plugins import points_in, source, write_plugin
 
-STRANGE = ("works", "sleeps", "exits", "begins", "raises")
+STRANGE = ("works", "sleeps", "exits", "begins", "raises", "told_badly")
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +112,55 @@ def test_a_plugins_trigger_of_an_older_format_begins_runs_before_others(room: Ru
     assert room.said(plugged.conversation_id)[1].startswith("> began")
     assert room.said(other.conversation_id) == ["hello", "> echo hello"]
     assert room.said(broken.conversation_id) == ["break", "> echo break"]
+
+
+def test_a_plugin_that_cannot_be_read_stops_also_a_later_start_with_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("PATCHBAY_DATA", str(tmp_path / "data"))
+    for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("app.cli.starting.launch", lambda settings, prepare: 0 if prepare(settings) is not None else 2)
+    assert cli.main(["run"]) == 0
+    write_plugin(tmp_path / "site", {"bad": "raise RuntimeError('no luck')"}, "broken")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    assert (capsys.readouterr().err, cli.main(["run"])) == ("", 1)
+    sentence = "The plugin step “bad” (broken.bad:Strange) cannot be loaded: no luck. Mend or uninstall it."
+    assert capsys.readouterr().err == f"patchbay: {sentence}\n"
+
+
+def test_an_editor_sees_all_kinds_also_where_one_of_them_breaks(
+    plugins: Registry, sqlite_url: str, redis_url: str
+) -> None:
+    with seeded(Settings.from_environment({"DATABASE_URL": sqlite_url, "REDIS_URL": redis_url})) as installation:
+        client = create_app(replace(installation.house, steps=plugins)).test_client()
+        answer = client.get("/api/v1/step-kinds", headers=installation.headers)
+        one = client.get("/api/v1/step-kinds/told_badly", headers=installation.headers)
+    assert (answer.status_code, one.status_code) == (200, 200)
+    kinds = {kind["type"]: kind for kind in answer.get_json()["items"]}
+    assert {"menu", *STRANGE} <= set(kinds)
+    assert [way["id"] for way in kinds["told_badly"]["exits"]] == ["failure"]
+    assert [way["id"] for way in kinds["works"]["exits"]] == ["next", "failure"]
+
+
+def test_a_flow_without_its_plugin_is_read_and_exported_as_before_and_says_what_it_lacks(
+    plugins: Registry, sqlite_url: str, redis_url: str
+) -> None:
+    with seeded(Settings.from_environment({"DATABASE_URL": sqlite_url, "REDIS_URL": redis_url})) as installation:
+        headers, place, seen = installation.headers, "/api/v1/flows/Strange%20works", []
+        client = create_app(replace(installation.house, steps=plugins)).test_client()
+        made = client.post("/api/v1/imports", json={"file": strange("web-chat", "works")}, headers=headers)
+        assert made.status_code == 201, made.text
+        for _ in range(2):
+            read, export = client.get(place, headers=headers), client.get(f"{place}/export", headers=headers)
+            whole = client.post("/api/v1/exports", json={"flows": ["Strange works"]}, headers=headers)
+            seen.append((read.get_json()["document"], export.data, whole.data))
+            client = create_app(replace(installation.house, steps=Registry.discover(["steps"]))).test_client()
+        found = client.post(f"{place}/check", json={}, headers=headers).get_json()["findings"]
+        refused = client.post(f"{place}/publish", json={"note": "x"}, headers=headers)
+        went = client.post(f"{place}/simulations", json={"event": {"message": "hello"}}, headers=headers)
+    assert seen[0] == seen[1]
+    assert "unknown_type" in [one["code"] for one in found]
+    assert (refused.status_code, "works" in refused.text) == (422, True)
+    assert went.get_json()["run"]["error"]["kind"] == "step_missing"

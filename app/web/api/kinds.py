@@ -1,19 +1,23 @@
 """The API's kinds of step, filters and limits: all that an editor needs to draw forms and complete names."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from app.accounts.roles import Right
 from app.errors import NotFound
 from app.web.api.doors import Asked, Noun
 from flows.check.variables import SCOPE
+from flows.errors import FlowError
 from flows.expression import FILTERS, TESTS
 from flows.expression_filter import Filter, Test
 from flows.failing import ENGINE_ERRORS
 from flows.flow_file import NEEDS
-from flows.step import FAILURE, Example, Exit, Step
+from flows.step import FAILURE, Config, Example, Exit, Step
 from flows.testing import EVENT_WORDS, EXPECTATION_WORDS
 from flows.values import VALUE_TYPES
+
+T = TypeVar("T")
 
 noun = Noun("kinds", Right.READ_FLOWS)
 
@@ -67,7 +71,7 @@ def _kind(asked: Asked, step: Step) -> dict[str, Any]:
         "media": sorted(step.media),
         "waits": step.waits,
         "talks": step.talks,
-        "exits": [_exit(way) for way in (*step.exits({}), *([FAILURE] if step.fails() else []))],
+        "exits": [_exit(way) for way in (*_exits(step, {}), *([FAILURE] if step.fails() else []))],
         "errors": dict(step.errors),
         "examples": [_example(step, one) for one in step.examples],
         "is_plugin": asked.house.steps.is_plugin(step.type),
@@ -78,12 +82,24 @@ def _exit(way: Exit) -> dict[str, str]:
     return {"id": way.id, "title": way.title or way.id.replace("_", " ")}
 
 
+def _exits(step: Step, config: Config) -> Sequence[Exit]:
+    return _told(lambda: step.exits(config), ())
+
+
+def _told(question: Callable[[], T], otherwise: T) -> T:
+    """What a kind tells; a plugin's may break at any question, and all others are listed beside it all the same."""
+    try:
+        return question()
+    except FlowError:  # the check of a flow that holds it says what is wrong
+        return otherwise
+
+
 def _example(step: Step, example: Example) -> dict[str, Any]:
     return {
         "title": example.title,
         "config": dict(example.config),
-        "exits": [_exit(way) for way in step.exits(example.config)],
-        "summary": step.summary(example.config),
+        "exits": [_exit(way) for way in _exits(step, example.config)],
+        "summary": _told(lambda: step.summary(example.config), ""),
         "leaves_by": example.leaves_by,
     }
 
