@@ -127,12 +127,15 @@ def checked(kind: type[Step]) -> type[Step]:
         raise RegistryError(f"{name} needs a type of small letters, digits and underscores, and has “{type_}”.")
     if type_ not in kind.__module__.split("."):
         raise RegistryError(f"{name} has the type “{type_}”, but its file is called otherwise. Give both one name.")
-    missing = [word for word in ("title", "group", "icon", "schema") if not getattr(kind, word, None)]
+    missing = [word for word in ("title", "group", "icon") if not _is_text(getattr(kind, word, None))]
+    missing += [] if getattr(kind, "schema", None) else ["schema"]
     missing += [] if (kind.__doc__ or "").strip() else ["docstring"]
     if missing:
         raise RegistryError(f"{name} has no {', '.join(missing)}.")
     if kind.group not in get_args(Group) or (kind.group == "trigger") != issubclass(kind, Trigger):
         raise RegistryError(f"{name} needs one of the groups {', '.join(get_args(Group))}; triggers subclass Trigger.")
+    if type(kind.format) is not int or kind.format < 1:
+        raise RegistryError(f"{name} needs a format that is a whole number: 1, and one more for each upgrade.")
     if not kind.media or not kind.media <= {"call", "messages"}:
         raise RegistryError(f"{name} needs media: “call”, “messages” or both.")
     try:
@@ -140,3 +143,7 @@ def checked(kind: type[Step]) -> type[Step]:
     except SchemaError as wrong:
         raise RegistryError(f"The form of {name} cannot be drawn. {wrong}") from wrong
     return kind
+
+
+def _is_text(found: object) -> bool:
+    return isinstance(found, str) and bool(found.strip())

@@ -46,6 +46,11 @@ RUNS: Mapping[str, str] = {
     "kills": "os.kill(os.getppid(), 9); return Take('next')",
     "calls_x32": "_call(0x40000000 + 41, 2, 1, 0)",  # socket() by its number of the ABI x32
     "makes_rings": "_call(425, 8, None)",  # io_uring_setup
+    "rounds": "import decimal; decimal.getcontext().prec = 2; return Take('next', sets={'x': str(1 / Decimal(3))})",
+    "divides": "return Take('next', sets={'x': str(1 / Decimal(3))})",
+    "fills": "import tempfile; f = tempfile.TemporaryFile(); f.truncate(100_000_000); return Take('next')",
+    "signals": "_call(424, 0, 0, None, 0)",  # pidfd_send_signal, which needs no kill()
+    "limits_others": "import resource; resource.prlimit(os.getppid(), resource.RLIMIT_CPU); return Take('next')",
     "prints": "[(print('x' * 1_000_000), os.write(1, b'y' * 1_000_000)) for _ in range(20)]; return Take('next')",
     "scribbles": "[os.write(n, b'\\xff' * 4096) for n in range(3, 40) if _is_pipe(n)]; return Take('next')",
     "forges": '[os.write(n, b\'\\x00\\x00\\x00\\x1c\' + b\'{"answer":{},"printed":""}  \') for n in range(3, 40)'
@@ -92,6 +97,24 @@ _METHODS: Mapping[str, str] = {
 
     def run(self, context):
         return Take("next", sets={"x": context.text(context.config["text"])})
+""",
+    "grows_badly": """
+    format = 2
+
+    def upgrade(self, config, format):
+        raise ValueError("no luck")
+
+    def run(self, context):
+        return Take("next")
+""",
+    "grows_endlessly": """
+    format = 2
+
+    def upgrade(self, config, format):
+        while True: pass
+
+    def run(self, context):
+        return Take("next")
 """,
     "told_badly": """
     def exits(self, config):

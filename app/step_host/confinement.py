@@ -8,10 +8,11 @@ import resource
 import signal
 import struct
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+_MOST_FILE_BYTES: Final = 67_108_864  # a log that grows for ever would fill the disk on which the database lies
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_SECCOMP: Final = 22
 _PR_SET_NO_NEW_PRIVS: Final = 38
@@ -21,13 +22,15 @@ _SECCOMP_MODE_FILTER: Final = 2
 # https://github.com/torvalds/linux/blob/master/include/uapi/asm-generic/unistd.h; the architecture's word is
 # AUDIT_ARCH_* of https://github.com/torvalds/linux/blob/master/include/uapi/linux/audit.h.
 _IO_URING_SETUP: Final = 425  # its rings open connections without a call that the filter sees
-_CLONE3: Final = 435
+_EVERYWHERE: Final = (424, _IO_URING_SETUP, 435, 438)  # pidfd_send_signal, clone3, pidfd_getfd
 _X32: Final = 0x40000000  # from here on the same calls once more, by the numbers of another ABI: syscall_64.tbl
 _REFUSED: Final[Mapping[str, tuple[int, Sequence[int]]]] = {
-    # socket, clone, fork, vfork, execve, kill, execveat
-    "x86_64": (0xC000003E, (41, 56, 57, 58, 59, 62, 322, _IO_URING_SETUP, _CLONE3)),
-    # kill, socket, clone, execve, execveat
-    "aarch64": (0xC00000B7, (129, 198, 220, 221, 281, _IO_URING_SETUP, _CLONE3)),
+    # socket, clone, fork, vfork, execve, kill, ptrace, rt_sigqueueinfo, tkill, tgkill, rt_tgsigqueueinfo, prlimit64
+    # (which limits other processes too), process_vm_readv, process_vm_writev, execveat
+    "x86_64": (0xC000003E, (41, 56, 57, 58, 59, 62, 101, 129, 200, 234, 297, 302, 310, 311, 322, *_EVERYWHERE)),
+    # ptrace, kill, tkill, tgkill, rt_sigqueueinfo, socket, clone, execve, rt_tgsigqueueinfo, prlimit64,
+    # process_vm_readv, process_vm_writev, execveat
+    "aarch64": (0xC00000B7, (117, 129, 130, 131, 138, 198, 220, 221, 240, 261, 270, 271, 281, *_EVERYWHERE)),
 }
 # The filter's own words: https://www.kernel.org/doc/html/latest/userspace-api/seccomp_filter.html
 _LOAD, _JUMP_IF, _JUMP_FROM, _RETURN = 0x20, 0x15, 0x35, 0x06
@@ -42,12 +45,25 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
+@contextlib.contextmanager
+def bounded(memory_bytes: int) -> Iterator[None]:
+    """So many bytes of memory at most for what runs here, and as many as before for what follows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
+    with contextlib.suppress(ValueError, OSError):  # as below
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    yield
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
 def confine(memory_bytes: int) -> None:
-    """No other process, connection or signal from here on, and so many bytes more memory than now."""
+    """No other process, connection or signal from here on, no large file, and so many bytes more memory than now."""
     most = _pages(0) + memory_bytes
     with contextlib.suppress(ValueError, OSError):  # macOS knows the limit and refuses it
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_MOST_FILE_BYTES, _MOST_FILE_BYTES))
     if sys.platform == "linux":
         _refuse_calls()
 

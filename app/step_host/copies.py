@@ -61,6 +61,17 @@ class Copy:
             raise Died("step_error", "answered what cannot be read.")
         return cast("Mapping[str, Any]", answer)
 
+    def waits(self) -> bool:
+        """Whether it is there and waits for a call. One that died meanwhile, or says something unasked, does not."""
+        self._line.settimeout(0)
+        try:
+            self._line.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
     def close(self) -> None:
         """Our end of the pipe."""
         self._line.close()

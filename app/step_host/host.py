@@ -30,7 +30,8 @@ logger = logging.getLogger("patchbay.step_host")
 
 CALL_SECONDS: Final = 5.0
 MEMORY_BYTES: Final = 536_870_912
-_LOAD_SECONDS: Final = 30.0
+_LOAD_SECONDS: Final = 15.0  # for all plugins: a process that is silent for 20 s at its start is ended by its parent
+_LOAD_GRACE_SECONDS: Final = 2.0  # we say what took so long, before the template's own alarm ends it
 _WISH_SECONDS: Final = 5.0  # a template that makes no copy in that time is replaced
 _MOST_COPIES: Final = 4  # calls at once; a fifth waits, and its time counts from when it begins
 _PROGRAM: Final = (
@@ -109,8 +110,11 @@ class StepHost:
     def _copy(self) -> Copy:
         """An idle copy, else a new one. Raises: Died when there is none to be had."""
         with self._lock:
-            if self._idle:
-                return self._idle.pop()
+            while self._idle:
+                copy = self._idle.pop()
+                if copy.waits():
+                    return copy
+                self._end(copy)  # killed while it was idle: no run may fail for that
             for _ in range(2):  # a template that has died since the last call is replaced
                 try:
                     return self._made()
@@ -180,12 +184,14 @@ class StepHost:
     def _read(self, line: socket.socket) -> Sequence[Mapping[str, Any]]:
         """Lets the template read the plugins. Raises: RegistryError."""
         plugins = [{"name": one.name, "value": one.value, "group": one.group} for one in self._plugins]
-        wish = {"plugins": plugins, "load_seconds": _LOAD_SECONDS, "memory_bytes": self.bounds.memory_bytes}
+        wish = {"plugins": plugins, "memory_bytes": self.bounds.memory_bytes}
+        wish["load_seconds"] = _LOAD_SECONDS + _LOAD_GRACE_SECONDS
+        until = time.monotonic() + _LOAD_SECONDS
         reads = why = ""
         try:
             frames.send(line, wish)
             while True:
-                told = frames.receive(line, time.monotonic() + _LOAD_SECONDS)
+                told = frames.receive(line, until)
                 if "refuses" in told:
                     raise RegistryError(str(told["refuses"]))
                 if "kinds" in told:

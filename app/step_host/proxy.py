@@ -62,7 +62,7 @@ class Link:
         if answer.get("printed"):
             logger.debug("The plugin step %s printed: %r", self.type, answer["printed"])  # a contact's words perhaps
         refuse_told(answer, title)
-        return answer["answer"]
+        return answer.get("answer")
 
     def known(self, key: str, learnt: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         """What is remembered under a key, else learnt now. Raises: Refused, which is remembered for a while."""

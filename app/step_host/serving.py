@@ -4,6 +4,7 @@ A call is {"call": its number, "do", "type", "title", …}. It is answered by {"
 with {"error": {"kind", "message"}} instead of an answer.
 """
 
+import decimal
 import io
 import os
 import signal
@@ -73,7 +74,8 @@ class Serving:
         sys.stdout = sys.stderr = printed
         answer: dict[str, Any] = {}
         try:
-            answer["answer"] = self._done(call)
+            with decimal.localcontext(decimal.Context()):  # a step that sets the precision sets it for itself alone
+                answer["answer"] = self._done(call)
         except BaseException as problem:  # noqa: BLE001  a door to a stranger's code: SystemExit is no reason to end
             answer["error"] = _error_of(call, problem)
         out_of_memory = answer.get("error", {}).get("kind") == "plugin_memory"

@@ -13,15 +13,18 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint
-from typing import Any
+from typing import Any, Final
 
 from app.step_host import frames
-from app.step_host.confinement import confine, die_with_parent
+from app.step_host.confinement import bounded, confine, die_with_parent
 from app.step_host.describing import description
 from app.step_host.serving import Serving
 from flows.errors import FlowError, RegistryError
 from flows.registry import checked, loaded
 from flows.step import Step
+
+_LOAD_MEMORY_BYTES: Final = 4_294_967_296  # of addresses, to read all plugins: what a machine can do without
+_LONGEST_REASON: Final = 500  # characters of what a stranger's code says
 
 
 def main(pipe: int) -> None:
@@ -29,7 +32,8 @@ def main(pipe: int) -> None:
     line = socket.socket(fileno=pipe)
     asked, _ = frames.receive_with_file(line)
     signal.setitimer(signal.ITIMER_REAL, asked["load_seconds"])  # a module that loops ends us, whoever still listens
-    kinds = _read_all(line, asked["plugins"])
+    with bounded(_LOAD_MEMORY_BYTES):
+        kinds = _read_all(line, asked["plugins"])
     signal.setitimer(signal.ITIMER_REAL, 0)
     gc.freeze()  # what was read is never garbage: copies need not look through it
     _Template(line, kinds, asked["memory_bytes"]).serve()
@@ -42,8 +46,8 @@ def _read_all(line: socket.socket, plugins: Sequence[Mapping[str, str]]) -> dict
     try:
         for plugin in plugins:
             frames.send(line, {"reads": plugin["name"]})
-            step = checked(loaded(EntryPoint(**plugin)))()
-            described.append(_described(step, plugin["name"]))
+            step, told = _described(plugin)
+            described.append(told)
             kinds[step.type] = step
     except RegistryError as refusal:
         frames.send(line, {"refuses": str(refusal)})
@@ -52,13 +56,19 @@ def _read_all(line: socket.socket, plugins: Sequence[Mapping[str, str]]) -> dict
     return kinds
 
 
-def _described(step: Step, name: str) -> dict[str, Any]:
+def _described(plugin: Mapping[str, str]) -> tuple[Step, dict[str, Any]]:
+    kind = loaded(EntryPoint(**plugin))
     try:
+        step = checked(kind)()
         told = description(step)
         json.dumps(told)
-    except (FlowError, TypeError, ValueError, RecursionError) as problem:
-        raise RegistryError(f"The plugin step “{name}” cannot be described: {problem}. Mend or uninstall it.") from None
-    return told
+    except RegistryError:
+        raise
+    except Exception as problem:  # a door: what a stranger's class raises while it is looked at can be anything
+        said = str(problem) if isinstance(problem, FlowError) else repr(problem)
+        sentence = f"The plugin step “{plugin['name']}” cannot be described: {said[:_LONGEST_REASON].rstrip('.')}."
+        raise RegistryError(f"{sentence} Mend or uninstall it.") from problem
+    return step, told
 
 
 class _Template:

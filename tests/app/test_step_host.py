@@ -86,6 +86,8 @@ WELL: list[tuple[str, Mapping[str, Any]]] = [
     ("works", {"heard": "hello", "lacks": ""}),
     ("prints", {}),
     ("leaks", {}),
+    ("rounds", {"x": "0.33"}),
+    ("divides", {"x": "0.3333333333333333333333333333"}),  # what a step before it set is its own
 ]
 BADLY: list[tuple[str, str, str]] = [
     ("raises", "step_error", "The step “My step” broke (ValueError: no luck today)."),
@@ -99,6 +101,9 @@ BADLY: list[tuple[str, str, str]] = [
     ("kills", "step_error", "PermissionError"),
     ("calls_x32", "step_error", "PermissionError"),
     ("makes_rings", "step_error", "PermissionError"),
+    ("signals", "step_error", "PermissionError"),
+    ("fills", "step_error", "File too large"),
+    ("limits_others", "step_error", "PermissionError"),
     ("exits", "plugin_died", "The step “My step” ended its process with the code 3."),
     ("leaves", "step_error", "The step “My step” broke (SystemExit: 3)."),
     ("crashes", "plugin_died", "The step “My step” was ended by the signal SIGSEGV."),
@@ -248,11 +253,26 @@ def test_a_plugin_is_a_kind_of_step_with_all_that_its_class_says(steps: Registry
     assert vars(kind) == {}
 
 
+def _changed(good: str, bad: str) -> str:
+    """A step that works, but for this."""
+    text = source("works").replace('type = "works"', 'type = "bad"')
+    assert good in text
+    return text.replace(good, bad, 1)
+
+
 UNREADABLE = [
     ("raise RuntimeError('no luck')", "“bad” .* cannot be loaded: no luck"),
     ("import os; os._exit(0)", "Reading the plugin step “bad” ends the process"),
     ("Strange = 3", "is no subclass"),
     (source("works"), "its file is called otherwise"),
+    ("held = bytearray(5_000_000_000)", "“bad” .* cannot be loaded"),
+    ("while True: pass", "Reading the plugin step “bad” takes longer than 2 s"),
+    (_changed('title = "Strange"', "title = 7"), "has no title"),
+    (_changed('icon = "bug"', "icon = 'bug'; format = '2'"), "needs a format that is a whole number"),
+    (_changed('icon = "bug"', "icon = 'bug'; media = ['call']"), "“bad” cannot be described: TypeError"),
+    (_changed('icon = "bug"', "icon = 'bug'; errors = {b'x': 1}"), "“bad” cannot be described: TypeError"),
+    (_changed("def run", "def fails(self): raise ValueError('no luck')\n\n    def run"), "described: ValueError"),
+    (_changed("def run", "def __init__(self): raise ValueError('no luck')\n\n    def run"), "described: ValueError"),
 ]
 
 
@@ -260,10 +280,28 @@ UNREADABLE = [
 def test_a_plugin_that_cannot_be_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, sentence: str
 ) -> None:
+    if text.startswith("while"):
+        monkeypatch.setattr("app.step_host.host._LOAD_SECONDS", 2.0)
     write_plugin(tmp_path, {"bad": text}, "unreadable")
     monkeypatch.syspath_prepend(tmp_path)
     with open_host(points_in(tmp_path, "unreadable")) as other, pytest.raises(RegistryError, match=sentence):
         kinds_of(other)
+
+
+def test_two_plugins_of_one_type_and_one_of_a_built_in_type_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = source("works").replace('type = "works"', 'type = "end"')
+    packages = {"one": {"works": source("works")}, "two": {"works": source("works")}, "three": {"end": ends}}
+    for name, files in packages.items():
+        write_plugin(tmp_path, files, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    with open_host([*points_in(tmp_path, "one"), *points_in(tmp_path, "two"), *points_in(tmp_path, "three")]) as other:
+        one, two, three = kinds_of(other)
+    with pytest.raises(RegistryError, match=r"“works” stands in two\.works and in one\.works\. Rename one"):
+        Registry(BUILT_IN, [one, two])
+    with pytest.raises(RegistryError, match=r"“end” stands in three\.end and in steps\.end\. Rename one"):
+        Registry(BUILT_IN, [three])
 
 
 def test_many_threads_call_at_once(steps: Registry) -> None:
@@ -281,13 +319,35 @@ def test_many_threads_call_at_once(steps: Registry) -> None:
     assert sorted(map(str, heard)) == sorted(f"{number}/{turn}" for number in range(6) for turn in range(10))
 
 
-def test_a_template_that_was_killed_is_replaced(folder: Path) -> None:
+def test_no_run_fails_for_a_process_that_was_killed_while_it_was_idle(folder: Path) -> None:
     with open_host(points_in(folder), Bounds(SECONDS)) as other:
         steps = Registry(BUILT_IN, kinds_of(other))
-        assert other._program is not None
-        os.kill(other._program.pid, signal.SIGKILL)
-        other._program.wait()
-        assert visit(steps, flow_with("works")).run.variables["heard"] == "hello"
+        for which in ("the copy", "the template"):
+            idle = int(str(visit(steps, flow_with("names_process")).run.variables["x"]))
+            assert other._program is not None
+            os.kill(idle if which == "the copy" else other._program.pid, signal.SIGKILL)
+            deadline = time.monotonic() + 10
+            while alive(idle) and time.monotonic() < deadline:  # a copy dies with its template
+                time.sleep(0.01)
+            assert visit(steps, flow_with("works")).run.variables["heard"] == "hello", which
+
+
+def test_what_a_plugin_prints_while_it_is_read_hurts_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = "import os; print('x' * 20_000_000); os.write(1, b'y' * 20_000_000); os.write(2, b'z' * 20_000_000)\n"
+    write_plugin(tmp_path, {"works": noise + source("works")}, "noisy")
+    monkeypatch.syspath_prepend(tmp_path)
+    with open_host(points_in(tmp_path, "noisy"), Bounds(SECONDS)) as other:
+        assert visit(Registry(BUILT_IN, kinds_of(other)), flow_with("works")).run.variables["heard"] == "hello"
+
+
+def test_an_upgrade_that_breaks_fails_its_own_run_and_is_a_finding(steps: Registry) -> None:
+    badly, endlessly = ("grows_badly", "step_error", "no luck"), ("grows_endlessly", "plugin_timeout", "after 1 s")
+    for type_, kind, sentence in (badly, endlessly):
+        flow = flow_with(type_, {"words": "old"}, 1)
+        run = visit(steps, flow).run
+        assert (run.status, run.error["kind"], sentence in str(run.error["message"])) == ("ended", kind, True)
+        assert "step_broken" in [finding.code for finding in check(flow, steps, InstallationNames())]
+        assert document.from_data(document.to_data(flow)) == flow
 
 
 PROGRAM = """
