@@ -234,7 +234,7 @@ def webhook(path: str, told: Any, signature: str | None = None) -> Webhook:
 def test_the_channel_of_the_page_believes_only_what_is_signed(plugin: Path) -> None:
     channel = channel_registry.channel_of("acme_sms")
     channel.verify(connection(SECRETS), webhook("messages", HELLO))
-    for secrets, signature in ((SECRETS, "wrong"), (SECRETS, ""), ({}, None)):
+    for secrets, signature in ((SECRETS, "wrong"), (SECRETS, ""), (SECRETS, "é"), ({}, None)):
         with pytest.raises(Unsigned):
             channel.verify(connection(secrets), webhook("messages", HELLO, signature))
 

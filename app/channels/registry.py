@@ -32,7 +32,7 @@ def channels() -> Mapping[str, Channel]:
             raise ChannelsClash(f"The channel {kind_of_channel.__name__} of {origin} has no kind: give its class one.")
         if kind in found:
             raise ChannelsClash(f"Two channels have the kind {kind!r}; the second is in {origin}: uninstall one.")
-        found[kind] = kind_of_channel()
+        found[kind] = _made(origin, kind_of_channel)
     return MappingProxyType(found)
 
 
@@ -60,12 +60,20 @@ def _channels_in(module: ModuleType) -> Iterator[tuple[str, type[Channel]]]:
             yield module.__name__, thing
 
 
+def _made(origin: str, kind_of_channel: type[Channel]) -> Channel:
+    try:
+        return kind_of_channel()
+    except Exception as problem:  # a door to strangers, as where their module is read
+        name = kind_of_channel.__name__
+        raise ChannelsClash(f"The channel {name} of {origin} cannot be made ({problem!r}): mend it.") from problem
+
+
 def _plugins() -> Iterator[tuple[str, type[Channel]]]:
     for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
         origin = f"the plugin {point.dist.name if point.dist else point.name}"
         try:
             thing = point.load()
-        except Exception as problem:  # a door to strangers: their module may raise anything while it is imported
+        except (Exception, SystemExit) as problem:  # a door to strangers: their module may raise anything
             raise ChannelsClash(f"{origin} cannot be loaded ({problem}): mend or uninstall it.") from problem
         if not isinstance(thing, type) or not issubclass(thing, Channel):
             raise ChannelsClash(f"{origin} names {point.value}, which is no Channel class: mend or uninstall it.")

@@ -24,6 +24,13 @@ class Nameless(Channel):
     title: ClassVar[str] = "Nobody"
 
 
+class Clumsy(Channel):
+    kind: ClassVar[str] = "clumsy"
+
+    def __init__(self) -> None:
+        raise ValueError("boom")
+
+
 @dataclass
 class Distribution:
     name: str = "patchbay-pigeon"
@@ -40,7 +47,7 @@ class Point:
 
     def load(self) -> object:
         """What the plugin names."""
-        if isinstance(self.thing, Exception):
+        if isinstance(self.thing, BaseException):
             raise self.thing
         return self.thing
 
@@ -83,6 +90,8 @@ MISFITS = [
     (None, "is no Channel class"),
     (ImportError("no module named feathers"), "cannot be loaded"),
     (RuntimeError("boom"), "cannot be loaded"),
+    (SystemExit(3), "cannot be loaded"),
+    (Clumsy, "cannot be made"),
 ]
 
 
