@@ -45,7 +45,7 @@ def change(session: Session, row: Contact, given: Mapping[str, Any], who: str) -
         row.attributes = canonical_json(checked_fields(stored_fields(row.attributes or "{}"), given["attributes"]))
     if "consent" in given and given["consent"] != row.consent:
         row.consent, row.consent_source, row.consent_at = given["consent"], who, now(session)
-    for kind in ADDRESS_KINDS:
+    for kind in sorted(ADDRESS_KINDS):  # the order in which everybody adds addresses (store.contacts)
         if given.get(kind):
             country = given.get("country") or session.scalar(select(Installation.country)) or ""
             add_address(session, row, kind, checked_address(kind, given[kind], country))

@@ -39,7 +39,7 @@ _CREATE: Final = """
 """
 _ADD_ADDRESSES: Final = """
     INSERT INTO addresses (contact_id, kind, value, last_seen_at, created_at)
-    SELECT r.id, r.kind, r.value, :now, :now FROM {rows} WHERE true ON CONFLICT (kind, value) DO NOTHING
+    SELECT r.id, r.kind, r.value, :now, :now FROM {rows} WHERE true ORDER BY r.n ON CONFLICT (kind, value) DO NOTHING
 """
 _JOIN: Final = """
     INSERT INTO segment_members (contact_id, segment_id, added_at)
@@ -106,16 +106,13 @@ def _whole(line: Line) -> dict[str, Any]:
 
 
 def _add(session: Session, done: Sequence[Line], now: int) -> None:
-    addresses = [
-        {"id": one.contact_id, "kind": kind, "value": value}
-        for one in done
-        for kind, value in one.new_addresses.items()
-    ]
+    # In the order in which turns add them (store.contacts), or the two would wait for each other in a circle.
+    new = sorted((kind, value, one.contact_id) for one in done for kind, value in one.new_addresses.items())
+    addresses = [{"n": n, "id": id_, "kind": kind, "value": value} for n, (kind, value, id_) in enumerate(new)]
     added = 0
     for batch in batches(addresses):
-        added += over(
-            session, _ADD_ADDRESSES, {"id": "bigint", "kind": "text", "value": "text"}, batch, now=now
-        ).rowcount
+        columns: dict[str, Any] = {"n": "bigint", "id": "bigint", "kind": "text", "value": "text"}
+        added += over(session, _ADD_ADDRESSES, columns, batch, now=now).rowcount
     if added != len(addresses):
         sentence = "Somebody wrote or called at that very moment who is in the file: nothing was imported, plan again."
         raise Conflict(sentence, "contacts_changed")

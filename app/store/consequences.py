@@ -18,6 +18,11 @@ _SHOW_CANCELLED = (
 # What tells the team of something stays true however the run ends.
 _OF_RUNS = """run_id IN ({ids}) AND kind <> 'post_to_team' AND NOT (kind = 'send_email'
     AND payload LIKE '%"to_team"_true%')"""
+# Not `now`: a message with a later instant than its creation's passes for one that has a place in the number's pace.
+_HURRY = """
+    UPDATE effects SET next_attempt_at = created_at WHERE conversation_id IN ({ids}) AND kind = 'send_message'
+    AND state = 'queued' AND attempts = 0 AND next_attempt_at > :now
+"""
 _OF_FLOWS = """
     SELECT key FROM effects WHERE conversation_id IN ({ids}) AND state IN ('queued', 'sending') AND run_id IS NOT NULL
 """
@@ -50,7 +55,9 @@ def _writes_addresses(one: Handled) -> bool:
 
 
 def cancel(session: Session, group: Sequence[Handled], now: int) -> None:
-    """Messages that must not leave any more; one that is on its way already cannot be called back."""
+    """Messages that must not leave any more, or sooner; one that is on its way already cannot be called back."""
+    if hurried := [one.conversation_id for one in group if one.hurries]:
+        ids(session, _HURRY, hurried, now=now)
     keys = [{"key": key} for one in group for key in one.cancelled]
     if silenced := [one.conversation_id for one in group if one.cancels_flows]:
         keys += [{"key": row.key} for row in ids(session, _OF_FLOWS, silenced)]
@@ -73,6 +80,7 @@ def cancel(session: Session, group: Sequence[Handled], now: int) -> None:
 
 def write(session: Session, group: Sequence[Handled], now: int) -> None:
     """Everything that few turns have."""
+    contacts.add_addresses(session, group, now)
     for one in group:
         if one.updates:
             contacts.update(session, one, now)

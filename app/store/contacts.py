@@ -1,7 +1,7 @@
-"""What a flow changes about a contact, in its turn's own commit; and whose an address is."""
+"""What flows change about contacts, in their turns' own commit; and whose an address is."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import text
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db import sql
 from app.handled import Handled, Trouble
+from app.store.rows import ids, over
 from flows.ask import AddressState, AddressStateAnswer
 from flows.effect import UpdateContact
 from flows.values import canonical_json, encode
@@ -24,9 +25,10 @@ _WRITE: Final = """
         consent = CASE WHEN CAST(:consent AS text) = '' THEN consent ELSE :consent END
     WHERE id = :id
 """
-_ADD_ADDRESS: Final = """
-    INSERT INTO addresses (contact_id, kind, value, last_seen_at, created_at) VALUES (:id, :kind, :value, :now, :now)
-    ON CONFLICT (kind, value) DO NOTHING
+_CONTACTS_OF: Final = "SELECT id, contact_id FROM conversations WHERE id IN ({ids})"
+_ADD_ADDRESSES: Final = """
+    INSERT INTO addresses (contact_id, kind, value, last_seen_at, created_at)
+    SELECT r.id, r.kind, r.value, :now, :now FROM {rows} WHERE true ORDER BY r.n ON CONFLICT (kind, value) DO NOTHING
 """
 _OWNER: Final = "SELECT contact_id FROM addresses WHERE kind = :kind AND value = :value"
 _JOIN: Final = """
@@ -48,9 +50,28 @@ def address_owner(session: Session, asked: AddressState, conversation_id: int) -
     return AddressStateAnswer("contact" if owner == session.execute(text(_OF), values).scalar() else "another")
 
 
+def add_addresses(session: Session, group: Sequence[Handled], now: int) -> None:
+    """The new addresses of a whole group, in one order for everybody: two groups that add the same ones must not wait
+    for each other in a circle. Whoever was first has an address; `update` tells of those that are another's."""
+    new = [
+        (kind, value, one.conversation_id)
+        for one in group
+        for change in one.updates
+        for kind, value in change.addresses.items()
+    ]
+    if not new:
+        return
+    owners = {row.id: row.contact_id for row in ids(session, _CONTACTS_OF, {conversation for *_, conversation in new})}
+    rows = [
+        {"n": n, "id": owners[conversation], "kind": kind, "value": value}
+        for n, (kind, value, conversation) in enumerate(sorted(new))
+    ]
+    over(session, _ADD_ADDRESSES, {"n": "bigint", "id": "bigint", "kind": "text", "value": "text"}, rows, now=now)
+
+
 def update(session: Session, one: Handled, now: int) -> None:
-    """Writes the changes in their order, under the contact's lock. An address that somebody else got meanwhile stays
-    theirs, and people are told."""
+    """Writes the changes in their order, under the contact's lock; the addresses were added before. One that somebody
+    else got meanwhile stays theirs, and people are told."""
     about = {"conversation": one.conversation_id}
     contact = session.execute(text(_FIND), about).one()
     attributes = json.loads(contact.attributes)
@@ -59,7 +80,7 @@ def update(session: Session, one: Handled, now: int) -> None:
         attributes = {name: value for name, value in attributes.items() if value is not None}
         values = {"attributes": canonical_json(attributes), "source": _source(one), "now": now, "id": contact.id}
         _write(session, change, values)
-        one.problems += _add_addresses(session, contact.id, change, now)
+        one.problems += _others_addresses(session, contact.id, change)
 
 
 def _write(session: Session, change: UpdateContact, values: Mapping[str, Any]) -> None:
@@ -70,11 +91,9 @@ def _write(session: Session, change: UpdateContact, values: Mapping[str, Any]) -
             session.execute(text(statement), {**values, "segment": segment})
 
 
-def _add_addresses(session: Session, id_: int, change: UpdateContact, now: int) -> Iterable[Trouble]:
+def _others_addresses(session: Session, id_: int, change: UpdateContact) -> Iterable[Trouble]:
     for kind, value in sorted(change.addresses.items()):
-        values = {"id": id_, "kind": kind, "value": value, "now": now}
-        session.execute(text(_ADD_ADDRESS), values)
-        if session.execute(text(_OWNER), values).scalar() != id_:
+        if session.execute(text(_OWNER), {"kind": kind, "value": value}).scalar() != id_:
             sentence = f"The address {value} became another contact's at the same moment: look at both."
             yield Trouble("address_taken", sentence)
 

@@ -14,6 +14,7 @@ from app.scene import set_scene
 from app.store.commits import commit
 from app.store.loading import begin, load
 from app.turns import TurnUnderWay
+from flows.effect import UpdateContact
 from flows.event import MessageReceived
 from tests.app.drawn import drawn, placed, starts_with
 from tests.app.house import ANNA, Runtime
@@ -28,6 +29,15 @@ NOTES = {
     ),
 }
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+_SOMEBODY = """
+    INSERT INTO contacts (first_seen_at, created_at, name, language, attributes, account_manager)
+    VALUES (1, 1, 'Somebody', '', '{}', '')
+"""
+_TAKES = """
+    INSERT INTO addresses (contact_id, kind, value, last_seen_at, created_at)
+    SELECT id, 'email', :value, 1, 1 FROM contacts WHERE name = 'Somebody'
+"""
 
 
 def finished(room: Runtime, conversation_id: int) -> TurnUnderWay:
@@ -78,6 +88,35 @@ def test_a_webhook_and_a_commit_about_one_contact_never_deadlock(
     assert failed == []
     room.drive()
     assert set(room.column("SELECT state FROM inbound_events")) == {"done"}
+
+
+def test_groups_that_add_the_same_addresses_wait_in_one_order(postgresql_room: Runtime) -> None:
+    room = postgresql_room
+    room.publish(drawn("Notes", NOTES))
+    turns = [finished(room, room.write("hi", contact=f"+4860010020{n}").conversation_id) for n in range(4)]
+    for turn, letter in zip(turns, "abba", strict=True):
+        turn.handled.updates.append(UpdateContact(addresses={"email": f"{letter}@example.com"}))
+    failed: list[BaseException] = []
+
+    def act(*group: TurnUnderWay) -> None:
+        try:
+            with room.house.database.transaction() as session:
+                commit(session, [turn.handled for turn in group])
+        except BaseException as error:  # noqa: BLE001 - the test looks at it
+            failed.append(error)
+
+    threads = [threading.Thread(target=act, args=turns[first : first + 2]) for first in (0, 2)]
+    with room.house.database.transaction() as session:  # somebody adds the one address, which both groups want
+        session.execute(text(_SOMEBODY))
+        session.execute(text(_TAKES), {"value": "a@example.com"})
+        for waiting, thread in enumerate(threads, 1):
+            thread.start()
+            until(lambda waiting=waiting: room.column(_WAITING) == [waiting], "it waits")  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+        session.execute(text("SET LOCAL lock_timeout = 500"))
+        session.execute(text(_TAKES), {"value": "b@example.com"})  # and neither holds the other one meanwhile
+    for thread in threads:
+        thread.join(10)
+    assert (failed, room.problems()) == ([], ["address_taken"] * 4)
 
 
 def test_two_hundred_webhooks_beside_commits_never_deadlock(postgresql_room: Runtime) -> None:
