@@ -1,25 +1,26 @@
 """The step `gather_input`: a caller types or says something, which is checked and read back."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import phonenumbers
 
 from flows.answer_kinds import NotAccepted
 from flows.ask import Answer, FileStateAnswer
 from flows.context import Context
-from flows.effect import Gather, Play, Say
-from flows.event import Event, KeysPressed, TimerFired
+from flows.effect import Gather
+from flows.event import Event, KeysPressed
 from flows.form import filled, record
 from flows.gathering import GATHER_ERRORS, GATHER_FIELDS
 from flows.heard_answers import HEARD_TYPES, as_written, read_heard, read_out
 from flows.patterns import PatternError, PatternTimeout, fault_of
-from flows.sounds import ask_sound, sound_of, sound_problems
-from flows.step import Config, Example, Exit, Group, Json, Medium, Outcome, Problem, Step, Take, Wait, fail
+from flows.prompting import Prompt, Reason, ask, ask_again, heard_in, is_silent, longest_seconds, sound_came, wait_for
+from flows.sounds import sound_problems
+from flows.step import Ask, Config, Example, Exit, Group, Json, Medium, Outcome, Problem, Step, Take, fail
 from flows.values import Value, ValueType
-from flows.voice import ASR_ERRORS, LOST_CALL_SECONDS, is_unsure, spoken
+from flows.voice import is_unsure, spoken
 
 _DIGITS: Mapping[str, Json] = {"kind": "digits"}
 _ORDER: Mapping[str, Json] = {
@@ -132,30 +133,29 @@ class GatherInputStep(Step):
 
     def effective_limit(self, config: Config) -> float | None:
         """The time to begin, and what a lost call may take at most."""
-        return float(filled(self.schema, config)["timeout_seconds"]) + LOST_CALL_SECONDS
+        return longest_seconds(filled(self.schema, config))
 
     def run(self, context: Context) -> Outcome:
         """Ask for the first time."""
-        return self._ask(context, attempt=1)
+        return self._gather(context, ask(context, filled(self.schema, context.config)))
 
     def answered(self, context: Context, answer: Answer) -> Outcome:
         """Ask by the uploaded sound."""
-        sound = sound_of(context, answer, context.config["prompt_sounds"])
-        return sound if isinstance(sound, Take) else self._gather(context, **context.kept, prompt=sound)
+        return self._gather(context, sound_came(context, filled(self.schema, context.config), answer))
 
     def resume(self, context: Context, event: Event) -> Outcome:
         """Take the input, read it back, or ask again."""
-        if isinstance(event.happened, TimerFired):
-            return Take("no_input", why={"lost": "The carrier did not come back."})
-        heard = event.happened if isinstance(event.happened, KeysPressed) else KeysPressed()
-        config, attempt = filled(self.schema, context.config), context.kept["attempt"]
-        why: dict[str, Json] = {"attempt": attempt}
+        heard = heard_in(event)
+        if isinstance(heard, Take):
+            return heard
+        config = filled(self.schema, context.config)
+        why: dict[str, Json] = {"attempt": context.kept["attempt"]}
         if not context.flow.variables.get(config["variable"], {}).get("private"):
             why |= {"digits": heard.digits, "speech": heard.speech, "confidence": heard.confidence}
         try:
             if "entered" in context.kept:
                 return self._confirmed(context, config, heard, why)
-            if not heard.digits and not heard.speech.strip():
+            if is_silent(heard):
                 return self._again(context, "no_input", why)
             if is_unsure(heard, config):
                 return self._again(context, "unsure", why)
@@ -181,26 +181,15 @@ class GatherInputStep(Step):
             return Take("invalid" if heard.digits else "no_input", why={**why, "read_back": times})
         return self._read_back(context, config, written, value, times + 1)
 
-    def _again(self, context: Context, reason: str, why: Mapping[str, Json]) -> Outcome:
-        config, attempt = filled(self.schema, context.config), context.kept["attempt"]
-        if attempt < config["attempts"]:
-            return self._ask(context, attempt + 1, "no_input_text" if reason == "no_input" else "invalid_text")
-        if reason == "unsure":
-            return fail("asr_failed", ASR_ERRORS["asr_failed"], why=why)
-        return Take(reason, why=why)
+    def _again(self, context: Context, reason: Reason, why: Mapping[str, Json]) -> Outcome:
+        return self._gather(context, ask_again(context, filled(self.schema, context.config), reason, why))
 
-    def _ask(self, context: Context, attempt: int, after: str = "") -> Outcome:
-        """`after`: the field of what is said before the prompt."""
+    def _gather(self, context: Context, prompt: Prompt | Ask | Take) -> Outcome:
+        if not isinstance(prompt, Prompt):
+            return prompt
         config = filled(self.schema, context.config)
-        if "prompt_sounds" in config:
-            return ask_sound(context, config["prompt_sounds"], keep={"attempt": attempt, "after": after})
-        return self._gather(context, attempt, after, spoken(context, config["prompt"], voice=config["voice"]))
-
-    def _gather(self, context: Context, attempt: int, after: str, prompt: Say | Play | None) -> Outcome:
-        config = filled(self.schema, context.config)
-        before = spoken(context, config.get(after, {}), voice=config["voice"])
         gather = Gather(
-            prompts=tuple(words for words in (before, prompt) if words is not None),
+            prompts=prompt.verbs,
             keys=config["by"] != "speech",
             speech=config["by"] != "keys",
             maximum_digits=config.get("maximum_digits", 0),
@@ -208,7 +197,7 @@ class GatherInputStep(Step):
             timeout_seconds=round(config["timeout_seconds"]),
             language=context.language,
         )
-        return self._wait(context, gather, {"attempt": attempt})
+        return wait_for(context, config, gather, {"attempt": prompt.attempt})
 
     def _read_back(self, context: Context, config: Config, written: str, value: Value, times: int) -> Outcome:
         entered = read_out(config.get("answer", _DIGITS)["kind"], value)
@@ -220,11 +209,7 @@ class GatherInputStep(Step):
             timeout_seconds=round(config["timeout_seconds"]),
             language=context.language,
         )
-        return self._wait(context, gather, {**context.kept, "entered": written, "times": times})
-
-    def _wait(self, context: Context, gather: Gather, keep: Mapping[str, Any]) -> Wait:
-        limit = timedelta(seconds=self.effective_limit(context.config) or 0)
-        return Wait(("keys",), until=context.now + limit, keep=keep, effects=[gather], why={"attempt": keep["attempt"]})
+        return wait_for(context, config, gather, {**context.kept, "entered": written, "times": times})
 
 
 def _read(context: Context, config: Config, written: str) -> Value:

@@ -1,19 +1,19 @@
 """The step `menu`: lets a caller choose by a key or by a spoken phrase."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import ClassVar
 
 from flows.ask import Answer, FileStateAnswer
 from flows.context import Context
-from flows.effect import Gather, Play, Say
-from flows.event import Event, KeysPressed, TimerFired
+from flows.effect import Gather
+from flows.event import Event, KeysPressed
 from flows.form import advanced, filled, localised, record, rows, seconds, text, whole
 from flows.menu_choices import CHOICE, chosen, exit_of
 from flows.phrase_mode import PHRASE_MODE
-from flows.sounds import STORED_SOUND_ERRORS, ask_sound, sound_of, sound_problems, stored_sounds
-from flows.step import Config, Example, Exit, Group, Json, Medium, Outcome, Problem, Step, Take, Wait, fail
-from flows.voice import ASR_ERRORS, LOST_CALL_SECONDS, SUREST_SPEECH, VOICE_ERRORS, is_unsure, spoken
+from flows.prompting import Prompt, Reason, ask, ask_again, heard_in, is_silent, longest_seconds, sound_came, wait_for
+from flows.sounds import STORED_SOUND_ERRORS, sound_problems, stored_sounds
+from flows.step import Ask, Config, Example, Exit, Group, Json, Medium, Outcome, Problem, Step, Take
+from flows.voice import ASR_ERRORS, SUREST_SPEECH, VOICE_ERRORS, is_unsure
 
 
 class MenuStep(Step):
@@ -180,48 +180,38 @@ class MenuStep(Step):
 
     def effective_limit(self, config: Config) -> float | None:
         """The time to choose, and what a lost call may take at most."""
-        return float(filled(self.schema, config)["timeout_seconds"]) + LOST_CALL_SECONDS
+        return longest_seconds(filled(self.schema, config))
 
     def run(self, context: Context) -> Outcome:
         """Ask for the first time."""
-        return self._ask(context, attempt=1)
+        return self._gather(context, ask(context, filled(self.schema, context.config)))
 
     def answered(self, context: Context, answer: Answer) -> Outcome:
         """Ask by the uploaded sound."""
-        sound = sound_of(context, answer, context.config["prompt_sounds"])
-        return sound if isinstance(sound, Take) else self._gather(context, **context.kept, prompt=sound)
+        return self._gather(context, sound_came(context, filled(self.schema, context.config), answer))
 
     def resume(self, context: Context, event: Event) -> Outcome:
         """Leave by what was chosen, or ask again."""
-        if isinstance(event.happened, TimerFired):
-            return Take("no_input", why={"lost": "The carrier did not come back."})
-        happened = event.happened if isinstance(event.happened, KeysPressed) else KeysPressed()
+        happened = heard_in(event)
+        if isinstance(happened, Take):
+            return happened
         config = filled(self.schema, context.config)
         heard = {"digits": happened.digits, "speech": happened.speech, "confidence": happened.confidence}
         unsure = is_unsure(happened, config)
         if not unsure and (row := chosen(config, happened, context.language)):
             return Take(exit_of(row), why=heard)
-        silent = not happened.digits and not happened.speech.strip()
-        attempt: int = context.kept["attempt"]
-        if attempt >= config["attempts"]:
-            if unsure:
-                return fail("asr_failed", ASR_ERRORS["asr_failed"], why={**heard, "attempts": attempt})
-            return Take("no_input" if silent else "invalid", why={**heard, "attempts": attempt})
-        return self._ask(context, attempt + 1, "no_input_text" if silent else "invalid_text")
+        reason: Reason = "unsure" if unsure else "no_input" if is_silent(happened) else "invalid"
+        why = {**heard, "attempts": context.kept["attempt"]}
+        return self._gather(context, ask_again(context, config, reason, why))
 
-    def _ask(self, context: Context, attempt: int, after: str = "") -> Outcome:
-        """`after`: the field of what is said before the prompt."""
+    def _gather(self, context: Context, prompt: Prompt | Ask | Take) -> Outcome:
+        if not isinstance(prompt, Prompt):
+            return prompt
         config = filled(self.schema, context.config)
-        if "prompt_sounds" in config:
-            return ask_sound(context, config["prompt_sounds"], keep={"attempt": attempt, "after": after})
-        return self._gather(context, attempt, after, spoken(context, config["prompt"], voice=config["voice"]))
-
-    def _gather(self, context: Context, attempt: int, after: str, prompt: Say | Play | None) -> Outcome:
-        config = filled(self.schema, context.config)
-        choices, before = config["choices"], spoken(context, config.get(after, {}), voice=config["voice"])
+        choices = config["choices"]
         phrases = tuple(phrase for row in choices for phrase in row.get("phrases", ()))
         gather = Gather(
-            prompts=tuple(words for words in (before, prompt) if words is not None),
+            prompts=prompt.verbs,
             keys=any("key" in row for row in choices),
             speech=bool(phrases),
             maximum_digits=1,
@@ -230,7 +220,4 @@ class MenuStep(Step):
             hints=phrases,
             language=context.language,
         )
-        limit = timedelta(seconds=config["timeout_seconds"] + LOST_CALL_SECONDS)
-        return Wait(
-            ("keys",), until=context.now + limit, keep={"attempt": attempt}, effects=[gather], why={"attempt": attempt}
-        )
+        return wait_for(context, config, gather, {"attempt": prompt.attempt})
