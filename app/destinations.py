@@ -6,7 +6,7 @@ from typing import Final
 
 from app.web_address import BadWebAddress, read_web_address
 from flows.answers import read_email
-from flows.letters import is_plain
+from flows.values import is_one_line
 
 _LONGEST: Final = 8_192
 _MODES: Final = ("tls", "starttls", "none")
@@ -17,12 +17,12 @@ def destination_problems(kind: str, secret: Mapping[str, str]) -> list[str]:
     if kind == "chat_webhook":
         return _address_problems(secret["url"])
     found = server_problems(secret["host"], secret["port"], secret["mode"])
-    if not read_email(parseaddr(secret["sender"])[1]) or not is_plain(secret["sender"]):
+    if not read_email(parseaddr(secret["sender"])[1]) or not is_one_line(secret["sender"]):
         found.append("The sender must be an e-mail address, like support@example.com or Acme <support@example.com>.")
     user, password = secret.get("user", ""), secret.get("secret", "")
     if bool(user) != bool(password):
         found.append("User and secret belong together: fill in both, or neither for a server without sign-in.")
-    if not is_plain(user + password) or max(len(user), len(password)) > _LONGEST:
+    if not is_one_line(user + password) or max(len(user), len(password)) > _LONGEST:
         found.append(f"User and secret may hold no line breaks, and {_LONGEST} characters at most.")
     return found
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from flows.errors import DocumentError
 from flows.form import ID_PATTERN
 from flows.plain_json import shortened
-from flows.values import in_one_line
+from flows.values import is_one_line
 
 T = TypeVar("T")
 _ID = re.compile(ID_PATTERN.removesuffix("$"))
@@ -57,7 +57,7 @@ class Keys:
             raise DocumentError(self.place(key), "This text needs to be filled in.")
         if longest and len(found) > longest:
             raise DocumentError(self.place(key), f"This text is longer than {longest} characters.")
-        if longest and in_one_line(found) != found:
+        if longest and not is_one_line(found):
             raise DocumentError(self.place(key), "This needs to be one line: take out line breaks and tabs.")
         return found
 

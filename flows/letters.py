@@ -4,7 +4,6 @@ Such a letter goes by the outbox like a message, but beside the conversation's l
 hold up what the contact is told.
 """
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -17,6 +16,7 @@ from flows.event import CallPolled, Event, MessageFailed, TimerFired
 from flows.form import Schema, rows, template
 from flows.silence import in_silence
 from flows.step import Outcome, Take, Wait, fail
+from flows.values import in_one_line, is_one_line
 
 LETTER_ERRORS: Mapping[str, str] = {
     "secret_missing": "There is no such credential, it is of another kind, or its secret must be entered again.",
@@ -34,7 +34,6 @@ MAIL_ERRORS: Mapping[str, str] = {
 }
 SEND_SECONDS: Schema = SEND_TIMEOUT
 MOST_RECIPIENTS: Final = 20
-_BREAKS: Final = frozenset({"Cc", "Zl", "Zp"})
 
 
 def recipients_field(title: str, help_text: str, minimum: int = 0) -> Schema:
@@ -52,7 +51,7 @@ def recipients(context: Context, templates: Sequence[str]) -> tuple[str, ...] | 
     for source in templates:
         written = context.strict_text(source)
         address = read_email(written)
-        if address is None or not is_plain(written.strip()):
+        if address is None or not is_one_line(written.strip()):
             return fail("invalid_recipient", f"“{shown(written)}” is no e-mail address.")
         found.append(address)
     return tuple(dict.fromkeys(found))
@@ -60,19 +59,14 @@ def recipients(context: Context, templates: Sequence[str]) -> tuple[str, ...] | 
 
 def subject_fault(subject: str) -> Take | None:
     """The failure of a subject that would begin another header, or None."""
-    if is_plain(subject):
+    if is_one_line(subject):
         return None
     return fail("header_invalid", f"{MAIL_ERRORS['header_invalid']} Take the value out of it, or trim it.")
 
 
-def is_plain(text: str) -> bool:
-    """Whether a text may stand in a header: a line break in it would begin another header."""
-    return not any(unicodedata.category(letter) in _BREAKS for letter in text)
-
-
 def shown(text: str) -> str:
     """A stranger's text as it may stand in a sentence."""
-    return "".join(letter if is_plain(letter) else " " for letter in text)[:100]
+    return in_one_line(text)[:100]
 
 
 def begin(context: Context, letter: SendEmail | PostToTeam, send_seconds: float) -> Wait:

@@ -32,6 +32,11 @@ def in_one_line(text: str) -> str:
     return _NO_LINE.sub(" ", clean_text(text))
 
 
+def is_one_line(text: str) -> bool:
+    """Whether a text has no line breaks, tabs and other control characters: in a header they would begin another."""
+    return not _NO_LINE.search(text)
+
+
 def encode(value: Value, _depth: int = 0) -> Json:
     """A value as JSON data that `decode` turns back into an equal one; equal values of one kind encode alike.
 

@@ -13,6 +13,7 @@ from flows.value_json import (
     from_json_text,
     from_plain,
     in_one_line,
+    is_one_line,
     to_json,
 )
 from flows.value_kinds import (
@@ -52,6 +53,7 @@ __all__ = [
     "from_json_text",
     "from_plain",
     "in_one_line",
+    "is_one_line",
     "same_text",
     "to_json",
     "to_text",

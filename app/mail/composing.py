@@ -15,7 +15,7 @@ import idna
 from app.mail.html_text import text_of_html
 from app.mail.servers import MailRefused
 from flows.answers import read_email
-from flows.letters import is_plain
+from flows.values import is_one_line
 
 LARGEST_MAIL_BYTES: Final = 18 * 1024 * 1024  # of files: a third more as text, and most servers take 25 MiB
 _POLICY: Final = SMTP.clone(cte_type="7bit", max_line_length=200)  # any server takes it, whatever it offers
@@ -90,7 +90,7 @@ def sender_of(written: str) -> Address:
 def spelled(address: str) -> str:
     """An address as every mail server understands it: its domain in ASCII (RFC 5891). Raises: MailRefused."""
     known = read_email(address)
-    if known is None or not is_plain(known):
+    if known is None or not is_one_line(known):
         raise MailRefused("invalid_recipient", "An address of the mail is no e-mail address.", final=True)
     name, _, domain = known.rpartition("@")
     try:
@@ -112,6 +112,6 @@ def _address(written: str) -> Address:
 
 def _line(text: str) -> str:
     """A header's value. Raises: MailRefused: a line break would begin another header."""
-    if not is_plain(text):
+    if not is_one_line(text):
         raise MailRefused("header_invalid", "A header of the mail has a line break in it: take it out.", final=True)
     return text
