@@ -18,7 +18,7 @@ from flows.event import Attachment
 # Earlier, the provider's own list may not show a message it has: that would make the duplicate.
 LOOKS_UP_AFTER_SECONDS = 30.0
 RECHECK_WITH_KEY_SECONDS = 2.0  # a crashed attempt with a key may simply be repeated
-_PAUSES_SECONDS = (0.5, 10, 60, 600, 3_600, 21_600, 60_500)  # 8 attempts over 24 h; most outages are a restart
+PAUSES_SECONDS = (0.5, 10, 60, 600, 3_600, 21_600, 60_500)  # 8 attempts over 24 h; most outages are a restart
 _FREE_CRASHES = 5  # in a row: these are rather somebody's kills than this message's fault
 _LOOKS_UP_SECONDS, _LOOKS_UP_TIMES = 300.0, 3  # given up after both: the first may be late because we were away
 _STALE_SECONDS = 5.0  # a mark must be young when the request leaves, else somebody may have taken over
@@ -55,14 +55,14 @@ def recheck_seconds(connection: ConnectionInfo, unsent: Unsent) -> float:
     """
     usual = RECHECK_WITH_KEY_SECONDS if policy_of(connection).key_lifetime_seconds else LOOKS_UP_AFTER_SECONDS
     beyond = _crashes(unsent) - _FREE_CRASHES
-    return usual if beyond < 0 else max(usual, _PAUSES_SECONDS[min(beyond, len(_PAUSES_SECONDS) - 1)])
+    return usual if beyond < 0 else max(usual, PAUSES_SECONDS[min(beyond, len(PAUSES_SECONDS) - 1)])
 
 
 def must_not_repeat(connection: ConnectionInfo, unsent: Unsent, now: int) -> bool:
     """Whether a resumed message can neither be repeated nor looked up, or has ended too many processes: it is unknown
     then, and people decide."""
     policy = policy_of(connection)
-    if _crashes(unsent) > _FREE_CRASHES + len(_PAUSES_SECONDS):
+    if _crashes(unsent) > _FREE_CRASHES + len(PAUSES_SECONDS):
         return True
     return not policy.looks_up and not _key_holds(policy, unsent, now)
 
@@ -127,10 +127,10 @@ def tell_carrier(attempt: Attempt, addresses: Mapping[str, str], http: Http) -> 
 def retry_later(unsent: Unsent, kind: str, why: str, wish_seconds: float = 0) -> Settled:
     """Another attempt, unless this was the last one; `wish_seconds` is how long the provider wants us to wait."""
     tried = unsent.failures + 1
-    if tried > len(_PAUSES_SECONDS):
+    if tried > len(PAUSES_SECONDS):
         return Settled(unsent, "dead", error_kind=kind, error=why)
     jitter = random.uniform(0.8, 1.2)  # noqa: S311 - it only spreads load; nothing is decided by it
-    pause = max(wish_seconds, _PAUSES_SECONDS[tried - 1] * jitter)
+    pause = max(wish_seconds, PAUSES_SECONDS[tried - 1] * jitter)
     return Settled(unsent, "retry", error=why, again_seconds=pause, failed=True)
 
 

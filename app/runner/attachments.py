@@ -17,6 +17,7 @@ from app.channels.registry import channel_of
 from app.db import DatabaseUnavailable
 from app.directory import Directory
 from app.house import House
+from app.outbox import PAUSES_SECONDS
 from app.outgoing import OutgoingAnswer, OutgoingError
 from app.store import attachments
 from app.store.attachments import Wanted
@@ -26,7 +27,7 @@ logger = logging.getLogger("patchbay.runner")
 _EVERY_SECONDS: Final = 1.0
 _AT_ONCE: Final = 4  # of 16 MiB each, in memory
 _AGAIN_AFTER_CRASH_SECONDS: Final = 2 * FILE_SECONDS
-_PAUSES_SECONDS: Final = (2, 10, 60, 600, 3_600, 21_600, 60_500)  # 8 attempts over 24 h, as messages are sent
+_PAUSES_SECONDS: Final = (2, *PAUSES_SECONDS[1:])  # but for the first as messages are sent
 _FINAL: Final = frozenset({"bad_address", "bad_request", "blocked_address", "redirect_refused", "too_large"})
 
 
