@@ -5,12 +5,14 @@ from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from app.asking import idempotency_key
+from app.db import Database
 from app.house import House
 from app.outgoing import HostSlots
 from app.perform import Performer
 from app.points import point
 from app.runner.work import Answered, Result, Work, Works
 from app.store import journal, setbacks
+from app.store.loading import Held
 from flows.ask import Answer, HttpAnswer, HttpRequest, Request
 from flows.effect import Say
 
@@ -44,9 +46,7 @@ class Asks:
             answer = self._performer.perform(request, idempotency_key(key))
             work.asking.answered(key, request, answer)
             return answer
-        if request.hold_prompt and work.held.row.kind == "call":
-            with self._database.transaction() as session:
-                setbacks.note_hold_prompt(session, work.held.id, Say(request.hold_prompt, request.hold_language))
+        note_hold_prompt(self._database, work.held, request)
         work.request = request
         work.waits_for_journal = bool(decision.first)
         self._first.extend(decision.first)
@@ -108,6 +108,13 @@ class Asks:
             answer = HttpAnswer(error="outcome_unknown", message=f"The request broke here: {type(error).__name__}.")
         point("ask:answered")
         self._results(Answered(conversation_id, answer))
+
+
+def note_hold_prompt(database: Database, held: Held, request: Request) -> None:
+    """What a caller hears when the answer takes long, where the flow says something."""
+    if isinstance(request, HttpRequest) and request.hold_prompt and held.row.kind == "call":
+        with database.transaction() as session:
+            setbacks.note_hold_prompt(session, held.id, Say(request.hold_prompt, request.hold_language))
 
 
 def _host(request: HttpRequest) -> str:

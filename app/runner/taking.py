@@ -15,14 +15,14 @@ from app.house import House
 from app.locks import Locks, LocksLost, open_locks
 from app.perform import Performer
 from app.roster import Member
+from app.runner.asks import note_hold_prompt
 from app.runner.company import REPEATED
 from app.scene import set_scene
 from app.store import journal, setbacks
 from app.store.commits import commit
 from app.store.loading import Held, begin, load
 from app.turns import TurnUnderWay
-from flows.ask import Answer, HttpRequest, Request
-from flows.effect import Say
+from flows.ask import Answer, Request
 from flows.errors import FlowError
 
 logger = logging.getLogger("patchbay.taking")
@@ -127,11 +127,11 @@ class Taker:
         asking = Asking(held.journal)
         request = turn.start()
         while request is not None:
-            answer = self._answer(held.id, asking, turn.asks_as, request)
+            answer = self._answer(held, asking, turn.asks_as, request)
             request = turn.answer(turn.asks_as[2], answer)
         return turn.handled
 
-    def _answer(self, conversation_id: int, asking: Asking, key: tuple[int, int, int], request: Request) -> Answer:
+    def _answer(self, held: Held, asking: Asking, key: tuple[int, int, int], request: Request) -> Answer:
         decision = asking.decide(key, request)
         if decision.answer is not None:
             return decision.answer
@@ -141,9 +141,7 @@ class Taker:
                     journal.forget_from(session, *key)
                 if decision.first:
                     journal.write(session, decision.first)
-        if isinstance(request, HttpRequest) and request.hold_prompt:
-            with self._house.database.transaction() as session:
-                setbacks.note_hold_prompt(session, conversation_id, Say(request.hold_prompt, request.hold_language))
+        note_hold_prompt(self._house.database, held, request)
         answer = self._performer.perform(request, idempotency_key(key))
         entries = asking.answered(key, request, answer)
         if entries:
