@@ -9,18 +9,16 @@ import queue
 from collections import Counter
 from collections.abc import Sequence
 
-from sqlalchemy.exc import OperationalError, StatementError
+from sqlalchemy.exc import OperationalError
 
 from app import outbox
 from app.board import Board, WatchedSteps
 from app.db import DatabaseUnavailable, now_microseconds
 from app.directory import Directory
-from app.handled import Unsent
 from app.house import House
 from app.locks import Locks
 from app.machine import Mailbox
 from app.perform import Performer
-from app.points import point
 from app.runner.asides import Asides
 from app.runner.asks import Asks
 from app.runner.attachments import Attachments
@@ -29,11 +27,10 @@ from app.runner.carriers import Carriers
 from app.runner.claiming import Claiming, Room
 from app.runner.clock_watch import ClockWatch
 from app.runner.deliveries import Deliveries
+from app.runner.endings import Endings
 from app.runner.letters import Letters
 from app.runner.mailboxes import Mailboxes
 from app.runner.work import Answered, Computed, Delivered, Result, Work, Works
-from app.store import setbacks
-from app.store.commits import commit
 from flows.ask import Answer
 
 logger = logging.getLogger("patchbay.runner")
@@ -66,6 +63,7 @@ class Runner:
         self._carriers = Carriers(house, directory)
         self._attachments = Attachments(house, directory)
         self._letters = Letters(house, directory, self.wake)
+        self._endings = Endings(house, locks, self._works, self._deliveries, self._letters)
         self._mailboxes = Mailboxes(house, directory, self.wake)
         self._capacity = house.settings.ask_threads + house.settings.delivery_threads
         self._stopping = False  # a signal handler sets it, and an Event's lock may be held by the one it interrupts
@@ -109,7 +107,7 @@ class Runner:
             self._go_on(self._works[one.conversation_id], one.answer)
         for back in [one for one in results if isinstance(one, Computed)]:
             self._came_back(self._works[back.conversation_id], back)
-        self._commit()
+        self._endings.commit()
         self._asks.write_journal()
         self._locks.require()
         self._deliveries.send()
@@ -172,7 +170,7 @@ class Runner:
             raise
         except Exception as error:  # a door: one conversation's bug must not stop the others
             logger.exception("The turn of conversation %s failed.", work.held.id)
-            self._charge(work, error)
+            self._endings.charge(work, error)
         finally:
             self._board.beat()
 
@@ -184,62 +182,7 @@ class Runner:
             raise
         except Exception as error:  # a door, as above
             logger.exception("The turn of conversation %s failed.", work.held.id)
-            self._charge(work, error)
-
-    def _commit(self) -> None:
-        ready = [work for work in self._works.values() if work.finished is not None]
-        if not ready:
-            return
-        self._locks.require()
-        point("commit:before")
-        if not self._try_commit(ready):
-            # One bad turn spoils its group: each is tried alone, and the culprit is charged.
-            for work in ready:
-                self._try_commit([work], charged=True)
-        point("commit:after")
-
-    def _try_commit(self, ready: Sequence[Work], *, charged: bool = False) -> bool:
-        group = [work.finished for work in ready if work.finished is not None]
-        self._deliveries.offer(ready)
-        marked_at = self._machine.monotonic()
-        try:
-            survivors, unsent = self._house.database.retried(lambda session: commit(session, group))
-        except OperationalError:
-            raise  # the connection is gone and the locks may be: the process ends
-        except (StatementError, TypeError, ValueError) as error:
-            if charged:
-                logger.exception("The turn of conversation %s cannot be stored.", ready[0].held.id)
-                self._charge(ready[0], error)
-            return False
-        changed = [one.conversation_id for one in group if one.messages_changed and one.conversation_id in survivors]
-        self._house.lanes.announce(*changed)
-        if any(one.letters for one in group):
-            self._letters.hurry()
-        for work in ready:
-            self._committed(work, survivors, unsent, marked_at)
-        return True
-
-    def _committed(self, work: Work, survivors: set[int], unsent: Sequence[Unsent], marked_at: float) -> None:
-        handled = work.finished
-        work.forget_turn()
-        if handled is None or handled.conversation_id not in survivors:
-            work.unsent = []  # somebody else has taken the conversation over
-            return
-        if not work.line_stands:
-            work.unsent += [one for one in unsent if one.conversation_id == handled.conversation_id]
-            if work.unsent and handled.first_recheck_seconds and work.unsent[0].state == "sending":
-                work.marked_at = marked_at
-        if handled.cancels:
-            work.unsent, work.reload = [], True  # which of them were cancelled is read again
-        taken = len(handled.done) + len(handled.dropped) + len(handled.kept) + len(handled.set_aside)
-        released = handled.releases_kept and work.held.row.has_kept
-        work.reload |= bool(len(work.held.events) > taken or handled.follow_ups or released)
-
-    def _charge(self, work: Work, error: BaseException) -> None:
-        with self._house.database.transaction() as session:
-            setbacks.charge(session, work.held, f"{type(error).__name__}: {error}"[:500])
-        work.forget_turn()
-        work.reload = False
+            self._endings.charge(work, error)
 
     def _unlock(self) -> None:
         done = [

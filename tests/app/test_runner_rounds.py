@@ -259,7 +259,7 @@ def test_a_lost_database_ends_the_process_and_charges_nobody(room: Runtime, monk
             raise OperationalError("COMMIT", {}, OSError("the server closed the connection"))
         return commit(*args)
 
-    monkeypatch.setattr("app.runner.loop.commit", broken)
+    monkeypatch.setattr("app.runner.endings.commit", broken)
     room.write("hello")
     process = room.start()
     process.runner.wake()

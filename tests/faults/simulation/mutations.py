@@ -15,8 +15,9 @@ from app import asking, handled, outbox, turn_results
 from app.channels import twilio_rest
 from app.channels.contract import OutgoingMessage
 from app.handled import Handled, Unsent
-from app.runner import claiming, loop
+from app.runner import claiming, endings
 from app.runner.claiming import Claiming, Room
+from app.runner.endings import Endings
 from app.runner.loop import Runner
 from app.runner.work import Work
 from app.store import commits, event_states, journal, loading, marks, reports, rows, sends, setbacks
@@ -62,7 +63,7 @@ def _always(value: object) -> Callable[..., Any]:
 def _send_before_commit() -> Any:
     """The round's messages leave first, and are stored as sent with the turn."""
 
-    def try_commit(self: Runner, ready: Sequence[Work], *, charged: bool = False) -> bool:
+    def try_commit(self: Endings, ready: Sequence[Work], *, charged: bool = False) -> bool:
         for work in ready:
             turn = work.finished
             if turn is not None and turn.messages and work.turn is not None:
@@ -75,8 +76,8 @@ def _send_before_commit() -> Any:
                 turn.follow_ups += [turn_results.follow_up(MessageAccepted(one.key)) for one in turn.messages]
         return real(self, ready, charged=charged)
 
-    real = Runner._try_commit
-    return patch.object(Runner, "_try_commit", try_commit)
+    real = Endings._try_commit
+    return patch.object(Endings, "_try_commit", try_commit)
 
 
 def _as_unsent(one: handled.Outgoing) -> Unsent:
@@ -166,7 +167,7 @@ def _nothing_released() -> Any:
             one.releases_kept = False
         return _commit(session, group)
 
-    return patch.object(loop, "commit", commit)
+    return patch.object(endings, "commit", commit)
 
 
 def _kept_is_done() -> Any:
@@ -177,7 +178,7 @@ def _kept_is_done() -> Any:
             one.done, one.kept = one.done + one.kept, []
         return _commit(session, group)
 
-    return patch.object(loop, "commit", commit)
+    return patch.object(endings, "commit", commit)
 
 
 def _nobody_follows() -> Any:
