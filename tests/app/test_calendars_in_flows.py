@@ -107,3 +107,30 @@ def test_who_writes_on_saturday_is_told_the_hours_and_when_they_begin_again(room
     room.write("hello")
     room.drive()
     assert room.provider.texts == ["Monday to Friday, 8 to 17; again on day 1 at 08:00."]
+
+
+def test_a_holiday_that_is_added_while_a_run_waits_for_the_opening_counts(room: Runtime) -> None:
+    office(room, weekly=weekly("08:00-17:00"))
+    steps = {
+        "in": starts_with("keys", "wait"),
+        "wait": placed("wait", {"calendar": "office"}, done="open"),
+        "open": sends("We are open"),
+    }
+    room.publish(drawn("Opening", steps))
+    with room.house.database.reading() as session:
+        at = now(session)
+    saturday = at.replace(hour=11, minute=0, second=0, microsecond=0) + timedelta(days=(5 - at.weekday()) % 7 or 7)
+    room.move_clock((saturday - at).total_seconds())
+    room.write("hello")
+    room.drive()
+    monday = f"{saturday + timedelta(days=2):%Y-%m-%d}"
+    closed = canonical_json(
+        {"zone": "Europe/Warsaw", "weekly": weekly("08:00-17:00"), "exceptions": [{"date": monday, "hours": []}]}
+    )
+    room.execute("UPDATE calendars SET definition = :it", it=closed)
+    said = []
+    for hours in (2 * 24, 24):
+        room.move_clock(hours * 3_600)
+        room.drive()
+        said.append(room.provider.texts)
+    assert said == [[], ["We are open"]]

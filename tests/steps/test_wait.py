@@ -86,7 +86,16 @@ def test_it_waits_until_the_calendar_opens_and_not_at_all_where_it_is_open(
     visit = Visit("wait", {"calendar": "office"})
     assert visit.asked == CalendarState("office", NOW)
     assert until(visit.feed(answer)) == instant
-    assert visit.feed(TimerFired()).left_by == "done"
+    assert visit.feed(TimerFired()).feed(CalendarStateAnswer(exists=True, state="open")).left_by == "done"
+
+
+def test_a_holiday_that_is_added_meanwhile_is_waited_for_too() -> None:
+    visit = Visit("wait", {"calendar": "office"})
+    visit.feed(CalendarStateAnswer(exists=True, state="closed", next_opening_at=OPENS)).feed(TimerFired())
+    later = OPENS + timedelta(days=1)
+    visit.feed(CalendarStateAnswer(exists=True, state="holiday", next_opening_at=later))
+    assert (visit.left_by, until(visit)) == (None, later)
+    assert visit.feed(TimerFired()).feed(CalendarStateAnswer(exists=True)).error == "never_opens"
 
 
 @pytest.mark.parametrize(
