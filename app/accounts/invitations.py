@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.audit import note_act
 from app.accounts.digests import digest
-from app.accounts.people import Actor, Newcomer, add_person, find_person, refuse_role
+from app.accounts.people import Actor, Newcomer, add_person, find_person, may_still_give, refuse_role
 from app.accounts.roles import Role
 from app.db import now
 from app.errors import Conflict, NotFound
@@ -41,7 +41,8 @@ def open_invitations(session: Session, after: int = 0, most: int = 200) -> Seque
 
 def find_invitation(session: Session, secret: str) -> Invitation | None:
     """The invitation of a link, while it can be used."""
-    return session.scalar(select(Invitation).where(Invitation.sha256 == digest(secret), _is_open(session)))
+    found = session.scalar(select(Invitation).where(Invitation.sha256 == digest(secret), _is_open(session)))
+    return found if found is not None and may_still_give(session, found.made_by, found.role) else None
 
 
 def cancel_invitation(session: Session, number: int, actor: Actor) -> Invitation:
@@ -61,12 +62,12 @@ def accept(session: Session, secret: str, newcomer: Newcomer, password: str) -> 
         update(Invitation)
         .where(Invitation.sha256 == digest(secret), _is_open(session))
         .values(used_at=now(session))
-        .returning(Invitation.role)
-    ).scalar()
-    if used is None:
+        .returning(Invitation.role, Invitation.made_by)
+    ).one_or_none()
+    if used is None or not may_still_give(session, used.made_by, used.role):
         return None
-    person = add_person(session, newcomer, password, used)
-    note_act(session, person.email, "join", f"as {used}")
+    person = add_person(session, newcomer, password, used.role)
+    note_act(session, person.email, "join", f"as {used.role}")
     return person
 
 

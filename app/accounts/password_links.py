@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.audit import note_act
 from app.accounts.digests import digest
-from app.accounts.people import Actor, person_of, refuse_role, set_password
+from app.accounts.people import Actor, may_still_give, person_of, refuse_role, set_password
 from app.db import now
 from app.models import PasswordLink, Person
 
@@ -36,11 +36,15 @@ def make_password_link(session: Session, person: Person, actor: Actor) -> str:
 
 def whose_password(session: Session, secret: str) -> Person | None:
     """Who may choose a password by this link."""
-    return session.scalar(
-        select(Person)
+    found = session.execute(
+        select(Person, PasswordLink.made_by)
         .join(PasswordLink, PasswordLink.person_id == Person.id)
         .where(PasswordLink.sha256 == digest(secret), Person.removed_at.is_(None), _is_open(session))
-    )
+    ).one_or_none()
+    if found is None:
+        return None
+    person, made_by = found
+    return person if may_still_give(session, made_by, person.role) else None
 
 
 def use_password_link(session: Session, secret: str, password: str) -> Person | None:
@@ -49,13 +53,13 @@ def use_password_link(session: Session, secret: str, password: str) -> Person | 
     if person is None:
         return None
     session.refresh(person, with_for_update=True)  # the person before the link, as whoever makes or ends one
-    used = session.execute(
+    made_by = session.execute(
         update(PasswordLink)
         .where(PasswordLink.sha256 == digest(secret), _is_open(session))
         .values(used_at=now(session))
-        .returning(PasswordLink.person_id)
+        .returning(PasswordLink.made_by)
     ).scalar()
-    if used is None or person.removed_at is not None:
+    if made_by is None or person.removed_at is not None or not may_still_give(session, made_by, person.role):
         return None
     set_password(session, person, password, person.email)
     return person

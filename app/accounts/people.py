@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.audit import note_act
 from app.accounts.passwords import refuse_weak
-from app.accounts.roles import Right, Rights, Role, may_give
+from app.accounts.roles import Right, Rights, Role, may_give, rights_of
 from app.accounts.sign_in_sessions import end_all_sessions
 from app.accounts.sign_in_tries import forget_tries
 from app.accounts.tokens import revoke_all
@@ -87,9 +87,10 @@ def is_anybody_here(session: Session) -> bool:
     return session.scalar(select(Person.id).where(Person.removed_at.is_(None)).limit(1)) is not None
 
 
-def find_person(session: Session, email: str) -> Person | None:
-    """The person with this address, unless removed."""
-    return session.scalar(select(Person).where(Person.email == email, Person.removed_at.is_(None)))
+def find_person(session: Session, email: str, *, locked: bool = False) -> Person | None:
+    """The person with this address, unless removed; locked as by `person_of`."""
+    query = select(Person).where(Person.email == email, Person.removed_at.is_(None))
+    return session.scalar(query.with_for_update() if locked else query)
 
 
 def person_of(session: Session, number: int, *, locked: bool = False) -> Person:
@@ -111,6 +112,8 @@ def add_person(session: Session, newcomer: Newcomer, password: str, role: str) -
         session.add(person)
     person.name, person.role, person.password, person.removed_at = newcomer.name, role, password, None
     session.flush()
+    end_all_sessions(session, person.id)  # also what began in the moment in which the person was removed
+    revoke_all(session, person.id)
     return person
 
 
@@ -157,6 +160,19 @@ def refuse_role(actor: Actor, role: str) -> None:
     """Raises: Forbidden when the actor may not make or touch a person of this role."""
     if Right.EDIT_PEOPLE not in actor.rights or not may_give(actor.rights, role):
         raise Forbidden(f"You may not do this with the role {role}: ask somebody who has more rights.")
+
+
+def may_still_give(session: Session, who: str, role: str) -> bool:
+    """Whether a link for a person of this role still holds: its maker is here and may give the role now.
+
+    A link that was made in the very moment in which its maker was removed is ended by nobody else. The machine's own
+    links, made by whoever has no address, hold.
+    """
+    if "@" not in who:
+        return True
+    maker = find_person(session, who)
+    rights = rights_of(maker.role) if maker is not None else frozenset[Right]()
+    return Right.EDIT_PEOPLE in rights and may_give(rights, role)
 
 
 def _end_links(session: Session, person: Person) -> None:

@@ -9,11 +9,16 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from app.accounts.invitations import invite
 from app.accounts.password_links import make_password_link
-from app.accounts.people import Actor, Forbidden, change_role, person_of
+from app.accounts.people import Actor, Forbidden, change_role, find_person, person_of, set_password
 from app.accounts.roles import Role, rights_of
+from app.accounts.sign_in_sessions import begin_session, find_session
+from app.accounts.tokens import Maker, create_token, find_token
 from app.config import Settings
+from app.models import Person
 from tests.app.people_house import PASSWORD, Browser, PeopleHouse, link_in, people_house
+from tests.app.processes import until
 
 HOSTILE = '<script>alert("x")</script>'
 DAY = 86_400
@@ -129,6 +134,36 @@ def test_a_removed_person_is_signed_out_at_once_and_leaves_no_way_back(house: Pe
     assert join(house, invited(owner, "jan@example.com")) == 303  # and may be invited again
 
 
+def test_what_somebody_does_in_the_moment_of_being_removed_is_no_way_back(house: PeopleHouse) -> None:
+    owner = house.signed_in("ada")
+    number, other = house.person("jan", "admin"), house.person("eva", "admin")
+    rights = rights_of(Role.ADMIN)  # as they were read when the request came
+    actor, maker = Actor("jan@example.com", rights), Maker("jan@example.com", rights, number)
+    assert owner.post(f"/people/{number}/remove").status_code == 303
+    with house.installation.house.database.transaction() as session:
+        row, invitation = invite(session, "back@example.com", Role.ADMIN, actor)
+        link = make_password_link(session, person_of(session, other), actor)
+        token = create_token(session, "jan’s", maker)
+        secret = begin_session(session, session.get_one(Person, number))
+        assert row.id
+    for path in (f"/invitation/{invitation}", f"/password/{link}"):
+        assert house.browser().get(path).status_code == join(house, path) == 410, path
+    assert join(house, invited(owner, "jan@example.com", "admin")) == 303  # is invited again
+    with house.installation.house.database.reading() as session:
+        assert (find_token(session, token), find_session(session, secret)) == (None, None)
+
+
+def test_an_invitation_holds_as_long_as_its_maker_may_give_the_role(house: PeopleHouse) -> None:
+    owner, admin = house.signed_in("ada"), house.signed_in("eva", "admin")
+    kept = invited(admin, "jan@example.com", "admin")
+    house.installation.write("UPDATE people SET role = 'supervisor' WHERE email = 'eva@example.com'")
+    assert house.browser().get(kept).status_code == 410
+    house.installation.write("UPDATE people SET role = 'owner' WHERE email = 'eva@example.com'")
+    assert house.browser().get(kept).status_code == 200
+    assert owner.post(f"/people/{house.person_number('eva')}/role", role="viewer").status_code == 303
+    assert join(house, kept) == 410
+
+
 def test_another_role_holds_from_the_next_sign_in_on(quick: PeopleHouse) -> None:
     owner, jan = quick.signed_in("ada"), quick.signed_in("jan", "agent")
     number = quick.person_number("jan")
@@ -233,6 +268,25 @@ def test_a_link_for_a_password_looks_at_the_role_of_this_moment_and_holds_it(
         assert house.installation.rows("SELECT count(*) FROM password_links WHERE used_at IS NULL")[0][0] == 0
 
 
+def test_who_signs_in_while_the_password_is_changed_is_not_signed_in_by_the_old_one(
+    postgresql_url: str, redis_url: str
+) -> None:
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    settings = Settings(database_url=postgresql_url, redis_url=redis_url)
+    with people_house(settings) as house, ThreadPoolExecutor(1) as pool:
+        house.person("ada")
+        database = house.installation.house.database
+        with database.transaction() as session:
+            ada = find_person(session, "ada@example.com", locked=True)
+            assert ada is not None
+            set_password(session, ada, "hash of another", "ada@example.com")
+            session.flush()
+            answer = pool.submit(house.browser().sign_in, "ada@example.com")
+            until(lambda: house.installation.rows(str(waiting))[0][0] > 0, "the one who signs in waits")
+        assert answer.result().status_code == 401
+        assert house.installation.rows("SELECT count(*) FROM sign_in_sessions") == [(0,)]
+
+
 def test_names_that_are_html_are_shown_as_text_everywhere(quick: PeopleHouse) -> None:
     owner = quick.signed_in("ada")
     assert join(quick, invited(owner, "jan@example.com"), HOSTILE) == 303
@@ -266,12 +320,20 @@ def test_what_matters_stands_in_the_audit_log_and_is_read_in_pages(quick: People
     client.get("/api/v1/flows/VIP%20calls/export")
     client.post("/api/v1/flows/VIP%20calls/publish", json={"note": "again"}, headers={"X-CSRF-Token": csrf})
     assert [did for _, did, _ in quick.audit()] == ["sign_in", "create_credential", "export_flow", "publish"]
+    draft = client.get("/api/v1/flows/VIP%20calls").get_json()
+    changed = {"document": {**draft["document"], "description": "Another."}, "base": draft["revision"]}
+    saved = client.put("/api/v1/flows/VIP%20calls", json=changed, headers={"X-CSRF-Token": csrf}).get_json()
+    assert saved["author"] == "ada@example.com"
     first = client.get("/api/v1/audit?limit=2&who=ada@example.com").get_json()
     rest = client.get(f"/api/v1/audit?who=ada@example.com&after={first['next']}").get_json()
     done = [one["did"] for one in (*first["items"], *rest["items"])]
     assert (done, rest["next"]) == (["publish", "export_flow", "create_credential", "sign_in"], None)
     version = client.get("/api/v1/flows/VIP%20calls/versions?limit=1").get_json()["items"][0]
     assert version["author"] == "ada@example.com"
+    client.post("/api/v1/flows/VIP%20calls/versions/1/roll-back", json={}, headers={"X-CSRF-Token": csrf})
+    client.post("/api/v1/exports", json={}, headers={"X-CSRF-Token": csrf})
+    client.delete("/api/v1/credentials/crm", headers={"X-CSRF-Token": csrf})
+    assert [did for _, did, _ in quick.audit()[-3:]] == ["roll_back", "export_flows", "delete_credential"]
 
 
 def test_people_are_managed_through_the_api_too(quick: PeopleHouse) -> None:

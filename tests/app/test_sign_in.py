@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from argon2.exceptions import VerifyMismatchError
 
-from app.accounts.passwords import LONGEST, hashed, is_outdated, is_right
+from app.accounts.passwords import _OF_NOBODY, LONGEST, _hasher, hashed, is_outdated, is_right
 from app.accounts.sign_in_tries import OF_ACCOUNT, OF_ADDRESS, clear_old_tries
 from app.config import Settings
 from tests.app.people_house import PASSWORD, PeopleHouse, people_house, stored_password
@@ -50,6 +51,9 @@ def test_a_password_is_stored_as_argon2id_and_found_again() -> None:
         assert not is_right(stored, wrong)
     assert not is_right(None, PASSWORD)
     assert not is_right("no hash", PASSWORD)
+    assert not is_outdated(_OF_NOBODY)  # or an unknown account would be told from a known one by its time
+    with pytest.raises(VerifyMismatchError):
+        _hasher.verify(_OF_NOBODY, PASSWORD)
     assert is_right(
         hashed("zażółć gęślą"), "zaz\u0307o\u0301łc\u0301 ge\u0328s\u0301la\u0328"
     )  # as other keyboards write it

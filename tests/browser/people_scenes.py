@@ -18,6 +18,7 @@ from tests.chat_house import ChatHouse
 LONG_NAME: Final = "Aleksandra Wiśniewska-Konstantynopolitańczykowianeczka Müller"
 LONG_EMAIL: Final = "donaudampfschifffahrtsgesellschaftskapitaen@konstantynopolitanczykowianeczka.example.com"
 OWNER: Final = Actor("ada@example.com", ROLES[Role.OWNER])
+MACHINE: Final = Actor("pictures", ROLES[Role.OWNER])  # whose links hold although nobody is here
 USUAL: Final = (
     ("jan@example.com", "Jan Nowak", Role.ADMIN),
     ("ewa@example.com", "Ewa Kowalska", Role.PUBLISHER),
@@ -70,7 +71,7 @@ def first_owner_gone(page: Page, chat: ChatHouse, server: Server) -> None:
 def invitation(page: Page, chat: ChatHouse, server: Server) -> None:
     """What somebody sees who was invited, with a password that is too short."""
     with chat.house.database.transaction() as session:
-        _, secret = invite(session, "jan@example.com", Role.SUPERVISOR, OWNER)
+        _, secret = invite(session, "jan@example.com", Role.SUPERVISOR, MACHINE)
     page.goto(f"{server.address}/invitation/{secret}")
     page.get_by_label("Your name").fill("Jan Nowak")
     page.get_by_label("Password").fill("short")

@@ -71,7 +71,8 @@ def _let_in(house: House, email: str, password: str) -> str | None:
     fresh = apart(hashed, password) if right and stored and is_outdated(stored) else ""
     address = request.remote_addr or ""
     with house.database.transaction() as session:
-        person = find_person(session, email)
+        # Locked, or who knows the old password would stay signed in by a try in the moment in which it is changed.
+        person = find_person(session, email, locked=True)
         if not right or person is None or person.password != stored:  # changed while we were looking
             note_act(session, person.email if person else "nobody", "fail_sign_in", f"from {address}")
             return None
