@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from app.cli.saying import printable
 from app.config import Settings
 from app.db import DatabaseUnavailable
 from app.errors import DomainError
@@ -92,7 +93,7 @@ def _add_flows(reader: argparse.ArgumentParser) -> None:
     taking.add_argument("--as", dest="named", metavar="OLD=NEW", action="append", default=[], help="a flow's new name")
     taking.add_argument("--use", metavar="KIND.NAME=OTHER", action="append", default=[], help="use something else")
     taking.add_argument(
-        "--create", metavar="KIND.NAME[=VALUE]", action="append", default=[], help="make a queue, constant"
+        "--create", metavar="KIND.NAME[=VALUE]", action="append", default=[], help="make a queue, segment, constant …"
     )
     taking.add_argument("--leave-missing", action="store_true", help="import although something is missing")
     taking.set_defaults(command="import", module="carrying")
@@ -119,5 +120,5 @@ def _add_steps(reader: argparse.ArgumentParser) -> None:
 
 
 def _refuse(sentence: str) -> int:
-    print(f"patchbay: {sentence}", file=sys.stderr, flush=True)
+    print(f"patchbay: {printable(sentence)}", file=sys.stderr, flush=True)
     return 1

@@ -6,8 +6,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
+
+from app.accounts.audit import note_act
+from app.cli.saying import say
 from app.config import Settings
-from app.errors import Invalid
+from app.errors import Conflict, Invalid
 from app.flow_files import read_file
 from app.publishing.import_plan import Choices, Plan, plan
 from app.publishing.importing import Undecided, apply, export_all
@@ -18,8 +22,9 @@ _DOES = {"create": "is new", "revise": "becomes revision", "nothing": "is here a
 
 
 def _export(settings: Settings, given: argparse.Namespace) -> int:
-    with open_house(settings) as house, house.database.reading() as session:
+    with open_house(settings) as house, house.database.transaction() as session:
         text = export_all(session, house, given.names)
+        note_act(session, _AUTHOR, "export_flows", ", ".join(given.names)[:1_000] or "all")
     if given.output is None:
         sys.stdout.write(text)
     else:
@@ -34,7 +39,7 @@ def _import(settings: Settings, given: argparse.Namespace) -> int:
         if given.plan:
             with house.database.reading() as session:
                 planned = plan(session, house, file, choices)
-            print(*_lines(planned), sep="\n", flush=True)
+            say(_lines(planned))
             return 1 if planned.is_open else 0
         try:
             with house.database.transaction() as session:
@@ -42,7 +47,10 @@ def _import(settings: Settings, given: argparse.Namespace) -> int:
         except Undecided as undecided:
             how = "Say --use, --create or --leave-missing; --plan shows everything. Nothing was imported."
             raise Invalid(f"{undecided} {how}") from None
-    print(*_lines(done), sep="\n", flush=True)
+        except IntegrityError:
+            sentence = "Somebody made something of the same name at that moment: nothing was imported. Do it again."
+            raise Conflict(sentence) from None
+    say(_lines(done))
     return 0
 
 
@@ -51,7 +59,9 @@ def _lines(planned: Plan) -> list[str]:
         f"flow “{one.name}” {_DOES[one.does]}{'' if one.does == 'create' else f' {one.revision}'}"
         for one in planned.flows
     ]
-    lines += [f"{need.kind} “{need.name}”: {_state(need.state, need.use)}{need.sentence}" for need in planned.needs]
+    for need in planned.needs:
+        told = ". ".join(filter(None, (_state(need.state, need.use), need.sentence)))
+        lines.append(f"{need.kind} “{need.name}”: {told}")
     return [*lines, *(f"step type “{type_}” is not installed here" for type_ in planned.unknown_steps)]
 
 
@@ -70,7 +80,16 @@ def _decisions(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
         kind, name = _kind_and_name(thing)
         if kind == "credentials":
             raise Invalid("A secret does not belong into a command: create the credential in the settings or the API.")
-        found.setdefault(kind, {})[name] = {"create": {"value": _value(value)} if kind == "constants" else {}}
+        found.setdefault(kind, {})[name] = {"create": {"value": _value(value)} if kind == "constants" else _group(one)}
+    return found
+
+
+def _group(one: str) -> dict[str, Any]:
+    """What a thing is made of, such as calendars.office={"zone": "Europe/Warsaw", …}; nothing where nothing is said."""
+    thing, equals, value = one.partition("=")
+    found = _value(value) if equals else {}
+    if not isinstance(found, dict):
+        raise Invalid(f'What {thing[:80]} is made of is a JSON object, such as {{"title": "Office"}}.')
     return found
 
 

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 
+from app.cli.saying import say
 from app.config import Settings
 from app.flow_files import check_file
 from app.flow_playing import Scene, play_file
@@ -17,20 +18,19 @@ def _call(settings: Settings, given: argparse.Namespace) -> int:
 
 def _check(settings: Settings, given: argparse.Namespace) -> int:
     found = check_file(settings, given.file)
-    print(*found.lines, sep="\n", flush=True)
+    say(found.lines)
     return 1 if found.blocks else 0
 
 
 def _play(settings: Settings, given: argparse.Namespace) -> int:
     scene = Scene(given.phone, given.name, given.language, given.answers, given.trace, given.beside)
-    for line in play_file(settings, given.file, scene, _typed()):
-        print(line, flush=True)
+    say(play_file(settings, given.file, scene, _typed()))
     return 0
 
 
 def _test(settings: Settings, given: argparse.Namespace) -> int:
     report = run_file(settings, given.file, given.beside)
-    print(*report.lines, sep="\n", flush=True)
+    say(report.lines)
     return 0 if report.passed else 1
 
 

@@ -12,6 +12,7 @@ from app.credentials import open_credential
 from app.errors import Invalid
 from app.house import House
 from app.models import CredentialRow, FlowRow, Revision
+from app.publishing.creating import CREATABLE
 from app.publishing.names import claimed_slots, installation_names, wanted
 from app.sealing import SealBroken
 from flows import document
@@ -20,7 +21,6 @@ from flows.document import Flow
 from flows.flow_file import FlowFile
 from flows.named import NAMED, Renames, names_in, names_in_all, renamed
 
-CREATABLE = ("credential", "queue", "constant")
 State = Literal["found", "missing", "secret_to_fill", "taken", "chosen", "created", "left"]
 Decision = Mapping[str, Any]  # {"use": name}, {"create": {…}} or {"leave": true}
 
@@ -94,7 +94,19 @@ def plan(session: Session, house: House, file: FlowFile, choices: Choices, *, lo
         raise Invalid("Two flows of this import would have one name: choose others.", "duplicate_name")
     planned = _planned(session, file, flows, locked=locked)
     unknown = {step.type for flow in flows for step in flow.steps.values() if house.steps.get(step.type) is None}
-    return Plan(planned, _needs(session, house, file, choices), sorted(unknown))
+    needs = _needs(session, house, file, choices, _taken(session, house, flows))
+    _refuse_idle(needs, choices)
+    return Plan(planned, needs, sorted(unknown))
+
+
+def _refuse_idle(needs: Sequence[Need], choices: Choices) -> None:
+    """A decision about something that no flow names is a slip of the pen. Raises: Invalid."""
+    named = {(f"{need.kind}s", need.name) for need in needs}
+    for kind, decisions in choices.needs.items():
+        for name in decisions:
+            if (kind, name) not in named:
+                sentence = f"The file names nothing “{kind[:40]}.{name[:80]}”: the plan lists what it names."
+                raise Invalid(sentence, "bad_choice")
 
 
 def _renames(file: FlowFile, choices: Choices) -> dict[str, dict[str, str]]:
@@ -134,12 +146,11 @@ def _planned(session: Session, file: FlowFile, flows: Sequence[Flow], *, locked:
     return planned
 
 
-def _needs(session: Session, house: House, file: FlowFile, choices: Choices) -> list[Need]:
+def _needs(session: Session, house: House, file: FlowFile, choices: Choices, taken: Mapping[str, str]) -> list[Need]:
     named = names_in_all(file.flows, house.steps)
     own = {flow.name for flow in file.flows}
     here = _here(session, house, file)
     broken = _unsealed(session, house, named["credential"])
-    taken = _taken(session, house, file)
     users = {flow.name: names_in(flow, house.steps) for flow in file.flows}
     needs: list[Need] = []
     for kind in NAMED:
@@ -147,7 +158,9 @@ def _needs(session: Session, house: House, file: FlowFile, choices: Choices) -> 
         for name in sorted(named[kind] | told):
             flows = [flow for flow, names in users.items() if name in names[kind]]
             need = Need(kind, name, "found", flows, may_create=kind in CREATABLE)
-            needs.append(_judged(need, choices.of(kind, name), here[kind], taken.get(name, ""), name in broken))
+            decision = choices.of(kind, name)
+            holder = taken.get(decision.get("use") or name, "") if kind == "number" else ""
+            needs.append(_judged(need, decision, here[kind], holder, name in broken))
     return needs
 
 
@@ -157,11 +170,10 @@ def _judged(need: Need, decision: Decision, here: frozenset[str], taken_by: str,
     if decision.get("use"):
         if decision["use"] not in here:
             raise Invalid(f"There is no {kind} “{decision['use'][:80]}” to use for “{name[:80]}”.", "bad_choice")
-        return replace(need, state="chosen", use=decision["use"])
+        return replace(need, state="chosen", use=decision["use"], sentence=_answered_by(decision["use"], taken_by))
     if name in here:
-        if kind == "number" and taken_by:
-            sentence = f"The number “{name}” is answered by the flow “{taken_by}”; publishing will say so."
-            return replace(need, state="taken", sentence=sentence)
+        if taken_by:
+            return replace(need, state="taken", sentence=_answered_by(name, taken_by))
         if broken:
             sentence = f"The secret of the credential “{name}” cannot be opened here: enter it again."
             return replace(need, state="secret_to_fill", sentence=sentence)
@@ -175,6 +187,10 @@ def _judged(need: Need, decision: Decision, here: frozenset[str], taken_by: str,
         return replace(need, state="left", sentence=sentence)
     instead = f"Choose another {kind}, {'create it, ' if need.may_create else ''}or leave it missing for now."
     return replace(need, state="missing", sentence=f"There is no {kind} “{name[:80]}” here. {instead}")
+
+
+def _answered_by(number: str, flow: str) -> str:
+    return f"The number “{number}” is answered by the flow “{flow}”; publishing will say so." if flow else ""
 
 
 def _here(session: Session, house: House, file: FlowFile) -> dict[str, frozenset[str]]:
@@ -197,10 +213,10 @@ def _unsealed(session: Session, house: House, names: set[str]) -> set[str]:
     return broken
 
 
-def _taken(session: Session, house: House, file: FlowFile) -> dict[str, str]:
-    """The numbers that flows of the file want to answer, and other live flows do."""
+def _taken(session: Session, house: House, flows: Sequence[Flow]) -> dict[str, str]:
+    """The numbers that flows want to answer, as they would be here, and other live flows do."""
     taken: dict[str, str] = {}
-    for flow in file.flows:
+    for flow in flows:
         claims = wanted(flow, house.steps)
         own = session.scalar(select(FlowRow.id).where(FlowRow.name == flow.name)) or 0
         held = claimed_slots(session, house.steps, own, {one.number for one in claims})

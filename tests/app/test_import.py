@@ -15,12 +15,16 @@ from app.config import Settings
 from app.credentials import CredentialRefused, read_credential, seal_credential
 from app.errors import DomainError
 from app.models import CredentialRow
+from app.publishing.creating import CREATABLE
 from app.publishing.import_plan import Choices, plan
 from app.publishing.importing import Undecided, apply, export_all, plan_data
+from app.web.api.transfers import CREATING
 from flows import document, flow_file
 from flows.errors import DocumentError
 from flows.flow_file import FlowFile
+from flows.named import NAMED
 from flows.registry import Registry
+from tests.app.people_house import people_house
 from tests.app.seeded import Seeded, seeded
 
 CANARY = "canary-7f3a9e-secret"
@@ -100,7 +104,7 @@ def test_what_is_exported_and_imported_elsewhere_is_exported_as_the_same_bytes(h
 
 
 def test_a_plan_tells_what_is_found_missing_and_taken(house: Seeded) -> None:
-    told = planned(house, file_of(flow("New"), flow("VIP messages", queue="standard"), needs={"calendars": ["hours"]}))
+    told = planned(house, file_of(flow("New"), flow("VIP messages", queue="standard"), needs={"connections": ["shop"]}))
     assert told["flows"] == [
         {"name": "New", "in_file": "New", "does": "create", "revision": 1},
         {"name": "VIP messages", "in_file": "VIP messages", "does": "revise", "revision": 2},
@@ -111,17 +115,20 @@ def test_a_plan_tells_what_is_found_missing_and_taken(house: Seeded) -> None:
         "queues.vip-night": "missing",
         "numbers.web-chat": "taken",
         "constants.support_phone": "missing",
-        "calendars.hours": "missing",
+        "connections.shop": "missing",
     }
     sentences = {need["name"]: need["sentence"] for need in told["needs"]}
     assert sentences["vip-night"] == (
         "There is no queue “vip-night” here. Choose another queue, create it, or leave it missing for now."
     )
-    assert sentences["hours"] == (
-        "There is no calendar “hours” here. Choose another calendar, or leave it missing for now."
+    assert sentences["shop"] == (
+        "There is no connection “shop” here. Choose another connection, or leave it missing for now."
     )
     assert "“web-chat” is answered by the flow “VIP messages”" in sentences["web-chat"]
     assert told["complete"] is False
+    chosen = planned(house, file_of(flow("New", number="x")), Choices({}, {"numbers": {"x": {"use": "web-chat"}}}))
+    (number,) = (need for need in chosen["needs"] if need["kind"] == "numbers")
+    assert (number["state"], number["sentence"]) == ("chosen", sentences["web-chat"])
     assert {need["name"]: need["flows"] for need in told["needs"]}["standard"] == ["VIP messages"]
 
 
@@ -153,6 +160,67 @@ def test_what_is_missing_is_chosen_or_created(house: Seeded) -> None:
     assert house.rows("SELECT what FROM audit WHERE did = 'import_flows'") == [("Renamed",)]
 
 
+SOUND = "5" * 64
+
+
+def everything(name: str = "Everything") -> dict[str, Any]:
+    """A flow that names something of every kind."""
+    audience = {"by": "segment", "segment": "newsletter"}
+    due = {"number": "news", "when": {"by": "calendar", "calendar": "office"}, "audience": audience}
+    mail = {"credential": "mail", "to": ["a@example.com"], "subject": {"en": "Hi"}, "files": [{"file": SOUND}]}
+    words = {"text": {"en": "Call {{ constants.phone }}."}}
+    steps = {
+        "due": {"type": "schedule", "config": due, "exits": {"next": "join"}},
+        "join": {"type": "update_contact", "config": {"join": ["vip"]}, "exits": {"success": "hook"}},
+        "hook": {"type": "wait_for_webhook", "config": {"connection": "shop", "key": "x"}, "exits": {}},
+        "call": {"type": "run_flow", "config": {"flow": "Another"}, "exits": {"completed": "mail"}},
+        "mail": {"type": "send_email", "config": mail, "exits": {"success": "tell"}},
+        "tell": {"type": "send_message", "config": words, "exits": {"success": "people"}},
+        "people": {"type": "forward_to_queue", "config": {"target": {"queue": "night"}}, "exits": {}},
+    }
+    return {"format": 1, "name": name, "languages": ["en"], "steps": steps}
+
+
+MAIL_ACCOUNT = {"host": "smtp.example.com", "port": "587", "mode": "starttls", "user": "desk", "secret": CANARY}
+MADE: dict[str, tuple[str, Any]] = {
+    "credentials": ("mail", {"kind": "smtp", "origins": [], "secret": {**MAIL_ACCOUNT, "sender": "desk@example.com"}}),
+    "queues": ("night", {"title": "At night"}),
+    "calendars": ("office", {"zone": "Europe/Warsaw", "weekly": {"monday": [{"from": "08:00", "to": "16:00"}]}}),
+    "constants": ("phone", {"value": "+48221234567"}),
+    "segments": ("newsletter", {}),
+}
+USED = {"numbers": ("news", "support-line"), "connections": ("shop", "simulated"), "flows": ("Another", "VIP messages")}
+
+
+def test_each_kind_of_thing_is_found_chosen_created_or_left(house: Seeded) -> None:
+    kinds = {kind.removesuffix("s") for kind in (*MADE, *USED, "files")}
+    assert kinds == set(NAMED)
+    assert set(CREATABLE) == {kind.removesuffix("s") for kind in MADE}
+    file = file_of(everything())
+    told = {(need["kind"], need["name"]): need for need in planned(house, file)["needs"]}
+    assert {state["state"] for state in told.values()} == {"missing"}
+    assert {kind for (kind, _), need in told.items() if need["may_create"]} == set(MADE)
+    needs: dict[str, dict[str, Any]] = {kind: {name: {"create": made}} for kind, (name, made) in MADE.items()}
+    needs["segments"]["vip"] = {"create": {"title": "Important"}}
+    needs |= {kind: {name: {"use": other}} for kind, (name, other) in USED.items()}
+    choices = Choices({}, {**needs, "files": {SOUND: {"leave": True}}})
+    after = states(planned(house, file, choices))
+    assert {kind: after[f"{kind}.{name}"] for kind, (name, _) in {**MADE, **USED}.items()} == {
+        **dict.fromkeys(MADE, "created"),
+        **dict.fromkeys(USED, "chosen"),
+    }
+    imported(house, file, choices)
+    with house.house.database.reading() as session:
+        row = publishing.find_flow(session, "Everything")
+        draft = publishing.read(session, row).flow
+        found = publishing.findings(session, house.house, row.id, draft)
+    assert [(one.step, one.field) for one in found if one.code == "missing_reference"] == [("mail", "files.0.file")]
+    assert house.rows("SELECT name, title FROM segments ORDER BY name") == [("newsletter", "newsletter"),
+                                                                            ("vip", "Important")]  # fmt: skip
+    again = states(planned(house, file_of(document.to_data(draft))))
+    assert {state for place, state in again.items() if not place.startswith("files.")} == {"found"}
+
+
 def test_no_secret_is_in_a_file(house: Seeded) -> None:
     created = {"credentials": {"crm_key": {"create": SECRET}}}
     imported(house, file_of(flow("New")), Choices({}, created, leaves_all=True))
@@ -179,6 +247,13 @@ REFUSED: list[tuple[Choices, type[Exception], str]] = [
     (Choices({"New": ""}, {}, True), DocumentError, "This text needs to be filled in."),
     (Choices({}, {"credentials": {"crm_key": {"create": {}}}}, True), DomainError, "needs its kind, its origins"),
     (Choices({}, {"constants": {"support_phone": {"create": {}}}}, True), DomainError, "needs a value"),
+    (Choices({}, {"calendars": {"office": {"create": {}}}}, True), DomainError, "“office” cannot be made like this"),
+    (Choices({}, {"calendars": {"office": {"create": {"zone": "UTC"}}}}, True), DomainError, "has no open time at all"),
+    (Choices({}, {"calendars": {"office": {"create": {"zone": "Moon"}}}}, True), DomainError, "no time zone “Moon”"),
+    (Choices({}, {"segments": {"vip": {"create": {"title": "a\nb"}}}}, True), DomainError, "needs to be one line"),
+    (Choices({}, {"queues": {"vip-night": {"create": {"colour": "red"}}}}, True), DomainError, "a title and nothing"),
+    (Choices({}, {"queue": {"vip-night": {"create": {}}}}, True), DomainError, "names nothing “queue.vip-night”"),
+    (Choices({}, {"segments": {"vips": {"create": {}}}}, True), DomainError, "names nothing “segments.vips”"),
     (
         Choices({}, {"credentials": {"crm_key": {"create": {**SECRET, "origins": ["ftp://x"]}}}}, True),
         CredentialRefused,
@@ -189,7 +264,8 @@ REFUSED: list[tuple[Choices, type[Exception], str]] = [
 
 def test_a_choice_that_cannot_be_taken_is_refused_whole(house: Seeded) -> None:
     before = house.rows("SELECT (SELECT count(*) FROM flows), (SELECT count(*) FROM queues)")
-    file = file_of(flow("New", number="x"), needs={"queues": ["vip-night"]})
+    named = {"queues": ["vip-night"], "calendars": ["office"], "segments": ["vip"]}
+    file = file_of(flow("New", number="x"), needs=named)
     for choices, kind, sentence in REFUSED:
         needs = {"queues": {"vip-night": {"create": {}}}, **choices.needs}
         with pytest.raises(kind) as refused:
@@ -198,21 +274,29 @@ def test_a_choice_that_cannot_be_taken_is_refused_whole(house: Seeded) -> None:
         assert house.rows("SELECT (SELECT count(*) FROM flows), (SELECT count(*) FROM queues)") == before
 
 
+def test_an_import_makes_nothing_that_its_author_may_not_make(settings: Settings) -> None:
+    assert {kind.removesuffix("s") for kind in CREATING} == set(CREATABLE)
+    with people_house(settings) as people:
+        author = people.signed_in("eva", "author")
+        csrf = {"X-CSRF-Token": str(author.client.get("/api/v1/me").get_json()["csrf"])}
+        bare = {"format": 1, "name": "Bare", "languages": ["en"], "steps": {}}
+        for kind, right in CREATING.items():
+            file = {"format": 1, "flows": [bare], "needs": {kind: ["x"]}}
+            body = {"file": file, "needs": {kind: {"x": {"create": {}}}}}
+            refused = author.client.post("/api/v1/imports", json=body, headers=csrf)
+            assert (refused.status_code, refused.get_json()["details"]) == (403, {"rights": [right]}), kind
+        assert people.installation.rows("SELECT count(*) FROM flows WHERE name = 'Bare'") == [(0,)]
+
+
 def test_two_imports_at_once_leave_one_of_each(house: Seeded) -> None:
     file = file_of(*(flow(f"Flow {n}") for n in range(5)))
     choices = Choices({}, {"queues": {"vip-night": {"create": {}}}}, leaves_all=True)
 
-    def run(_: int) -> str:
-        try:
-            return ",".join(imported(house, file, choices))
-        except Exception as refused:  # noqa: BLE001  whichever database's own
-            return type(refused).__name__
-
     with ThreadPoolExecutor(4) as several:
-        results = list(several.map(run, range(4)))
-    assert "Flow 0,Flow 1,Flow 2,Flow 3,Flow 4" in results
-    assert set(results) <= {"Flow 0,Flow 1,Flow 2,Flow 3,Flow 4", "IntegrityError", "Conflict"}
+        results = list(several.map(lambda _: imported(house, file, choices), range(4)))
+    assert results == [[f"Flow {n}" for n in range(5)]] * 4, "each waited, and found what the first had made"
     assert house.rows("SELECT count(*) FROM flows WHERE name LIKE 'Flow %'") == [(5,)]
+    assert house.rows("SELECT count(*) FROM queues WHERE name = 'vip-night'") == [(1,)]
     assert house.rows(
         "SELECT count(*) FROM revisions r JOIN flows f ON f.id = r.flow_id WHERE f.name LIKE 'Flow %'"
     ) == [(5,)]
@@ -299,9 +383,11 @@ def test_the_command_line_exports_plans_and_imports(
         assert "queue “vip-night”: There is no queue “vip-night” here." in out
         code, _, err = run("import", str(file))
         assert (code, "Nothing was imported." in err) == (1, True)
-        decided = ["--use", "queues.vip-night=standard", "--create", "constants.support_phone=+48 22 000"]
+        decided = ["--create", 'queues.vip-night={"title": "At night"}', "--create",
+                   "constants.support_phone=+48 22 000"]  # fmt: skip
         code, out, err = run("import", str(file), *decided, "--leave-missing", "--as", "New=Newer")
         assert (code, err, out.splitlines()[0]) == (0, "", "flow “Newer” is new")
+        assert house.rows("SELECT title FROM queues WHERE name = 'vip-night'") == [("At night",)]
         assert house.rows("SELECT count(*) FROM flows WHERE name = 'Newer'") == [(1,)]
         code, out, _ = run("export", "Newer", "--output", str(tmp_path / "out.json"))
         assert (code, out) == (0, "")
@@ -312,10 +398,20 @@ def test_the_command_line_exports_plans_and_imports(
         (tmp_path / "big.json").write_bytes(b'"' + b"x" * 50_000_000 + b'"')
         code, _, err = run("import", str(tmp_path / "big.json"))
         assert (code, err) == (1, f"patchbay: {tmp_path / 'big.json'}: {_TOO_LARGE}\n")
-        for wrong in (["--use", "queues"], ["--use", "a=b"], ["--create", "credentials.crm_key"]):
+        wrong_ones = (["--use", "queues"], ["--use", "a=b"], ["--create", "credentials.crm_key"],
+                      ["--create", "queues.vip-night=Night"], ["--create", "segments.typo"])  # fmt: skip
+        for wrong in wrong_ones:
             code, _, err = run("import", str(file), *wrong)
             assert (code, err.endswith(".\n")) == (1, True)
+        exports = "SELECT who, what FROM audit WHERE did = 'export_flows'"
+        assert house.rows(exports) == [("command line", "Newer")] * 2
         assert run("export", "No such flow")[0] == 1
+        loud = flow("Loud", queue="q\x1b[31m\u202e\r", number="\x9b2J")
+        (tmp_path / "loud.json").write_text(json.dumps(loud), encoding="utf-8")
+        for command, *more in (["import", "--plan"], ["import"], ["check"]):
+            _, out, err = run(command, str(tmp_path / "loud.json"), *more)
+            assert "q [31m" in out + err
+            assert not set("\x1b\u202e\r\x9b") & set(out + err), command
 
 
 def _registry() -> Registry:

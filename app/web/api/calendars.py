@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,38 +10,18 @@ from sqlalchemy.orm import Session
 from app.accounts.audit import note_act
 from app.accounts.roles import Right
 from app.db import now
-from app.desk.calendar import DAYS
-from app.desk.calendar_definition import MOST_EXCEPTIONS, MOST_SPANS_A_DAY, calendar_of, refuse_never_open
+from app.desk.calendar_definition import calendar_of, refuse_never_open
+from app.desk.calendar_shape import DEFINITION, definition_of
 from app.errors import Conflict
 from app.models import CalendarRow, Queue
 from app.publishing.uses import flows_that_name
 from app.web.api.calendar_views import shown_calendar
-from app.web.api.doors import NAME, SLUG, YES_NO, Asked, Noun, Schema, fields, text
+from app.web.api.doors import NAME, SLUG, Asked, Noun, fields
 from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
 from app.web.api.references import named, refuse_taken
 from flows.values import canonical_json
 
 noun = Noun("calendars", Right.READ_SETTINGS, Right.EDIT_QUEUES)
-
-_HOURS: Final[Schema] = {
-    "type": "array",
-    "title": "the hours",
-    "maxItems": MOST_SPANS_A_DAY,
-    "items": {**fields({"from": text(5), "to": text(5), "next_day": YES_NO}, "from", "to"), "title": "an interval"},
-}
-_EXCEPTION: Final = fields({"date": text(10), "title": text(80), "hours": _HOURS, "is_holiday": YES_NO}, "date")
-_DEFINITION: Final[Mapping[str, Schema]] = {
-    "zone": text(60),
-    "weekly": {**fields(dict.fromkeys(DAYS, _HOURS)), "title": "weekly"},
-    "country": text(2),
-    "subdivision": text(40),
-    "exceptions": {
-        "type": "array",
-        "maxItems": MOST_EXCEPTIONS,
-        "items": {**_EXCEPTION, "title": "an exception"},
-    },
-}
-_ABSENT: Final[Mapping[str, Any]] = {"weekly": {}, "country": "", "subdivision": "", "exceptions": []}
 
 
 @noun.get("/calendars", {**PAGE, **SEARCH})
@@ -55,7 +35,7 @@ def list_calendars(asked: Asked) -> dict[str, Any]:
     return page(rows, asked.query, lambda row: shown_calendar(row, at), lambda row: row.id)
 
 
-@noun.post("/calendars", fields({"name": SLUG, "title": NAME, **_DEFINITION}, "name", "title", "zone"), status=201)
+@noun.post("/calendars", fields({"name": SLUG, "title": NAME, **DEFINITION}, "name", "title", "zone"), status=201)
 def create_calendar(asked: Asked) -> dict[str, Any]:
     """A new calendar. One that would never be open is refused."""
     with asked.house.database.transaction() as session:
@@ -76,7 +56,7 @@ def read_calendar(asked: Asked, calendar: str) -> dict[str, Any]:
         return shown_calendar(named(session, CalendarRow, calendar), now(session))
 
 
-@noun.put("/calendars/<calendar>", fields({"title": NAME, **_DEFINITION}, "title", "zone"))
+@noun.put("/calendars/<calendar>", fields({"title": NAME, **DEFINITION}, "title", "zone"))
 def replace_calendar(asked: Asked, calendar: str) -> dict[str, Any]:
     """Replaces a calendar whole; what is left out is empty. Its switch stays as it is."""
     with asked.house.database.transaction() as session:
@@ -99,7 +79,7 @@ def delete_calendar(asked: Asked, calendar: str) -> dict[str, Any]:
 
 
 def _define(row: CalendarRow, given: Mapping[str, Any], at: datetime) -> None:
-    definition = {name: given.get(name, _ABSENT.get(name)) for name in _DEFINITION}
+    definition = definition_of(given)
     refuse_never_open(calendar_of(definition), at)
     row.title, row.definition = given["title"], canonical_json(definition)
 

@@ -31,10 +31,12 @@ _IMPORT: Schema = {
     ),
     MOST_BYTES_KEY: flow_file.MOST_BYTES,
 }
-_CREATING: Final = {  # what creating it beside an import takes, as its own door does
+CREATING: Final = {  # what creating it beside an import takes, as its own door does
     "credentials": Right.EDIT_CREDENTIALS,
     "queues": Right.EDIT_QUEUES,
+    "calendars": Right.EDIT_QUEUES,
     "constants": Right.EDIT_SETTINGS,
+    "segments": Right.EDIT_CONTACTS,
 }
 
 
@@ -76,7 +78,7 @@ def _choices(asked: Asked) -> Choices:
 def _keep_rights(asked: Asked) -> None:
     """Nobody creates by an import what they may not create otherwise. Raises: Refusal (403)."""
     for kind, decisions in asked.body.get("needs", {}).items():
-        right = _CREATING.get(kind)
+        right = CREATING.get(kind)
         if right and right not in asked.caller.rights and any("create" in one for one in decisions.values()):
             sentence = f"Creating {kind} needs the right {right}: choose what is there, or ask one of your admins."
             raise Refusal(403, "right_missing", sentence, {"rights": [right]})
