@@ -1,32 +1,17 @@
 """Called flows: where a flow begins that another one runs, what it takes and gives, and which flows a flow runs."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from flows.ask import FlowVersion
 from flows.document import Flow, PlacedStep
 from flows.event import FlowCalled
-from flows.form import ID_PATTERN, Schema, choice, filled, record, rows, text, validate, value, variable, yes_no
-from flows.mapping import row_type
+from flows.form import ID_PATTERN, ID_SAYS, Schema, filled, record, rows, text, validate, value, variable, yes_no
+from flows.mapping import TYPE, as_typed
 from flows.plain_json import shortened
 from flows.step import Step, Trigger
 from flows.todays_config import todays_config
-from flows.values import TypeMismatch, ValueType, convert
+from flows.values import TypeMismatch
 from flows.walk import Steps
-
-_TYPES = {
-    "as_is": "As it is",
-    "text": "Text",
-    "number": "Number",
-    "boolean": "Yes or no",
-    "date": "Date",
-    "datetime": "Date and time",
-    "list": "List",
-    "object": "Object",
-}
-_SAYS = "up to 40 small letters, digits and underscores that begin with a letter"
-
-TYPE: Schema = choice("Type", "What kind of value it becomes.", _TYPES, default="as_is")
 
 INPUTS: Schema = rows(
     "Inputs",
@@ -46,7 +31,7 @@ OUTPUTS: Schema = rows(
     "Outputs",
     "What this flow gives back; its “End” steps work them out.",
     record(
-        {"name": text("Name", "The output's name.", pattern=ID_PATTERN, says=_SAYS), "type": TYPE}, required=["name"]
+        {"name": text("Name", "The output's name.", pattern=ID_PATTERN, says=ID_SAYS), "type": TYPE}, required=["name"]
     ),
     maximum=50,
 )
@@ -76,14 +61,13 @@ def misfits(flow: Flow, steps: Steps, called: FlowCalled) -> Iterator[tuple[str,
             known = f"it takes {', '.join(taken)}" if taken else "it takes none"
             yield f"inputs.{shortened(name)}", f"The flow has no such input; {known}."
     for name, row in taken.items():
-        given, wanted = called.inputs.get(name), typed(row)
+        given = called.inputs.get(name)
         if given is None and row.get("required"):
             yield f"inputs.{name}", f"The flow cannot begin without its input “{name}”: give it a value."
-        if wanted is not None:
-            try:
-                convert(given, wanted)
-            except TypeMismatch as reason:
-                yield f"inputs.{name}", f"The input “{name}” does not fit: {reason}"
+        try:
+            as_typed(row, given)
+        except TypeMismatch as reason:
+            yield f"inputs.{name}", f"The input “{name}” does not fit: {reason}"
 
 
 def calls_of(flow: Flow, steps: Steps) -> Iterator[tuple[PlacedStep, FlowVersion]]:
@@ -94,11 +78,6 @@ def calls_of(flow: Flow, steps: Steps) -> Iterator[tuple[PlacedStep, FlowVersion
             continue
         for one in calls_by(kind, placed):
             yield placed, one
-
-
-def typed(row: Mapping[str, Any]) -> ValueType | None:
-    """The type a row gives its value; None keeps what came."""
-    return row_type(row)
 
 
 def calls_by(kind: Step, placed: PlacedStep) -> Sequence[FlowVersion]:

@@ -21,6 +21,7 @@ from flows.form import (
     whole,
     yes_no,
 )
+from flows.mapping import TYPE
 
 FETCH_ERRORS: Mapping[str, str] = {
     "dns": "The other system's name is not known.",
@@ -44,16 +45,6 @@ FETCH_ERRORS: Mapping[str, str] = {
 }
 
 _METHODS = {method: method for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")}
-_TYPES = {
-    "as_is": "As it comes",
-    "text": "Text",
-    "number": "Number",
-    "boolean": "Yes or no",
-    "date": "Date",
-    "datetime": "Date and time",
-    "list": "List",
-    "object": "Object",
-}
 _HEADER_NAME = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$"  # a token of RFC 9110 section 5.6.2
 _STATUS = whole("Status", "A number from 100 to 599.", minimum=100, maximum=599)
 
@@ -74,7 +65,7 @@ _MAPPING_ROW = record(
             maximum=1_000,
         ),
         "variable": variable("Variable", "The name later steps read it by."),
-        "type": choice("Type", "What kind of value it is.", _TYPES, default="as_is"),
+        "type": TYPE,
         "required": yes_no("Needed", "Whether the step fails when the answer lacks it.", default=False),
         "default": text("Otherwise", "What is kept when the answer lacks it."),
     },

@@ -1,10 +1,23 @@
-"""What a mapping row makes of a value found in a response: the variable's value, or why it cannot be had."""
+"""Rows that give a value a type, and what a mapping row makes of a value found in a response."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from flows.errors import FlowError
+from flows.form import Schema, choice
 from flows.values import VALUE_TYPES, TypeMismatch, Value, ValueType, convert
+
+_TITLES = {
+    "as_is": "As it is",
+    "text": "Text",
+    "number": "Number",
+    "boolean": "Yes or no",
+    "date": "Date",
+    "datetime": "Date and time",
+    "list": "List",
+    "object": "Object",
+}
+TYPE: Schema = choice("Type", "What kind of value it becomes.", _TITLES, default="as_is")
 
 
 class NotMapped(FlowError):
@@ -16,8 +29,14 @@ class NotMapped(FlowError):
 
 
 def row_type(row: Mapping[str, Any]) -> ValueType | None:
-    """The type a row gives its variable; None keeps what came."""
+    """The type a row with the field TYPE gives its value; None keeps what came."""
     return next((kind for kind in VALUE_TYPES if kind == row.get("type")), None)
+
+
+def as_typed(row: Mapping[str, Any], found: Value) -> Value:
+    """The value as a row's type; a missing one stays missing. Raises: TypeMismatch."""
+    wanted = row_type(row)
+    return convert(found, wanted) if wanted else found
 
 
 def mapped(row: Mapping[str, Any], found: Value) -> Value:
@@ -35,8 +54,7 @@ def mapped(row: Mapping[str, Any], found: Value) -> Value:
 
 
 def _converted(row: Mapping[str, Any], found: Value, what: str) -> Value:
-    wanted = row_type(row)
     try:
-        return convert(found, wanted) if wanted else found
+        return as_typed(row, found)
     except TypeMismatch as reason:
         raise NotMapped("type_mismatch", f"{what} does not fit {row['variable']}: {reason}") from reason

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from flows.called import INPUTS, OUTPUTS, typed
+from flows.called import INPUTS, OUTPUTS
 from flows.context import Context
 from flows.event import MessageReceived
 from flows.form import choice, filled, record
+from flows.mapping import as_typed, row_type
 from flows.step import Claim, Config, Example, Json, Medium, Outcome, Problem, Take, Trigger, fail
 from flows.values import TypeMismatch, Value, ValueType, convert
 
@@ -86,7 +87,7 @@ class CalledByFlowTrigger(Trigger):
     def variables(self, config: Config) -> Sequence[tuple[str, ValueType | None, Sequence[str]]]:
         """The inputs; surely set are those that are required or have a value otherwise."""
         return [
-            (row["name"], typed(row), ("next",) if row.get("required") or "default" in row else ())
+            (row["name"], row_type(row), ("next",) if row.get("required") or "default" in row else ())
             for row in config.get("inputs", ())
         ]
 
@@ -102,14 +103,14 @@ class CalledByFlowTrigger(Trigger):
         """Read the inputs, which the run begins with, as their types."""
         sets: dict[str, Value] = {}
         for row in filled(self.schema, context.config).get("inputs", ()):
-            name, wanted = row["name"], typed(row)
+            name = row["name"]
             given = context.run.variables.get(name)
             if given is None and row["required"]:
                 return fail("input_invalid", f"This flow needs “{name}”, and the flow that runs it gives none.")
             if given is None and "default" in row:
                 given = context.value(row["default"])
             try:
-                sets[name] = given if wanted is None or given is None else convert(given, wanted)
+                sets[name] = as_typed(row, given)
             except TypeMismatch as reason:
                 return fail("input_invalid", f"The input “{name}” does not fit: {reason}")
         return Take("next", sets=sets)

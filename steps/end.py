@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from flows.context import Context
-from flows.form import ID_PATTERN, filled, record, rows, text, value
+from flows.form import ID_PATTERN, ID_SAYS, filled, record, rows, text, value
 from flows.step import Config, Example, Exit, Finish, Group, Json, Outcome, Step
 
 DEFAULT_OUTCOME = "completed"
@@ -25,7 +25,7 @@ class EndStep(Step):
                 "A name for how the flow ended, such as sold.",
                 default=DEFAULT_OUTCOME,
                 pattern=ID_PATTERN,
-                says="up to 40 small letters, digits and underscores that begin with a letter",
+                says=ID_SAYS,
             ),
             "outputs": rows(
                 "Output values",
@@ -36,7 +36,7 @@ class EndStep(Step):
                             "Name",
                             "The name of the output.",
                             pattern=ID_PATTERN,
-                            says="up to 40 small letters, digits and underscores that begin with a letter",
+                            says=ID_SAYS,
                         ),
                         "value": value("Value", "A text or an expression."),
                     },

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from flows.ask import Answer, FlowVersion, FlowVersionAnswer
-from flows.called import TYPE, typed
 from flows.context import Context
 from flows.event import Event, FlowEnded
-from flows.form import ID_PATTERN, advanced, exit_id, filled, named, record, rows, text, value, variable, whole
+from flows.form import ID_PATTERN, ID_SAYS, advanced, exit_id, filled, named, record, rows, text, value, variable, whole
+from flows.mapping import TYPE, as_typed, row_type
 from flows.step import Ask, Config, Enter, Example, Exit, Group, Json, Outcome, Problem, Step, Take, fail
 from flows.values import TypeMismatch, Value, ValueType, convert
 
 _COMPLETED = "completed"
-_SAYS = "up to 40 small letters, digits and underscores that begin with a letter"
 _ADDRESS: Mapping[str, Json] = {
     "flow": "Address check",
     "inputs": [{"name": "order", "value": "{{ order }}"}],
@@ -41,7 +40,7 @@ class RunFlowStep(Step):
                 "What the other flow gets.",
                 record(
                     {
-                        "name": text("Name", "The input's name there.", pattern=ID_PATTERN, says=_SAYS),
+                        "name": text("Name", "The input's name there.", pattern=ID_PATTERN, says=ID_SAYS),
                         "value": value("Value", "A text, or an expression such as {{ order }}."),
                     },
                     required=["name", "value"],
@@ -53,7 +52,7 @@ class RunFlowStep(Step):
                 "What the other flow gives back, kept in variables of this flow.",
                 record(
                     {
-                        "output": text("Output", "Its name there.", pattern=ID_PATTERN, says=_SAYS),
+                        "output": text("Output", "Its name there.", pattern=ID_PATTERN, says=ID_SAYS),
                         "variable": variable("Variable", "The name later steps read it by."),
                         "type": TYPE,
                     },
@@ -159,7 +158,7 @@ class RunFlowStep(Step):
     def variables(self, config: Config) -> Sequence[tuple[str, ValueType | None, Sequence[str]]]:
         """The outputs, however the flow ended."""
         ways = [way.id for way in self.exits(config)]
-        return [(row["variable"], typed(row), ways) for row in config.get("outputs", ())]
+        return [(row["variable"], row_type(row), ways) for row in config.get("outputs", ())]
 
     def calls(self, config: Config) -> Sequence[FlowVersion]:
         """The one flow."""
@@ -187,9 +186,8 @@ class RunFlowStep(Step):
         why = {"outcome": ended.outcome}
         sets: dict[str, Value] = {}
         for row in filled(self.schema, context.config).get("outputs", ()):
-            found, wanted = ended.outputs.get(row["output"]), typed(row)
             try:
-                sets[row["variable"]] = found if wanted is None or found is None else convert(found, wanted)
+                sets[row["variable"]] = as_typed(row, ended.outputs.get(row["output"]))
             except TypeMismatch as reason:
                 return fail("type_mismatch", f"The output “{row['output']}” does not fit: {reason}", why=why)
         if ended.outcome not in {way.id for way in self.exits(context.config)}:

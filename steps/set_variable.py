@@ -6,18 +6,10 @@ from typing import ClassVar
 from flows.context import Context
 from flows.effect import UpdateContact
 from flows.form import choice, filled, record, rows, value, variable
+from flows.mapping import TYPE, as_typed, row_type
 from flows.step import Config, Example, Group, Json, Outcome, Problem, Step, Take, fail
-from flows.values import VALUE_TYPES, TypeMismatch, Value, ValueType, convert
+from flows.values import TypeMismatch, Value, ValueType, convert
 
-_TYPES = {"as_is": "As it is"} | {
-    "text": "Text",
-    "number": "Number",
-    "boolean": "Yes or no",
-    "date": "Date",
-    "datetime": "Date and time",
-    "list": "List",
-    "object": "Object",
-}
 _SCOPES = {"run": "This conversation's run", "contact": "The contact, for later conversations too"}
 
 
@@ -38,7 +30,7 @@ class SetVariableStep(Step):
                 record(
                     {
                         "name": variable("Name", "The name later steps read it by."),
-                        "type": choice("Type", "What kind of value it becomes.", _TYPES, default="as_is"),
+                        "type": TYPE,
                         "value": value("Value", "A text, or an expression such as {{ orders + 1 }}."),
                         "scope": choice("Kept", "Where it is kept.", _SCOPES, default="run"),
                     },
@@ -103,19 +95,16 @@ class SetVariableStep(Step):
     def variables(self, config: Config) -> Sequence[tuple[str, ValueType | None, Sequence[str]]]:
         """The rows of this run."""
         rows = [row for row in config.get("variables", ()) if row.get("scope", "run") == "run"]
-        types = {kind: kind for kind in VALUE_TYPES}
-        return [(row["name"], types.get(row.get("type", "as_is")), ("next",)) for row in rows]
+        return [(row["name"], row_type(row), ("next",)) for row in rows]
 
     def run(self, context: Context) -> Outcome:
         """Work out all rows, then set them."""
         sets: dict[str, Value] = {}
         attributes: dict[str, Value] = {}
-        types = {kind: kind for kind in VALUE_TYPES}
         for row in filled(self.schema, context.config)["variables"]:
             found = context.value(row["value"])
-            wanted = types.get(row["type"])
             try:
-                kept = convert(found, wanted) if wanted else found
+                kept = as_typed(row, found)
             except TypeMismatch as reason:
                 return fail("type_mismatch", f"{row['name']} cannot be set: {reason}")
             (attributes if row["scope"] == "contact" else sets)[row["name"]] = kept

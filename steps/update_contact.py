@@ -12,10 +12,10 @@ from flows.ask import AddressState, AddressStateAnswer, Answer
 from flows.context import Context
 from flows.effect import UpdateContact
 from flows.form import LANGUAGE_PATTERN, choice, filled, named, record, rows, template, text, unique, value, variable
+from flows.mapping import TYPE, as_typed
 from flows.step import Ask, Config, Example, Exit, Group, Json, Outcome, Problem, Step, Take, fail
-from flows.values import VALUE_TYPES, TooLarge, TypeMismatch, Value, canonical_json, convert, encode, in_one_line
+from flows.values import TooLarge, TypeMismatch, Value, canonical_json, encode, in_one_line
 
-_TYPES: Final[Mapping[str, str]] = {"as_is": "As it is"} | {str(kind): kind.capitalize() for kind in VALUE_TYPES}
 _CONSENT: Final = {"unchanged": "Leave it as it is", "given": "They agree", "withdrawn": "They do not agree any more"}
 _LONGEST_NAME: Final = 200
 _ANNA: Final[Mapping[str, Json]] = {"name": "Anna Nowak", "phone": "+48500100100"}
@@ -48,7 +48,7 @@ class UpdateContactStep(Step):
                 record(
                     {
                         "name": variable("Name", "The field's name."),
-                        "type": choice("Type", "What kind of value it becomes.", _TYPES, default="as_is"),
+                        "type": TYPE,
                         "value": value("Value", "A text, or an expression; a missing value removes the field."),
                     },
                     required=["name", "value"],
@@ -207,9 +207,8 @@ def _fields(context: Context, config: Config) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for row in config.get("fields", ()):
         found = context.value(row["value"])
-        wanted = next((kind for kind in VALUE_TYPES if kind == row["type"]), None)
         try:
-            values[row["name"]] = convert(found, wanted) if wanted else found
+            values[row["name"]] = as_typed(row, found)
         except TypeMismatch as reason:
             raise _Invalid(f"The field {row['name']} cannot be written: {reason}") from reason
         if len(canonical_json(encode(values[row["name"]])).encode()) > context.limits.variable_bytes:

@@ -3,6 +3,7 @@
 from flows.form.faults import Fault, validate
 from flows.form.fields import (
     ID_PATTERN,
+    ID_SAYS,
     LANGUAGE_PATTERN,
     Schema,
     address,
@@ -40,6 +41,7 @@ from flows.form.walk import (
 
 __all__ = [
     "ID_PATTERN",
+    "ID_SAYS",
     "LANGUAGE_PATTERN",
     "Fault",
     "Reference",

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
-from flows.form.fields import ID_PATTERN, LANGUAGE_PATTERN
+from flows.form.fields import ID_PATTERN, ID_SAYS, LANGUAGE_PATTERN
 from flows.form.walk import join, properties
 
 _TYPE_WORDS = {
@@ -21,7 +21,7 @@ _TYPE_WORDS = {
     "object": "a group of settings",
 }
 _PATTERN_WORDS = {
-    ID_PATTERN: "up to 40 small letters, digits and underscores that begin with a letter",
+    ID_PATTERN: ID_SAYS,
     LANGUAGE_PATTERN: 'a language code such as "en" or "pt-BR"',
 }
 

@@ -11,6 +11,7 @@ Schema = dict[str, Any]
 
 # Step ids, exit ids and variable names. "$" means the very end here as in ECMA-262; `faults` sees to that in Python.
 ID_PATTERN = "^[a-z][a-z0-9_]{0,39}$"
+ID_SAYS = "up to 40 small letters, digits and underscores that begin with a letter"
 # A language code such as "pl" or "pt-BR" (RFC 5646 section 2.1, without extensions and private use).
 LANGUAGE_PATTERN = "^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
 
