@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +18,7 @@ from app.telephone.carrier import Carrier
 from app.telephone.line import Line
 from app.telephone.mailbox import Mailbox
 from app.telephone.person import Person
-from app.wiring import build_house, leave_house
+from app.wiring import open_house
 
 CALLER: Final = "+48500100100"
 _LISTENS, _LISTEN_SECONDS = 10, 0.3  # after the call, for a message such as “Sorry that we missed your call.”
@@ -66,7 +65,7 @@ def call(settings: Settings, number: str, caller: str = CALLER, url: str = "", r
     phone = read_phone_number(caller)
     if not phone:
         raise Invalid(f"{caller!r} is no telephone number: write --from as +48500100100.")
-    with _house(settings) as house:
+    with open_house(settings) as house:
         line = _line(house, number, phone, url.rstrip("/"))
         mailbox = Mailbox(house.database, phone)
         ask = receiver.ask()
@@ -95,12 +94,3 @@ def _line(house: House, number: str, caller: str, url: str) -> Line:
     info = open_connection(row, house.key, public_url)
     secret = info.secrets.get(Simulated.signing_field, "")
     return Line(secret, info.name, public_url, url or public_url, caller, row.called)
-
-
-@contextmanager
-def _house(settings: Settings) -> Iterator[House]:
-    house = build_house(settings)
-    try:
-        yield house
-    finally:
-        leave_house(house)
