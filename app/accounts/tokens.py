@@ -66,12 +66,23 @@ def find_token(session: Session, text: str) -> tuple[Token, Rights] | None:
     Only digests are compared, so the time it takes tells nothing about a token that is near.
     """
     token = session.scalar(select(Token).where(Token.sha256 == digest(text)))
-    if token is None or token.revoked_at is not None:
+    rights = _rights_now(session, token) if token is not None else None
+    return (token, rights) if token is not None and rights is not None else None
+
+
+def rights_by_name(session: Session, name: str) -> Rights:
+    """What the token of this name may do now; nothing when there is none any more."""
+    token = session.scalar(select(Token).where(Token.name == name))
+    return (_rights_now(session, token) if token is not None else None) or frozenset()
+
+
+def _rights_now(session: Session, token: Token) -> Rights | None:
+    if token.revoked_at is not None:
         return None
     if token.person_id is None:
-        return token, scopes_of(token)
+        return scopes_of(token)
     person = session.get_one(Person, token.person_id)
-    return None if person.removed_at is not None else (token, scopes_of(token) & rights_of(person.role))
+    return None if person.removed_at is not None else scopes_of(token) & rights_of(person.role)
 
 
 def scopes_of(token: Token) -> Rights:

@@ -12,6 +12,8 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.accounts.roles import Right
+from app.accounts.standing import rights_now
 from app.db import Database, from_microseconds, now, to_microseconds
 from app.models import FlowRow, Problem, Revision, Version
 from app.sealing import SecretKey
@@ -23,7 +25,7 @@ _LIFETIME: Final = timedelta(seconds=60)
 _SETTLED: Final = timedelta(seconds=2)  # what commits late has an earlier instant than what was listed before
 _LOOK_SECONDS: Final = 1.0
 _KEEP_ALIVE_SECONDS: Final = 15.0  # proxies close what is silent for 30 or 60 s
-_LONGEST_SECONDS: Final = 1800.0  # the page comes back with a new ticket: so who may read no more sees no more
+_LONGEST_SECONDS: Final = 1800.0  # the page comes back with a new ticket: so who signed out sees no more
 _MOST: Final = 200
 
 Change = tuple[datetime, dict[str, Any]]
@@ -49,33 +51,40 @@ def changes(session: Session, after: int, most: int, *, with_problems: bool) -> 
     return Listed([{"at": at.isoformat(), **told} for at, told in shown], place)
 
 
-def new_ticket(session: Session, key: SecretKey, *, with_problems: bool) -> str:
-    """What opens a stream of changes for 60 seconds; EventSource cannot send a token in a header."""
-    data = json.dumps([with_problems, int((now(session) + _LIFETIME).timestamp())]).encode()
+def new_ticket(session: Session, key: SecretKey, who: str) -> str:
+    """What opens a stream of changes for 60 seconds; EventSource cannot send a token in a header. `who`: a caller's."""
+    data = json.dumps([who, int((now(session) + _LIFETIME).timestamp())]).encode()
     encoded = base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
     return f"{TICKET}{encoded}.{key.sign(_PURPOSE, encoded.encode())}"
 
 
-def read_ticket(key: SecretKey, ticket: str, present: datetime) -> bool:
-    """Whether the stream of a ticket shows problems. Raises: Refusal (403)."""
+def read_ticket(key: SecretKey, ticket: str, present: datetime) -> str:
+    """Whose ticket it is. Raises: Refusal (403)."""
     encoded, _, signature = ticket.removeprefix(TICKET).partition(".")
     sentence = "This address was valid for one minute: ask for a new ticket and open the stream again."
     if not key.verify(_PURPOSE, encoded.encode("utf-8", "replace"), signature):
         raise Refusal(403, "ticket_refused", sentence)
-    with_problems, expires = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    who, expires = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
     if present >= datetime.fromtimestamp(expires, UTC):
         raise Refusal(403, "ticket_refused", sentence)
-    return bool(with_problems)
+    return str(who)
 
 
-def stream(database: Database, after: int, *, with_problems: bool) -> Iterator[str]:
-    """The changes as text/event-stream; each event's id is the place to go on from."""
+def stream(database: Database, after: int, who: str) -> Iterator[str]:
+    """The changes as text/event-stream; each event's id is the place to go on from.
+
+    It ends as soon as `who` may read flows no more, and shows problems as long as `who` may read runs.
+    """
     ends_at, beat_at, place = time.monotonic() + _LONGEST_SECONDS, 0.0, after
     yield "retry: 2000\n\n"
     while time.monotonic() < ends_at:
         try:
             with database.reading() as session:
-                listed = changes(session, place or to_microseconds(now(session)), _MOST, with_problems=with_problems)
+                rights = rights_now(session, who)
+                if Right.READ_FLOWS not in rights:
+                    return
+                since, with_problems = place or to_microseconds(now(session)), Right.READ_RUNS in rights
+                listed = changes(session, since, _MOST, with_problems=with_problems)
         except UNAVAILABLE:  # the page keeps its stream, and the next look may succeed
             listed = Listed((), place)
         place = listed.place

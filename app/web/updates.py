@@ -117,8 +117,8 @@ def updates() -> Response:
     position = min(int(after), _LARGEST_ID) if after.isascii() and after.isdecimal() and len(after) < 20 else 0
     with house.database.reading() as session:
         if ticket.startswith(changes.TICKET):
-            with_problems = changes.read_ticket(house.key, ticket, now(session))
-            return _streamed(changes.stream(house.database, position, with_problems=with_problems))
+            who = changes.read_ticket(house.key, ticket, now(session))
+            return _streamed(changes.stream(house.database, position, who))
         place = _read_ticket(house.key, ticket, now(session))
     return _streamed(Stream(house.database, house.lanes, house.key, place, position).events())
 

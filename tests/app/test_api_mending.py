@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from app.accounts.tokens import create_token
 from app.web import create_app
@@ -125,7 +126,9 @@ def test_a_failed_run_is_found_replayed_and_begun_again(room: Runtime, api: Api)
 def test_pages_of_errors_skip_none_while_more_come(room: Runtime) -> None:
     def note(*kinds: str) -> None:
         for kind in kinds:
-            room.execute("INSERT INTO problems (step, kind, message, created_at) VALUES ('a', :kind, 'x', 1)", kind=kind)
+            room.execute(
+                "INSERT INTO problems (step, kind, message, created_at) VALUES ('a', :kind, 'x', 1)", kind=kind
+            )
 
     note("one", "two", "three")
     ask = Asking(room)
@@ -186,6 +189,20 @@ def test_changes_are_listed_once_and_in_order(room: Runtime, limit: int) -> None
         seen += [(one["kind"], one["version"]) for one in told["items"]]
         after = told["next"]
     assert seen == [("published", 1), ("published", 2)]
+
+
+@pytest.mark.parametrize("ends", ["DELETE FROM tokens", "UPDATE tokens SET scopes = '[\"read_runs\"]'"])
+def test_a_stream_ends_with_the_right_to_read_it(room: Runtime, monkeypatch: pytest.MonkeyPatch, ends: str) -> None:
+    monkeypatch.setattr("app.web.changes._LOOK_SECONDS", 0.0)
+    ask = Asking(room)
+    address = ask("POST", "/changes/tickets", 201)["address"]
+    with ask.client.get(address) as answer:
+        told = iter(answer.response)
+        assert [next(told), next(told)] != []
+        with room.house.database.transaction() as session:
+            session.execute(text(ends))
+        assert [chunk for chunk in told if "changes" in str(chunk)] == []
+    assert "".join(ask.client.get(address).text.split("\n")) == "retry: 2000"
 
 
 def test_changes_come_as_a_stream_by_a_ticket(room: Runtime) -> None:

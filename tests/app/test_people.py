@@ -14,6 +14,7 @@ from app.accounts.password_links import make_password_link
 from app.accounts.people import Actor, Forbidden, change_role, find_person, person_of, set_password
 from app.accounts.roles import Role, rights_of
 from app.accounts.sign_in_sessions import begin_session, find_session
+from app.accounts.standing import rights_now
 from app.accounts.tokens import Maker, create_token, find_token
 from app.config import Settings
 from app.models import Person
@@ -146,6 +147,8 @@ def test_what_somebody_does_in_the_moment_of_being_removed_is_no_way_back(house:
         token = create_token(session, "jan’s", maker)
         secret = begin_session(session, session.get_one(Person, number))
         assert row.id
+        assert rights_now(session, "ada@example.com") == rights_of(Role.OWNER)
+        assert rights_now(session, "jan@example.com") == rights_now(session, "jan’s") == frozenset()
     for path in (f"/invitation/{invitation}", f"/password/{link}"):
         assert house.browser().get(path).status_code == join(house, path) == 410, path
     assert join(house, invited(owner, "jan@example.com", "admin")) == 303  # is invited again
