@@ -13,7 +13,7 @@ from app import inbox
 from app.channels.arrival import ArrivedFile, Fetched
 from app.channels.contract import Channel
 from app.db import sql
-from app.files import LARGEST_FILE_BYTES, media_type_of, store_file
+from app.files import LARGEST_FILE_BYTES, media_type_of, plain_name, store_file
 from app.store import threads
 from app.store.events import NewEvent, Put, append
 from app.store.threads import Place
@@ -142,6 +142,6 @@ def _stored(session: Session, channel: Channel, file: ArrivedFile) -> Attachment
     found = media_type_of(file.content)
     is_document = file.name.lower().endswith(_DOCUMENTS)
     if len(file.content) > LARGEST_FILE_BYTES or not (found.startswith(channel.accepted_files) or is_document):
-        return Attachment(found, name=f"not accepted: {clean_text(file.name)[:80] or found}")
+        return Attachment(found, name=f"not accepted: {plain_name(file.name)[:80] or found}")
     id_ = store_file(session, file.content, name=file.name)
-    return Attachment(found, clean_text(file.name)[:100], file=str(id_), size_bytes=len(file.content))
+    return Attachment(found, plain_name(file.name), file=str(id_), size_bytes=len(file.content))

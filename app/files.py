@@ -111,10 +111,14 @@ def media_type_of(content: bytes) -> str:
 
 def plain_name(name: str) -> str:
     """A file's name without folders and invisible characters, at most 100 characters, its ending kept."""
-    last = re.split(r"[/\\]", name)[-1]
-    shown = "".join(letter for letter in last if unicodedata.category(letter)[0] != "C").strip(" .")
+    shown = visible(re.split(r"[/\\]", name)[-1]).strip(" .")
     if len(shown) <= _LONGEST_NAME:
         return shown
     stem, dot, ending = shown.rpartition(".")
     keep = f"{dot}{ending}" if dot and len(ending) <= 10 else ""
     return (stem if keep else shown)[: _LONGEST_NAME - len(keep)] + keep
+
+
+def visible(name: str) -> str:
+    """A name without what nobody sees: line breaks, other control characters, and those that turn the writing round."""
+    return "".join(letter for letter in name if unicodedata.category(letter)[0] != "C")

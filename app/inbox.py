@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.channels.arrival import Arrival, Report
 from app.db import Executor, sql
-from app.files import store_file
+from app.files import store_file, visible
 from app.store import arrival_at_once, arrival_in_steps
 from app.store.events import NewEvent, Put, append, append_at_once
 from app.store.new_arrival import NewArrival, UnknownNumber
@@ -146,7 +146,8 @@ def _shortened(session: Session, happened: Happening, limits: Limits) -> Happeni
 
 def shortened(session: Session, happened: MessageReceived, limits: Limits) -> MessageReceived:
     """A message as it is kept: of a very long text the beginning is read, and the whole is a file."""
-    text_, media = clean_text(happened.text), happened.media
+    text_ = clean_text(happened.text)
+    media = tuple(replace(one, name=visible(clean_text(one.name))) for one in happened.media)  # a stranger's words
     if len(text_) > limits.inbound_text:
         stored = store_file(session, text_.encode(), "whole-message.txt")
         rest = Attachment("text/plain", "whole-message.txt", file=str(stored), size_bytes=len(text_.encode()))

@@ -19,7 +19,6 @@ from flows.letters import shown
 Settings = Mapping[str, Any]
 MODE: Final = {"type": "string", "enum": ["tls", "starttls", "none"], "default": "tls"}
 PORTS: Final = {"minimum": 1, "maximum": 65_535}
-ONE_LINE: Final = r"^[^\x00-\x1f\x7f]*$"  # a line break would begin another command to the server
 HOST: Final = {"type": "string", "maxLength": 253}
 SENDING: Final[Settings] = {
     "smtp_host": {**HOST, "title": "Outgoing mail server", "description": "Such as smtp.example.com."},
@@ -29,14 +28,7 @@ SENDING: Final[Settings] = {
         "title": "Its encryption",
         "description": "none is for servers on this machine or in your own network only.",
     },
-    "user": {
-        "type": "string",
-        "maxLength": 320,
-        "pattern": ONE_LINE,
-        "x-says": "one line without control characters",
-        "title": "User",
-        "description": "Mostly the address; empty: none.",
-    },
+    "user": {"type": "string", "maxLength": 320, "title": "User", "description": "Mostly the address; empty: none."},
     "sender_name": {
         "type": "string",
         "maxLength": 100,

@@ -67,6 +67,9 @@ CONNECTIONS: list[tuple[dict[str, Any], int, str]] = [
     ({"name": "acme", "kind": "twilio", "settings": {"country": "Poland"}}, 422, "Country"),
     ({"name": "acme", "kind": "twilio", "secrets": {"auth_token": 5}}, 422, "text"),
     ({"kind": "twilio"}, 422, "“name” is missing."),
+    ({"name": "acme", "kind": "twilio", "secrets": {"auth_token": "a\nb"}}, 422, "auth_token holds a line break"),
+    ({"name": "acme", "kind": "twilio", "settings": {"api_base": "https://a\r\nb"}}, 422, "API needs to be one line"),
+    ({"name": "acme", "kind": "webhook", "settings": {"key": "a\x1bb"}}, 422, "Key needs to be one line"),
 ]
 NUMBERS: list[tuple[dict[str, Any], int, str]] = [
     ({"name": "n", "connection": "nowhere", "value": "+48221234567"}, 404, "no connection “nowhere”"),
@@ -78,6 +81,13 @@ NUMBERS: list[tuple[dict[str, Any], int, str]] = [
     ({"name": "n", "connection": "simulated", "value": "+48221234567", "fallback_number": "x"}, 422, "fallback"),
     ({"name": "n", "connection": "web-chat", "value": "n", "settings": {"color": "red"}}, 422, "color"),
     ({"name": "n", "connection": "web-chat", "value": "n", "settings": {"allowed_origins": "x"}}, 422, "a list"),
+    ({"name": "n", "connection": "web-chat", "value": "n\n"}, 422, "one line"),
+    ({"name": "n", "connection": "web-chat", "value": "n", "settings": {"title": "a\tb"}}, 422, "Name needs to be one"),
+    (
+        {"name": "n", "connection": "web-chat", "value": "n", "settings": {"allowed_origins": ["a\nb"]}},
+        422,
+        "sites needs",
+    ),
 ]
 QUEUES: list[tuple[dict[str, Any], int, str]] = [
     ({"name": "gold", "title": "Gold"}, 409, "already"),
@@ -97,6 +107,8 @@ def test_what_cannot_be_made_is_refused_with_its_own_sentence(settings: Settings
                 refused = client.post(path, status, **body)
                 assert says in refused["error"], (path, body, refused)
             assert client.get(path) == before
+        several_lines = {"greeting": {"en": "Hello!\nHow are you?"}}
+        client.post("/numbers", 201, name="n", connection="web-chat", value="n", settings=several_lines)
 
 
 def test_a_number_is_kept_as_e164_and_shows_the_flows_that_answer_it(settings: Settings) -> None:

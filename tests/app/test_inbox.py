@@ -125,7 +125,8 @@ def test_texts_are_kept_as_they_are_but_for_what_databases_refuse(room: Runtime,
 @pytest.mark.parametrize("bad", ["\x00", "\ud800"])
 def test_whatever_a_provider_calls_a_file_or_an_outcome_is_stored(room: Runtime, bad: str) -> None:
     room.publish(echo("keys"))
-    room.write("hi", media=(Attachment(f"image/{bad}", f"a{bad}.png", url=f"http://x.example/{bad}"),), choice=bad)
+    name = f"a{bad}\r\n\x1b\u202e.png"
+    room.write("hi", media=(Attachment(f"image/{bad}", name, url=f"http://x.example/{bad}"),), choice=bad)
     room.drive()
     room.report(room.one("SELECT id FROM effects")["id"], 5, error=f"no {bad}", error_kind=bad, provider_id=bad)
     room.drive()

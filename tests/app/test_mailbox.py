@@ -274,6 +274,7 @@ def test_files_are_kept_and_what_nobody_should_open_is_named_only(post: Post) ->
     post.gets(made)
     media = post.room.column("SELECT media FROM messages")[0]
     assert '"name":"not accepted: run.exe"' in media
+    assert '"name":"Łódź.png"' in media
     stored = post.room.rows("SELECT name, media_type FROM files ORDER BY id")
     assert [tuple(row.values()) for row in stored] == [
         ("Łódź.png", "image/png"),

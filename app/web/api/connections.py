@@ -1,9 +1,8 @@
 """The API's connections: a channel with one account's settings; its secrets go in and never come out."""
 
 import json
-import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import select
 
@@ -16,14 +15,14 @@ from app.directory import open_connection, seal_secrets
 from app.errors import Conflict, Invalid
 from app.house import House
 from app.models import Connection, Mailbox
-from app.web.api.doors import SLUG, YES_NO, Asked, Noun, Schema, fields, held, text
+from app.web.api.doors import SLUG, YES_NO, Asked, Noun, Schema, fields, text
+from app.web.api.holding import held
 from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
 from app.web.api.references import named, refuse_taken
-from flows.values import canonical_json
+from flows.values import canonical_json, in_one_line
 
 noun = Noun("connections", Right.READ_SETTINGS, Right.EDIT_SETTINGS)
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _SECRETS: Schema = {"type": "object", "additionalProperties": text(8_192), "maxProperties": 20}
 _CHANGES = {"settings": {"type": "object"}, "secrets": _SECRETS, "enabled": YES_NO}
 
@@ -130,9 +129,10 @@ def _secrets(channel: Channel, known: Mapping[str, str], given: Mapping[str, str
             "unknown_secret",
             field=f"secrets.{unknown[0][:80]}",
         )
-    if _CONTROL.search(given.get("password", "")):  # imaplib would pass it on, as another command
-        sentence = "The password holds a line break or another control character: enter it as one line."
-        raise Invalid(sentence, "bad_secret", field="secrets.password")
+    for name, value in given.items():
+        if in_one_line(value) != value:  # imaplib would pass a line break on, as another command
+            sentence = f"The {name} holds a line break or another control character: enter it as one line."
+            raise Invalid(sentence, "bad_secret", field=f"secrets.{name}")
     return {name: value for name, value in {**known, **given}.items() if value}
 
 

@@ -9,7 +9,8 @@ from app.accounts.roles import Right
 from app.db import now
 from app.errors import Invalid
 from app.models import Constant
-from app.web.api.doors import Asked, Noun, Schema, fields, held, text
+from app.web.api.doors import Asked, Noun, Schema, fields, text
+from app.web.api.holding import held
 from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
 from app.web.api.references import named
 from flows.form import ID_PATTERN

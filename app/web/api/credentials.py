@@ -10,7 +10,8 @@ from app.accounts.roles import Right
 from app.credentials import KINDS, read_credential, seal_credential
 from app.db import now
 from app.models import CredentialRow
-from app.web.api.doors import SLUG, Asked, Noun, Schema, fields, held, one_of, text
+from app.web.api.doors import SLUG, Asked, Noun, Schema, fields, one_of, text
+from app.web.api.holding import held
 from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
 from app.web.api.references import named
 

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, current_app, g, jsonify, request
 from app.accounts.roles import SCOPES, Right, Rights
 from app.errors import Invalid
 from app.house import House
+from app.web.api.holding import hold
 from app.web.callers import Caller
 from app.web.refusals import Refusal, too_large
 from flows import form, plain_json
@@ -214,7 +215,7 @@ def _body(door: Door) -> Mapping[str, Json]:
             415, "not_json", f"The body is {request.mimetype or 'of no named type'}: send it as application/json."
         )
     data = plain_json.normalised(plain_json.parse(request.get_data(), envelope), envelope)
-    _hold(door.body, data, "body")
+    hold(door.body, data, "body")
     if not isinstance(data, dict):
         raise Invalid("The body needs to be an object.", "bad_body")
     return data
@@ -223,7 +224,7 @@ def _body(door: Door) -> Mapping[str, Json]:
 def _query(door: Door) -> Mapping[str, Json]:
     known = door.query["properties"]
     data = {key: _converted(clean_text(value), known.get(key, {}).get("type")) for key, value in request.args.items()}
-    _hold(door.query, data, "query")
+    hold(door.query, data, "query")
     return data
 
 
@@ -233,17 +234,3 @@ def _converted(value: str, kind: str | None) -> Json:
     if kind == "boolean" and value in {"true", "false"}:
         return value == "true"
     return value
-
-
-def held(schema: Schema, data: Json, where: str) -> None:
-    """Holds data against another schema, such as a channel's. Raises: Invalid with a sentence for each fault."""
-    _hold({"title": where, **schema} if schema else {**fields({}), "title": where}, data, where.rpartition(" ")[2])
-
-
-def _hold(schema: Schema, data: Json, where: str) -> None:
-    """Raises: Invalid with a sentence for each fault."""
-    faults = form.validate(schema, data)
-    if faults:
-        sentence = " ".join(fault.sentence for fault in faults[:5])
-        details = [{"path": fault.path, "sentence": fault.sentence} for fault in faults[:50]]
-        raise Invalid(sentence, f"bad_{where}", {"faults": details})

@@ -16,7 +16,8 @@ from app.connecting import Told, queue_telling, told
 from app.db import now
 from app.errors import Conflict, Invalid
 from app.models import Connection, FlowRow, Installation, LiveNumber, Number
-from app.web.api.doors import COUNTRY, LANGUAGE, SLUG, YES_NO, Asked, Noun, fields, held, text, whole
+from app.web.api.doors import COUNTRY, LANGUAGE, SLUG, YES_NO, Asked, Noun, fields, line, text, whole
+from app.web.api.holding import held
 from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
 from app.web.api.references import named, refuse_taken
 from flows.values import canonical_json
@@ -33,7 +34,7 @@ _CHANGES = {
     "burst": whole(1, 10_000),
     "settings": {"type": "object"},
 }
-_NEW = {"name": SLUG, "connection": SLUG, "value": text(200, 1), **_CHANGES}
+_NEW = {"name": SLUG, "connection": SLUG, "value": line(200, 1), **_CHANGES}
 
 
 @noun.get("/numbers", {**PAGE, **SEARCH, "connection": SLUG})
