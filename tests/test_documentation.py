@@ -246,7 +246,7 @@ def test_the_channel_of_the_page_reads_messages_and_reports(plugin: Path) -> Non
     report = channel.parse(connection(SECRETS), webhook("status", FAILED))[0]
     assert isinstance(report, Report)
     assert (report.provider_id, report.effect_id, report.kind) == ("M2:failed", 7, "message_status")
-    unreadable: list[Any] = [{}, [], {**FAILED, "status": "eaten"}]
+    unreadable: list[Any] = [{}, [], {**FAILED, "status": "eaten"}, {**FAILED, "reference": float("inf")}]
     for told in unreadable:
         with pytest.raises(Unreadable):
             channel.parse(connection(SECRETS), webhook("status", told))

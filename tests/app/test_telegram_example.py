@@ -181,6 +181,7 @@ NO_UPDATES: list[Any] = [
     "x",
     None,
     {"update_id": "x"},
+    {"update_id": float("inf")},
     {"update_id": 1, "message": {"chat": 1}},
     update(chat=[]),
 ]

@@ -86,7 +86,7 @@ class Telegram(Channel):
                     contact_language=str(sender.get("language_code", "")),
                 )
             ]
-        except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as problem:
             raise Unreadable(f"The update cannot be read ({problem!r}): is this Telegram's webhook?") from None
 
     def number_of(self, connection: ConnectionInfo, webhook: Webhook) -> str:
