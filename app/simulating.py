@@ -5,7 +5,7 @@ What other systems would answer is prepared, played (slow, broken), or, where th
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from flows.document import Flow
 from flows.errors import FlowError
 from flows.facts import Facts
 from flows.named import names_in
+from flows.player.answers import prepared
 from flows.player.moves import Move
 from flows.player.simulation import Around, Simulation
 from flows.player.state import Simulated
@@ -51,16 +52,18 @@ class Wanted:
     event: Mapping[str, Any] | None = None
     contact: Mapping[str, Any] = field(default_factory=dict)
     at: str = ""
+    answers: Mapping[str, Any] | None = None  # by step, in the order in which they are taken; None leaves those before
     fetches: Mapping[str, str] = field(default_factory=dict)  # by step, "" for all others: one of FETCHES
     may_write: bool = False  # whether a request in earnest may change something at another system
 
 
 @dataclass(frozen=True)
 class Went:
-    """What came of it."""
+    """What came of it. flow_of: the flow that a version in it names."""
 
     state: Simulated
     moves: tuple[Move, ...]
+    flow_of: Callable[[str], Flow]
 
 
 def simulate(house: House, flow: Flow, wanted: Wanted) -> Went:
@@ -83,7 +86,7 @@ def simulate(house: House, flow: Flow, wanted: Wanted) -> Went:
     if len(json.dumps(to_data(simulation.state))) > MOST_STATE_BYTES:
         sentence = f"The simulated conversation holds more than {MOST_STATE_BYTES >> 10} KiB: begin it anew."
         raise Invalid(sentence, "simulation_too_large")
-    return Went(simulation.state, moves)
+    return Went(simulation.state, moves, simulation.flow_of)
 
 
 def run_all(house: House, flow: Flow) -> Iterator[Tested]:
@@ -168,9 +171,17 @@ def _state(session: Session, wanted: Wanted, facts: Facts) -> Simulated:
         except FlowError:
             sentence = "This is no state of a simulated conversation: send that of the latest answer as it came."
             raise Invalid(sentence, "bad_state") from None
-        return changed(state, facts=changed(state.facts, constants=facts.constants))
+        answers = state.answers if wanted.answers is None else _answers(wanted.answers)
+        return changed(state, facts=changed(state.facts, constants=facts.constants), answers=answers)
     contact = contact_of(wanted.contact, "contact")
     language = contact.get("language")
     spoken = language if isinstance(language, str) and language else facts.language
     clock = instant(wanted.at, "at") if wanted.at else now(session)
-    return Simulated(clock, changed(facts, contact=contact, language=spoken))
+    return Simulated(clock, changed(facts, contact=contact, language=spoken), answers=_answers(wanted.answers or {}))
+
+
+def _answers(given: Mapping[str, Any]) -> dict[str, tuple[Answer, ...]]:
+    try:
+        return {step: tuple(several) for step, several in prepared(given).items()}
+    except FlowError as problem:
+        raise Invalid(str(problem), "bad_answers", field="answers") from None

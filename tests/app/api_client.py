@@ -13,12 +13,8 @@ from tests.app.seeded import Seeded, seeded
 
 # What is wrong with no field alone: the flow or file as a whole, or what a simulated conversation came to.
 OF_NO_FIELD: Final = {
-    "empty",
-    "blocking_findings",
-    "lines_refused",
-    "cannot_simulate",
-    "simulation_too_large",
-    "bad_state",
+    *("empty", "not_csv", "bad_header", "bad_encoding", "too_many_rows", "lines_refused"),
+    *("blocking_findings", "cannot_simulate", "simulation_too_large", "bad_state", "needs_right_to_publish"),
 }
 
 

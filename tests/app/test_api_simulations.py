@@ -73,6 +73,12 @@ def test_other_systems_are_played(client: Api, way: str, expected: dict[str, str
     assert simulated(client, event={"message": "hi"}, fetches={"": way})["asks"] is None
 
 
+def test_answers_are_prepared_for_the_steps_that_will_ask(client: Api) -> None:
+    told = simulated(client, event={"message": "hi"}, answers={"loyalty": [GOLD]})
+    assert (told["asks"], told["expect"][-1]) == (None, {"queue": "gold"})
+    assert simulated(client, event={"message": "hi"}, answers={"tier": [GOLD]})["asks"]["step"] == "loyalty"
+
+
 def test_time_passes_only_when_it_is_said(client: Api) -> None:
     told = simulated(client, event={"message": "hi"}, fetches={"": "broken"}, at="2026-03-01T09:00:00Z")
     assert told["run"]["waits_for"] == ["queue"]
@@ -135,6 +141,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"at": "soon"}, "An instant is written with its zone"),
     ({"contact": {"shoe": 42}}, "A contact has no such field"),
     ({"fetches": {"loyalty": "maybe"}}, "needs to be one of"),
+    ({"answers": {"loyalty": GOLD}}, "for each step that asks, a list"),
     ({"document": {"format": 1}}, "This key is missing"),
     ({"document": {"format": 1}, "event": 5}, "needs to be a group of settings"),
 ]

@@ -24,10 +24,10 @@ _ENTERS: Final = kind_of(FlowVersion)
 
 @dataclass(frozen=True)
 class Called:
-    """A version by its flow's name and its number, with what is drawn in it."""
+    """A version by its flow's name and its number, with what is drawn in it; a draft that is tried has no number."""
 
     flow: str
-    number: int
+    number: int | None
     drawn: Flow
 
     def place(self, step: str) -> dict[str, Any]:
@@ -46,8 +46,28 @@ def called(session: Session, rows: Iterable[str]) -> Mapping[str, Called]:
 
 def visits_data(session: Session, traces: Sequence[Sequence[Visit]]) -> list[list[dict[str, Any]]]:
     """The visits of recorded traces, each with its flow, the number of its version and its step's title."""
-    versions = called(session, {row for visits in traces for visit in visits for row in _rows(visit)})
-    return [[_visit(visit, versions) for visit in visits] for visits in traces]
+    versions = called(session, {row for visits in traces for visit in visits for row in rows_of(visit)})
+    return [[visit_data(visit, versions) for visit in visits] for visits in traces]
+
+
+def visit_data(visit: Visit, versions: Mapping[str, Called]) -> dict[str, Any]:
+    """A visit by names."""
+    shown = {**visit, **versions[visit["version"]].place(visit["step"])}
+    if visit.get("enters"):
+        shown["enters"] = _named(versions[visit["enters"]])
+    if "asks" in visit:
+        shown["asks"] = [_ask(asked, versions) for asked in visit["asks"]]
+    return shown
+
+
+def rows_of(visit: Visit) -> Iterable[str]:
+    """The versions that a visit names: its own, and those that it entered."""
+    yield visit["version"]
+    if visit.get("enters"):
+        yield visit["enters"]
+    for asked in visit.get("asks", ()):
+        if row := _entered(asked):
+            yield row
 
 
 def titles(session: Session, places: Iterable[tuple[int | None, str]]) -> Titles:
@@ -62,29 +82,11 @@ def titles(session: Session, places: Iterable[tuple[int | None, str]]) -> Titles
     return named
 
 
-def _rows(visit: Visit) -> Iterable[str]:
-    yield visit["version"]
-    if visit.get("enters"):
-        yield visit["enters"]
-    for asked in visit.get("asks", ()):
-        if row := _entered(asked):
-            yield row
-
-
 def _entered(asked: Mapping[str, Any]) -> str:
     """The version that a flow's name was answered with, empty for another request and where there was none."""
     if asked["request"].get("kind") != _ENTERS or not isinstance(asked.get("answer"), Mapping):
         return ""
     return str(asked["answer"].get("version", ""))
-
-
-def _visit(visit: Visit, versions: Mapping[str, Called]) -> dict[str, Any]:
-    shown = {**visit, **versions[visit["version"]].place(visit["step"])}
-    if visit.get("enters"):
-        shown["enters"] = _named(versions[visit["enters"]])
-    if "asks" in visit:
-        shown["asks"] = [_ask(asked, versions) for asked in visit["asks"]]
-    return shown
 
 
 def _ask(asked: Mapping[str, Any], versions: Mapping[str, Called]) -> Mapping[str, Any]:

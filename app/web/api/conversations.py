@@ -141,7 +141,9 @@ def _file(key: SecretKey, item: dict[str, Any], direction: str, at: datetime) ->
 def _act(asked: Asked, reference: str, kind: str, happened: dict[str, Any]) -> dict[str, Any]:
     key = request.headers.get("Idempotency-Key", "") or secrets.token_hex(16)
     if len(key) > _LONGEST_KEY or not key.isprintable():
-        raise Invalid(f"An Idempotency-Key has at most {_LONGEST_KEY} printable characters.", "bad_key")
+        raise Invalid(
+            f"An Idempotency-Key has at most {_LONGEST_KEY} printable characters.", "bad_key", field="Idempotency-Key"
+        )
     with asked.house.database.transaction() as session:
         id_ = conversation_id(session, reference)
         put = inbox.put_action(session, id_, kind, f"{asked.who}/{id_}/{kind}/{key}", {**happened, "by": asked.who})

@@ -1,12 +1,11 @@
 """What a simulated conversation did, as the editor's simulator shows it."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
+from app.simulating import Went
+from app.web.api.called import Called, rows_of, visit_data
 from flows.ask import HttpRequest
-from flows.document import Flow
-from flows.player.moves import Advanced, Asked, Move, TimeUp, Unmoved
-from flows.player.state import Simulated
+from flows.player.moves import Advanced, Asked, TimeUp, Unmoved
 from flows.player.words import effect_lines, failure_lines, request_lines
 from flows.secrecy import HIDDEN, plain_values, private_texts
 from flows.values import encode
@@ -23,22 +22,22 @@ _SENTENCES: Final = {
 }
 
 
-def moves_data(flow: Flow, moves: Sequence[Move]) -> dict[str, Any]:
+def moves_data(went: Went) -> dict[str, Any]:
     """The turns that were walked, what did not move and why, and what is asked of the author."""
     turns: list[dict[str, Any]] = []
     notes: list[dict[str, Any]] = []
     asks: dict[str, Any] | None = None
     is_open = False
-    for move in moves:
+    for move in went.moves:
         if isinstance(move, Advanced):
             if not is_open:
                 turns.append({"came_by": to_data(move.came_by), "begins": move.begins, "steps": [], "effects": []})
-            _add(turns[-1], flow, move)
+            _add(turns[-1], went, move)
             is_open = not move.is_over
         elif isinstance(move, Asked):
             request = to_data(move.request)
             shown = list(request_lines(move.request))
-            asks = {"step": move.step, "title": _title(flow, move.step), "request": request, "lines": shown}
+            asks = {**_standing(went)[-1], "request": request, "lines": shown}
             if isinstance(move.request, HttpRequest):
                 asks["hint"] = "Send the event {“answer”: …}, or set the fetches of this step to real, slow or broken."
         elif isinstance(move, TimeUp):
@@ -48,17 +47,17 @@ def moves_data(flow: Flow, moves: Sequence[Move]) -> dict[str, Any]:
     return {"turns": turns, "notes": notes, "asks": asks}
 
 
-def run_data(flow: Flow, state: Simulated) -> dict[str, Any] | None:
+def run_data(went: Went) -> dict[str, Any] | None:
     """Where the latest run stands; private variables are hidden, as in a trace."""
-    run = state.run
+    state, run = went.state, went.state.run
     if run is None:
         return None
-    waiting = run.waiting
+    waiting, flow = run.waiting, went.flow_of(run.stack[-1].version if run.stack else "")
     return {
         "status": "asks" if run.open_turn else run.status,
         "outcome": run.outcome,
         "step": run.stack[-1].step if run.stack else "",
-        "stack": [{"version": frame.version, "step": frame.step} for frame in run.stack],
+        "stack": _standing(went),
         "variables": {
             name: HIDDEN if flow.variables.get(name, {}).get("private") else value
             for name, value in plain_values(run.variables).items()
@@ -73,15 +72,22 @@ def run_data(flow: Flow, state: Simulated) -> dict[str, Any] | None:
     }
 
 
-def _add(turn: dict[str, Any], flow: Flow, move: Advanced) -> None:
+def _add(turn: dict[str, Any], went: Went, move: Advanced) -> None:
     for entry in move.trace:
-        failed = list(failure_lines(flow, entry))
-        turn["steps"].append({**entry, "title": _title(flow, entry["step"]), "failed": failed})
+        versions = {row: _called(went, row) for row in rows_of(entry)}
+        failed = list(failure_lines(went.flow_of(entry["version"]), entry))
+        turn["steps"].append({**visit_data(entry, versions), "failed": failed})
     for effect in move.effects:
         turn["effects"].append({**to_data(effect), "lines": [line.strip() for line in effect_lines(effect)]})
     turn["ended"] = move.run.outcome if move.is_over and move.run.status == "ended" else ""
 
 
-def _title(flow: Flow, step: str) -> str:
-    placed = flow.steps.get(step)
-    return (placed.name if placed else "") or step
+def _standing(went: Went) -> list[dict[str, Any]]:
+    """The steps that the run stands on: of the flow that was begun first, then of those that it called."""
+    run = went.state.run
+    return [_called(went, frame.version).place(frame.step) for frame in run.stack] if run else []
+
+
+def _called(went: Went, version: str) -> Called:
+    flow = went.flow_of(version)
+    return Called(flow.name, None, flow)

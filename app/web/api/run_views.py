@@ -13,9 +13,9 @@ from app.models.conversation import reference as reference_of
 from app.web.api.called import Called, Visit, called, titles, visits_data
 from flows.record import TurnRecord
 from flows.run import Run
-from flows.secrecy import HIDDEN, private_texts, without
+from flows.secrecy import HIDDEN, plain_values, private_texts, without
 from flows.testing import retold
-from flows.values import Value, to_json
+from flows.values import Value
 from flows.wire import read
 
 Json = Any
@@ -60,10 +60,11 @@ def standing_data(session: Session, row: RunRow) -> dict[str, Json]:
     return {
         "stack": [versions[frame.version].place(frame.step) for frame in run.stack],
         "variables": {
-            name: HIDDEN if declared.get(name, {}).get("private") else _hidden(_plain(value), private)
-            for name, value in run.variables.items()
+            name: HIDDEN if declared.get(name, {}).get("private") else value
+            for name, value in plain_values(run.variables, private).items()
         },
-        "error": {name: _hidden(_plain(value), private) for name, value in run.error.items()},
+        "outputs": plain_values(run.outputs, private),
+        "error": plain_values(run.error, private),
         "waits_for": list(run.waiting.accepts) if run.waiting else [],
         "until": _until(session, row),
         "in_queue": run.in_queue,
@@ -146,14 +147,13 @@ def _again(record: TurnRecord, trace: Sequence[Visit], versions: Mapping[str, Ca
     told = retold(record.event.happened)
     if told is None or any(value == HIDDEN for visit in trace for value in visit["set"].values()):
         return None  # what came in was put into a private variable
-    return told if _hidden(told, _private(record.run_before, versions)) == told else None
+    text = json.dumps(told, ensure_ascii=False)
+    return told if without(text, _private(record.run_before, versions)) == text else None
 
 
 def _private(run: Run, versions: Mapping[str, Called]) -> tuple[str, ...]:
     """What the private variables of the run's flows hold, as texts."""
-    return private_texts(
-        (versions[version].drawn, values) for version, values in _scopes(run) if version in versions
-    )
+    return private_texts((versions[version].drawn, values) for version, values in _scopes(run) if version in versions)
 
 
 def _scopes(run: Run) -> Iterator[tuple[str, Mapping[str, Value]]]:
@@ -162,17 +162,3 @@ def _scopes(run: Run) -> Iterator[tuple[str, Mapping[str, Value]]]:
         yield frame.version, frame.variables
     for frame in run.stack[-1:]:
         yield frame.version, run.variables
-
-
-def _hidden(data: Json, private: tuple[str, ...]) -> Json:
-    if isinstance(data, str):
-        return without(data, private)
-    if isinstance(data, Mapping):
-        return {name: _hidden(value, private) for name, value in data.items()}
-    if isinstance(data, list):
-        return [_hidden(value, private) for value in data]
-    return HIDDEN if not isinstance(data, bool) and data is not None and str(data) in private else data
-
-
-def _plain(value: Value) -> Json:
-    return json.loads(to_json(value))

@@ -23,7 +23,14 @@ noun = Noun("simulations", Right.READ_FLOWS, Right.EDIT_FLOWS)
 _OBJECT: Schema = {"type": "object"}
 _WHICH = {"document": _OBJECT, "revision": whole(1), "version": whole(1)}
 _FETCHES: Schema = {"type": "object", "additionalProperties": one_of(*FETCHES), "maxProperties": 200}
-_EVENT = {"state": _OBJECT, "event": _OBJECT, "contact": _OBJECT, "at": text(40), "fetches": _FETCHES}
+_EVENT = {
+    "state": _OBJECT,
+    "event": _OBJECT,
+    "contact": _OBJECT,
+    "at": text(40),
+    "answers": _OBJECT,
+    "fetches": _FETCHES,
+}
 
 
 @noun.post("/flows/<flow>/simulations", fields({**_WHICH, **_EVENT}))
@@ -31,11 +38,12 @@ def simulate_event(asked: Asked, flow: str) -> dict[str, Any]:
     """One event of a simulated conversation, with everything it made happen; `state` goes back with the next one.
 
     Without `state`, or with an empty one, it begins: with this `contact`, at this instant. Nothing is stored, sent or
-    called; other systems are asked only for steps whose `fetches` is `real`. `event` and `expect` are words of a test.
+    called; other systems are asked only for steps whose `fetches` is `real`.
+    `event`, `answers` and `expect` are in the words of a test.
     """
     body = asked.body
     drawn = document_of(asked, flow)
-    given = {name: body[name] for name in ("event", "contact", "at", "fetches") if name in body}
+    given = {name: body[name] for name in ("event", "contact", "at", "answers", "fetches") if name in body}
     if body.get("state"):
         given["state"] = body["state"]
     may_write = Right.PUBLISH_FLOWS in asked.caller.rights
@@ -75,8 +83,8 @@ def _shown(flow: Flow, went: Went) -> dict[str, Any]:
     return {
         "state": to_data(state),
         "clock": state.clock.isoformat(),
-        **moves_data(flow, went.moves),
-        "run": run_data(flow, state),
+        **moves_data(went),
+        "run": run_data(went),
         "choices": [{"id": id, "label": label} for label, id in state.choices.items()],
         "expect": suggested(seen, private) if went.moves else [],
     }

@@ -45,7 +45,9 @@ def start_run(asked: Asked, flow: str) -> dict[str, Any]:
     """
     key = request.headers.get("Idempotency-Key", "") or secrets.token_hex(16)
     if len(key) > _LONGEST_KEY or not key.isprintable():
-        raise Invalid(f"An Idempotency-Key has at most {_LONGEST_KEY} printable characters.", "bad_key")
+        raise Invalid(
+            f"An Idempotency-Key has at most {_LONGEST_KEY} printable characters.", "bad_key", field="Idempotency-Key"
+        )
     if waits := _RATES.take(asked.who):
         sentence = "More runs are started at once than one caller may start: try again in a moment."
         raise Refusal(429, "rate_limited", sentence, retry_after_seconds=max(1, round(waits)))
