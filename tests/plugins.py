@@ -116,6 +116,13 @@ _METHODS: Mapping[str, str] = {
     def run(self, context):
         return Take("next")
 """,
+    "boasts": """
+    def summary(self, config):
+        return "great\\n" * 1_000_000
+
+    def run(self, context):
+        return Take("next")
+""",
     "told_badly": """
     def exits(self, config):
         return [Exit("next"), "other"]

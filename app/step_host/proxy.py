@@ -23,12 +23,13 @@ from flows.errors import FlowError, RegistryError
 from flows.event import Event
 from flows.outcomes import Refused
 from flows.step import Claim, Config, Exit, Medium, Outcome, Problem, Step, Trigger
-from flows.values import ValueType, canonical_json
+from flows.values import ValueType, canonical_json, in_one_line
 
 T = TypeVar("T")
 logger = logging.getLogger("patchbay.step_host")
 
 _MOST_CONFIGS: Final = 512  # remembered per kind
+_LONGEST_SUMMARY: Final = 500
 _MOST_OVERRUNS: Final = 3  # one after the other
 _LEFT_ALONE_SECONDS: Final = 30.0
 _NONSENSE: Final = (FlowError, AttributeError, KeyError, TypeError, ValueError)  # what reading a stranger's data raises
@@ -121,8 +122,8 @@ class _PluginStep(Step):
         return media
 
     def summary(self, config: Config) -> str:
-        """As the plugin says."""
-        return str(self._told("summary", config))
+        """As the plugin says, in one line that a canvas can show."""
+        return in_one_line(str(self._told("summary", config)))[:_LONGEST_SUMMARY]
 
     def problems(self, config: Config) -> Iterable[Problem]:
         """As the plugin says."""

@@ -234,6 +234,13 @@ def test_what_a_class_tells_about_a_config_is_checked_question_by_question(steps
     assert check(flow_with("works"), steps, InstallationNames()) is not None
 
 
+def test_a_summary_is_one_line_that_a_canvas_can_show(steps: Registry) -> None:
+    kind = steps.get("boasts")
+    assert kind is not None
+    assert kind.summary({}).startswith("great great ")
+    assert len(kind.summary({})) == 500
+
+
 def test_what_was_asked_ahead_costs_the_check_no_time(steps: Registry) -> None:
     flow = flow_with("told_badly", {"text": "asked ahead"})
     ask_ahead(steps, flow)
