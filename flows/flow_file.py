@@ -11,11 +11,14 @@ from flows.document_keys import Keys, typed
 from flows.errors import DocumentError
 from flows.limits import Limits
 from flows.named import NAMED, names_in_all
+from flows.values import is_one_line
 from flows.walk import Steps
 
 FORMAT: Final = 1
 MOST_FLOWS: Final = 200
 MOST_BYTES: Final = 16_777_216  # 16 MiB, as for every file
+MOST_NAMES: Final = 10_000  # of one kind, which are looked up one by one; 200 flows of fifty things each
+_LONGEST_NAME: Final = 200
 _ENVELOPE_DEPTH: Final = 4
 NEEDS: Final = tuple(f"{kind}s" for kind in NAMED)  # credentials, queues, …
 _DEFAULT_LIMITS: Final = Limits()
@@ -31,7 +34,9 @@ class FlowFile:
 
 def write(flows: Sequence[Flow], steps: Steps) -> str:
     """The flows as the canonical text of a file: in the order of their names, the same flows the same bytes."""
-    needs = {f"{kind}s": sorted(names) for kind, names in names_in_all(flows, steps).items()}
+    named = names_in_all(flows, steps)
+    # What can be no name is nothing that anybody could have; whoever reads the file finds it in its flow.
+    needs = {f"{kind}s": sorted(filter(_is_name, names))[:MOST_NAMES] for kind, names in named.items()}
     data = {
         "format": FORMAT,
         "flows": [document.to_data(flow) for flow in sorted(flows, key=lambda flow: flow.name)],
@@ -83,4 +88,15 @@ def _flows(found: Sequence[Any], limits: Limits) -> list[Flow]:
 
 
 def _names(found: Sequence[Any], path: str) -> list[str]:
-    return [typed(name, str, f"{path}.{index}") for index, name in enumerate(found)]
+    if len(found) > MOST_NAMES:
+        raise DocumentError(path, f"These are {len(found):,} names; a file tells at most {MOST_NAMES:,} of a kind.")
+    names = [typed(name, str, f"{path}.{index}") for index, name in enumerate(found)]
+    for index, name in enumerate(names):
+        if not _is_name(name):
+            sentence = f"A name is one line of 1 to {_LONGEST_NAME} characters, without tabs and the like."
+            raise DocumentError(f"{path}.{index}", sentence)
+    return names
+
+
+def _is_name(name: str) -> bool:
+    return 0 < len(name) <= _LONGEST_NAME and is_one_line(name)

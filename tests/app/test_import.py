@@ -86,7 +86,7 @@ LEAVE = Choices(leaves_all=True)
 
 
 def test_what_is_exported_and_imported_elsewhere_is_exported_as_the_same_bytes(house: Seeded, tmp_path: Path) -> None:
-    imported(house, file_of(flow("Żółw 🐢"), flow("A", queue="b")), LEAVE)
+    imported(house, file_of(flow("Żółw 🐢"), flow("A", queue="b", number="no\nname")), LEAVE)
     text = exported(house, "Żółw 🐢", "A")
     data = json.loads(text)
     assert data["format"] == 1
@@ -314,6 +314,12 @@ BAD: list[tuple[str, str]] = [
     ('{"format": 1, "flows": [], "secrets": {}}', "This key is unknown here"),
     ('{"format": 1, "flows": [' + json.dumps(flow("A")) + '], "needs": {"moons": []}}', "needs.moons"),
     ('{"format": 1, "flows": [' + json.dumps(flow("A")) + '], "needs": {"queues": [5]}}', "needs.queues.0"),
+    (
+        json.dumps({"format": 1, "flows": [flow("A")], "needs": {"queues": ["a\x1b[2J"]}}),
+        "needs.queues.0: A name is one",
+    ),
+    (json.dumps({"format": 1, "flows": [flow("A")], "needs": {"queues": ["x" * 201]}}), "1 to 200 characters"),
+    (json.dumps({"format": 1, "flows": [flow("A")], "needs": {"files": ["a"] * 10_001}}), "at most 10,000 of a kind"),
     (json.dumps({"format": 1, "flows": [flow("A"), flow("A")]}), "Two flows of this file are called “A”"),
     (json.dumps({"format": 1, "flows": [flow("x" * 201)]}), "longer than 200 characters"),
     (json.dumps({"format": 9, **{k: v for k, v in flow("A").items() if k != "format"}}), "format"),
