@@ -8,36 +8,11 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.contacts.checked import CONSENTS, TEXTS, checked_address, checked_fields, checked_text, invalid, stored_fields
-from app.contacts.csv_text import FIELD, cell_text, header_of, is_formula, lines
+from app.contacts.checked import checked_fields, stored_fields
+from app.contacts.reading import BATCH, Line, Read
 from app.errors import Invalid
 from app.store.rows import over
-from flows.values import canonical_json, clean_text
-
-BATCH: Final = 1_000
-"""Rows of one statement; between two of them other requests of the process have their turn."""
-_CONSENT: Final = {"yes": "given", "no": "withdrawn", **{one: one for one in CONSENTS}}
-
-
-@dataclass
-class Line:
-    """One line that can be taken: what it says, as it is kept. `contact_id` 0: a new contact."""
-
-    number: int
-    texts: dict[str, str]
-    addresses: dict[str, str]
-    own: dict[str, Any] = field(default_factory=dict)
-    consent: str = ""
-    segments: tuple[str, ...] = ()
-    contact_id: int = 0
-    changes: dict[str, Any] = field(default_factory=dict)  # of a known contact: columns and their new values
-    new_addresses: dict[str, str] = field(default_factory=dict)
-    joins: tuple[str, ...] = ()
-
-    @property
-    def is_changed(self) -> bool:
-        """Whether a known contact would be another afterwards."""
-        return bool(self.changes or self.new_addresses or self.joins)
+from flows.values import canonical_json
 
 
 @dataclass
@@ -61,10 +36,10 @@ _CONTACTS: Final = """
 """
 
 
-def plan(session: Session, content: bytes) -> Plan:
-    """The plan; it changes nothing. Raises: Invalid for a file that cannot be read as a whole."""
-    made = Plan()
-    taken = list(_read(content, set(session.execute(text("SELECT name FROM segments")).scalars()), made))
+def plan(session: Session, read: Read) -> Plan:
+    """The plan of a file that was read; it changes nothing. Its lines are of this plan from here on."""
+    made = Plan(refused=list(read.refused))
+    taken = _with_segments(session, read, made)
     _find_owners(session, taken, made)
     known = {one.contact_id: one for one in taken if one.contact_id}
     for batch in batches(sorted(known)):
@@ -88,51 +63,15 @@ def batches(many: Sequence[Any]) -> Iterable[Sequence[Any]]:
         yield many[first : first + BATCH]
 
 
-def _read(content: bytes, segments: set[str], made: Plan) -> Iterable[Line]:
-    """The lines that can be read; no two of them name one address."""
-    seen: dict[tuple[str, str], int] = {}
-    header: list[str] = []
-    for count, (number, cells) in enumerate(list(lines(content))):  # the whole file is one that can be read
-        if count % BATCH == 0:
-            time.sleep(0)  # as above
-        if not header:
-            header = header_of(cells)
-            continue
-        try:
-            line = _line(number, header, cells, segments)
-            for place in line.addresses.items():
-                if place in seen:
-                    raise invalid(place[0], f"{place[1]} stands on line {seen[place]} already.")
-            seen |= dict.fromkeys(line.addresses.items(), number)
-        except Invalid as problem:
-            made.refused.append((number, problem.sentence))
-        else:
-            yield line
-
-
-def _line(number: int, header: Sequence[str], cells: Sequence[str], segments: set[str]) -> Line:
-    if len(cells) != len(header):
-        raise invalid("", f"The line has {len(cells)} cells, and the first line {len(header)}.")
-    for name, cell in zip(header, cells, strict=True):
-        if is_formula(cell.strip()):
-            sentence = f"The {name} begins with “{cell.strip()[0]}”, as a formula does: put an apostrophe before it."
-            raise invalid(name, sentence)
-    said = {name: clean_text(cell_text(cell.strip())).strip() for name, cell in zip(header, cells, strict=True)}
-    said = {name: cell for name, cell in said.items() if cell}
-    addresses: dict[str, str] = {kind: checked_address(kind, said[kind]) for kind in ("phone", "email") if kind in said}
-    if not addresses:
-        raise invalid("", "The line has neither a telephone number nor an e-mail address.")
-    consent = _CONSENT.get(said.get("consent", "").lower(), "")
-    if "consent" in said and not consent:
-        raise invalid("consent", f"The consent is “{said['consent'][:40]}”; it may be yes or no.")
-    wanted = tuple(dict.fromkeys(one.strip() for one in said.get("segments", "").split(";") if one.strip()))
-    for one in wanted:
-        if one not in segments:
-            raise invalid("segments", f"There is no segment “{one[:60]}”: make it first, or correct its name.")
-    own = {name.removeprefix(FIELD): value for name, value in said.items() if name.startswith(FIELD)}
-    checked_fields({}, own)
-    texts: dict[str, str] = {name: checked_text(name, said[name]) for name in TEXTS if name in said}
-    return Line(number, texts, addresses, own, consent, wanted)
+def _with_segments(session: Session, read: Read, made: Plan) -> list[Line]:
+    """The lines whose segments are there."""
+    there = set(session.execute(text("SELECT name FROM segments")).scalars())
+    for line in read.lines:
+        if missing := next((one for one in line.segments if one not in there), ""):
+            sentence = f"There is no segment “{missing[:60]}”: make it first, or correct its name."
+            made.refused.append((line.number, sentence))
+    refused = {number for number, _ in made.refused}
+    return [line for line in read.lines if line.number not in refused]
 
 
 def _find_owners(session: Session, taken: list[Line], made: Plan) -> None:

@@ -10,7 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.contacts.checked import TEXTS, checked_fields
-from app.contacts.import_plan import Line, Plan, batches, plan
+from app.contacts.import_plan import Plan, batches, plan
+from app.contacts.reading import Line, Read
 from app.db import now_microseconds, sql
 from app.errors import Conflict, Invalid
 from app.store.rows import over
@@ -49,14 +50,14 @@ _JOIN: Final = """
 _COLUMNS: Final[dict[str, Any]] = {"id": "bigint", **dict.fromkeys((*TEXTS, "consent", "attributes"), "text")}
 
 
-def import_file(session: Session, content: bytes, who: str) -> Plan:
-    """What was done. Raises: Invalid when a line is refused (then nothing is done) or the file cannot be read;
-    Conflict while another import is under way, or when a contact came in meanwhile."""
+def import_file(session: Session, read: Read, who: str) -> Plan:
+    """What was done. Raises: Invalid when a line is refused (then nothing is done); Conflict while another import
+    is under way, or when a contact came in meanwhile."""
     postgresql = session.get_bind().dialect.name == "postgresql"
     free = session.execute(text("SELECT pg_try_advisory_xact_lock(:c, 0)"), {"c": _CLASS}).scalar() if postgresql else 1
     if not free:
         raise Conflict("Another import is under way: wait until it is done, and plan again.", "import_under_way")
-    made = plan(session, content)
+    made = plan(session, read)
     if made.refused:
         line, sentence = made.refused[0]
         more = f" {len(made.refused) - 1:,} more lines are refused." if len(made.refused) > 1 else ""

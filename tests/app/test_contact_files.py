@@ -13,6 +13,7 @@ import pytest
 from app.config import Settings
 from app.contacts import csv_text
 from app.contacts.csv_text import MOST_ROWS, cell_text, safe_cell
+from app.contacts.reading import Read, read_file
 from tests.app.api_client import Api, api
 
 
@@ -70,6 +71,17 @@ def test_a_plan_tells_what_an_import_then_does(asked: Api) -> None:
     )
     did = asked.installation.rows("SELECT what FROM audit WHERE did = 'import_contacts' ORDER BY id")
     assert did[0] == ("3 new, 0 changed, 0 unchanged",)
+
+
+def test_whoever_writes_to_the_database_need_not_wait_while_a_file_is_read(
+    asked: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reading(content: bytes) -> Read:
+        asked.installation.write("UPDATE clock SET offset_microseconds = offset_microseconds")
+        return read_file(content)
+
+    monkeypatch.setattr("app.web.api.contact_files.read_file", reading)
+    assert (plan(asked, FILE)["new"], send(asked, "import", FILE)["new"]) == (3, 3)
 
 
 def test_a_name_of_two_lines_is_kept_in_one(asked: Api) -> None:

@@ -8,8 +8,9 @@ from app.accounts.audit import note_act
 from app.accounts.roles import Right
 from app.contacts.csv_text import LARGEST_BYTES
 from app.contacts.exporting import export_lines
-from app.contacts.import_plan import Line, Plan, plan
+from app.contacts.import_plan import Plan, plan
 from app.contacts.importing import import_file, refused_data
+from app.contacts.reading import Line, read_file
 from app.web.api.doors import RAW, SLUG, Asked, Noun
 from app.web.refusals import too_large
 
@@ -25,17 +26,17 @@ def plan_contacts(asked: Asked) -> dict[str, Any]:
     Columns: name, phone, email, language, zone, account_manager, consent (yes, no), segments (with ; between them) and
     attributes.NAME; an empty cell leaves what is there. Changes nothing.
     """
-    content = _content()
+    read = read_file(_content())
     with asked.house.database.reading() as session:
-        return _shown(plan(session, content))
+        return _shown(plan(session, read))
 
 
 @noun.post("/contacts/import", RAW)
 def import_contacts(asked: Asked) -> dict[str, Any]:
     """Imports the CSV file as a whole, or not at all when one line is refused: 422 then names the lines."""
-    content = _content()
+    read = read_file(_content())  # before the transaction, for which all who write to SQLite wait
     with asked.house.database.transaction() as session:
-        done = import_file(session, content, asked.who)
+        done = import_file(session, read, asked.who)
         what = f"{len(done.new)} new, {len(done.changed)} changed, {len(done.unchanged)} unchanged"
         note_act(session, asked.who, "import_contacts", what)
     return _shown(done)
