@@ -6,7 +6,7 @@ docs/decisions/attachments.md tells why a worker does it, at once, and not the f
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future
+from functools import partial
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,12 +19,12 @@ from app.directory import Directory
 from app.house import House
 from app.outbox import PAUSES_SECONDS
 from app.outgoing import OutgoingAnswer, OutgoingError
+from app.runner.threads import Threads
 from app.store import attachments
 from app.store.attachments import Wanted
 
 logger = logging.getLogger("patchbay.runner")
 
-_EVERY_SECONDS: Final = 1.0
 _AT_ONCE: Final = 4  # of 16 MiB each, in memory
 _AGAIN_AFTER_CRASH_SECONDS: Final = 2 * FILE_SECONDS
 _PAUSES_SECONDS: Final = (2, *PAUSES_SECONDS[1:])  # but for the first as messages are sent
@@ -45,18 +45,12 @@ class Attachments:
     def __init__(self, house: House, directory: Directory) -> None:
         """Nothing is fetched yet."""
         self._house, self._directory = house, directory
-        self._threads = house.machine.pool(_AT_ONCE, "attachment")
-        self._under_way: list[Future[None]] = []
-        self._looked_at = 0.0
+        self._threads = Threads(house.machine, _AT_ONCE, "attachment")
 
     def look(self) -> None:
         """Begins to fetch what is due, as far as threads are free."""
-        present = self._house.machine.monotonic()
-        self._under_way = [one for one in self._under_way if not one.done()]
-        free = _AT_ONCE - len(self._under_way)
-        if not free or present - self._looked_at < _EVERY_SECONDS:
+        if not (free := self._threads.free()):
             return
-        self._looked_at = present
         with self._house.database.reading() as session:
             due = attachments.due(session, free)
         if not due:
@@ -64,11 +58,12 @@ class Attachments:
         with self._house.database.transaction() as session:
             taken = attachments.take(session, due, _AGAIN_AFTER_CRASH_SECONDS)
             connections = {one.connection_id: self._directory.connection(session, one.connection_id) for one in taken}
-        self._under_way += [self._threads.submit(self._fetch, one, connections[one.connection_id]) for one in taken]
+        for one in taken:
+            self._threads.begin(partial(self._fetch, one, connections[one.connection_id]))
 
     def close(self) -> None:
         """Starts no more; what was under way is fetched again by another process."""
-        self._threads.shutdown(wait=False)
+        self._threads.close()
 
     def _fetch(self, wanted: Wanted, connection: ConnectionInfo) -> None:
         """In a thread. What cannot be stored now is fetched again."""

@@ -3,7 +3,6 @@
 import logging
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
 from typing import Final
 
@@ -15,6 +14,7 @@ from app.credentials import Credential
 from app.db import DatabaseUnavailable, now
 from app.directory import MESSAGE_IDS, Directory
 from app.house import House
+from app.runner.threads import Threads
 from app.sealing import SealBroken
 from app.store import letters as stored
 from app.store.letters import Taken
@@ -22,7 +22,6 @@ from app.store.sends import Settled
 
 logger = logging.getLogger("patchbay.runner")
 
-_EVERY_SECONDS: Final = 1.0
 _AT_ONCE: Final = 6  # of up to 18 MiB each, in memory
 _OF_ONE_CREDENTIAL: Final = 3  # a server that hangs must leave room for the others
 _LOOKED_AT: Final = 50
@@ -36,22 +35,17 @@ class Letters:
         """`wake` is called in the threads when a run may have heard of its letter."""
         self._house, self._directory, self._wake = house, directory, wake
         self._secret = house.key.sign(MESSAGE_IDS, b"")
-        self._threads = house.machine.pool(_AT_ONCE, "letter")
-        self._under_way: list[tuple[str, Future[None]]] = []
-        self._looked_at = 0.0
+        self._threads = Threads(house.machine, _AT_ONCE, "letter")
 
     def hurry(self) -> None:
         """A letter was written just now."""
-        self._looked_at = 0.0
+        self._threads.hurry()
 
     def look(self) -> None:
         """Begins to hand over what is due, as far as threads are free."""
-        present = self._house.machine.monotonic()
-        self._under_way = [one for one in self._under_way if not one[1].done()]
-        if len(self._under_way) >= _AT_ONCE or present - self._looked_at < _EVERY_SECONDS:
+        if not self._threads.free():
             return
-        self._looked_at = present
-        busy = Counter(credential for credential, _ in self._under_way)
+        busy = self._threads.busy()
         full = [credential for credential, count in busy.items() if count >= _OF_ONE_CREDENTIAL]
         with self._house.database.reading() as session:
             due = stored.due(session, _LOOKED_AT, full)
@@ -61,13 +55,12 @@ class Letters:
                 taken = stored.take(session, chosen, _AGAIN_AFTER_CRASH_SECONDS)
                 ready = [(one, self._post(session, one)) for one in taken if isinstance(one, Taken)]
             for one, post in ready:
-                handing = self._threads.submit(self._hand_over, one, post, marking_at)
-                self._under_way.append((one.letter.credential, handing))
+                self._threads.begin(partial(self._hand_over, one, post, marking_at), of=one.letter.credential)
             self._finish(*(one for one in taken if isinstance(one, Settled)))
 
     def close(self) -> None:
         """Starts no more."""
-        self._threads.shutdown(wait=False)
+        self._threads.close()
 
     def _chosen(self, due: list[tuple[int, str]], busy: Counter[str]) -> list[int]:
         chosen: list[int] = []

@@ -6,7 +6,7 @@ away meanwhile; a worker that dies costs nothing but the rest of its lease.
 
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from functools import partial
 from typing import Final
 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
@@ -21,12 +21,12 @@ from app.house import House
 from app.mail.imap import LOOK_SECONDS
 from app.outgoing import OutgoingError
 from app.points import point
+from app.runner.threads import Threads
 from app.store import mailboxes
 from app.store.new_arrival import UnknownNumber
 
 logger = logging.getLogger("patchbay.runner")
 
-_EVERY_SECONDS: Final = 1.0
 _AT_ONCE: Final = 2
 _LEASE_SECONDS: Final = 2 * LOOK_SECONDS
 
@@ -38,18 +38,12 @@ class Mailboxes:
         """`wake` is called in the threads when something came."""
         self._house, self._directory, self._wake = house, directory, wake
         self._kinds = [kind for kind, channel in channels().items() if channel.fetches]
-        self._threads = house.machine.pool(_AT_ONCE, "mailbox")
-        self._under_way: list[Future[None]] = []
-        self._looked_at = 0.0
+        self._threads = Threads(house.machine, _AT_ONCE, "mailbox")
 
     def look(self) -> None:
         """Begins to look into what is due, as far as threads are free."""
-        present = self._house.machine.monotonic()
-        self._under_way = [one for one in self._under_way if not one.done()]
-        free = _AT_ONCE - len(self._under_way)
-        if not free or not self._kinds or present - self._looked_at < _EVERY_SECONDS:
+        if not self._kinds or not (free := self._threads.free()):
             return
-        self._looked_at = present
         with self._house.database.reading() as session:
             due = mailboxes.due(session, self._kinds)
         for connection_id in due[:free]:
@@ -57,11 +51,11 @@ class Mailboxes:
                 numbers = mailboxes.take(session, connection_id, _LEASE_SECONDS)
                 connection = self._directory.connection(session, connection_id)
             if numbers is not None:
-                self._under_way.append(self._threads.submit(self._fetch, connection, numbers))
+                self._threads.begin(partial(self._fetch, connection, numbers))
 
     def close(self) -> None:
         """Starts no more."""
-        self._threads.shutdown(wait=False)
+        self._threads.close()
 
     def _fetch(self, connection: ConnectionInfo, numbers: Sequence[str]) -> None:
         """In a thread."""

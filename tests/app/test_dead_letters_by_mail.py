@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.config import Settings
-from app.runner import letters as runner_letters
+from app.runner import threads
 from tests.app.house import Runtime
 from tests.app.processes import until
 from tests.app.test_api_mending import Asking
@@ -15,7 +15,7 @@ from tests.app.test_letters import MAIL, TO, Office, an_office
 
 @pytest.fixture
 def office(runtime_settings: Settings, doubles: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
-    monkeypatch.setattr(runner_letters, "_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(threads, "_EVERY_SECONDS", 0.0)
     with an_office(runtime_settings) as made:
         yield made
 

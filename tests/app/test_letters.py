@@ -16,6 +16,7 @@ from app.credentials import Credential, read_credential
 from app.files import store_file
 from app.points import set_hook
 from app.runner import letters as runner_letters
+from app.runner import threads
 from app.store import letters as stored_letters
 from app.store.commits import commit
 from app.store.sends import Settled
@@ -93,7 +94,7 @@ def either_office(runtime_settings: Settings, doubles: None) -> Iterator[Office]
 @pytest.fixture(autouse=True)
 def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers look as soon as they are woken."""
-    monkeypatch.setattr(runner_letters, "_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(threads, "_EVERY_SECONDS", 0.0)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from app.mail.servers import MailRefused, MailServer
 from app.models import Connection, Number
 from app.outgoing import Guarded, OutgoingError
 from app.points import set_hook
-from app.runner import letters, mailboxes
+from app.runner import threads
 from flows.values import canonical_json
 from tests.app.certificates import self_signed
 from tests.app.drawn import drawn, placed, sends, starts_with
@@ -126,8 +126,7 @@ def imap() -> Iterator[ImapServer]:
 @pytest.fixture(autouse=True)
 def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers look as soon as they are woken."""
-    monkeypatch.setattr(mailboxes, "_EVERY_SECONDS", 0.0)
-    monkeypatch.setattr(letters, "_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(threads, "_EVERY_SECONDS", 0.0)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 
 from app.contacts.merging import merge
 from app.points import set_hook
-from app.runner import letters as runner_letters
+from app.runner import threads
 from app.store.opted_out import NO_CONSENT, OPTED_OUT
 from app.sweeper import Sweeper
 from tests.app.drawn import Document, asks, desk, drawn, placed, sends, starts_with
@@ -241,7 +241,7 @@ def test_an_e_mail_that_a_run_sends_unasked_waits_for_the_morning_too(room: Runt
 def test_what_waits_for_the_morning_does_not_leave_when_they_withdraw_in_the_night(
     room: Runtime, monkeypatch: pytest.MonkeyPatch, way: str, change: str, why: str
 ) -> None:
-    monkeypatch.setattr(runner_letters, "_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(threads, "_EVERY_SECONDS", 0.0)
     mails = placed("send_email", MAIL, success="end", failure="end")
     writes_after_twelve_hours(room, mails if way == "e-mail" else sends("News", failure="end"))
     room.execute(change)
