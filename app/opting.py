@@ -1,5 +1,6 @@
 """Opt-out words: a text that is nothing but one of them ends all messages to its address."""
 
+import unicodedata
 from typing import Final
 
 # The words carriers honour in English, and the usual ones of our catalogues' languages. Source:
@@ -28,4 +29,5 @@ def is_opt_in(text: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    return text.strip().strip(".!\"'„”").strip().casefold()
+    composed = unicodedata.normalize("NFC", text)  # some keyboards write ę as e and a tail
+    return composed.strip().strip(".!\"'„”").strip().casefold()

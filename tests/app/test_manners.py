@@ -15,7 +15,7 @@ from tests.app.house import Runtime
 
 WORDS = {
     "en": ["STOP", "stop.", " Unsubscribe ", "CANCEL", "quit"],
-    "pl": ["wypisz", "REZYGNUJĘ", "rezygnuje", "koniec"],
+    "pl": ["wypisz", "REZYGNUJĘ", "rezygnuje\u0328", "rezygnuje", "koniec"],
     "ru": ["СТОП", "отписаться", "Отписка", "отмена"],
 }
 
