@@ -112,12 +112,15 @@ class WaitForReplyStep(Step):
             sets = {config["variable"]: happened.text} if config.get("variable") else {}
             return Take("reply", sets=sets, why={"kinds": sorted(kinds)})
         # A message that does not count gives the contact no more time.
-        passed = context.now - datetime.fromisoformat(context.kept["began"])
+        limit, began = config["time_limit_seconds"], datetime.fromisoformat(context.kept["began"])
+        left = limit - (context.now - began).total_seconds()
+        if left <= 0:  # our last message left later than this wait began, such as in the morning, and so did the limit
+            left, began = limit, context.now
         return Wait(
             ("message",),
-            limit_seconds=max(0.0, config["time_limit_seconds"] - passed.total_seconds()),
+            limit_seconds=left,
             joining_seconds=config["joining_seconds"],
-            keep=context.kept,
+            keep={"began": began.isoformat()},
             why={"passed_over": sorted(kinds)},
         )
 

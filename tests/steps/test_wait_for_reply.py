@@ -45,6 +45,16 @@ def test_what_is_passed_over_gives_no_more_time() -> None:
     assert visit.feed(TimerFired()).left_by == "timed_out"
 
 
+def test_a_contact_whose_time_began_later_than_the_wait_is_not_cut_off() -> None:
+    visit = Visit("wait_for_reply", {"accepts": ["image"], "time_limit_seconds": 100})
+    limits = []
+    for _ in range(3):  # a minute each, while our own message leaves in the morning only
+        visit.feed(MessageReceived("soon"))
+        assert visit.run.waiting is not None
+        limits.append(visit.run.waiting.limit_seconds)
+    assert limits == [40, 100, 40]
+
+
 def test_messages_are_joined_and_the_text_is_kept_where_the_author_wants() -> None:
     visit = Visit("wait_for_reply", {"joining_seconds": 5, "variable": "said"})
     assert visit.run.waiting is not None
