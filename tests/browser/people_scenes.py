@@ -165,6 +165,12 @@ def audit(page: Page, chat: ChatHouse, server: Server) -> None:
     page.goto(f"{server.address}/audit")
 
 
+def api(page: Page, chat: ChatHouse, server: Server) -> None:
+    """Every door of the API."""
+    signed_in(page, chat, server)
+    page.goto(f"{server.address}/api")
+
+
 def account(page: Page, chat: ChatHouse, server: Server) -> None:
     """One's own account with a wrong present password."""
     signed_in(page, chat, server)
@@ -197,5 +203,6 @@ SCENES: Final[dict[str, Scene]] = {
     "tokens-empty": tokens_empty,
     "tokens-usual": tokens_usual,
     "audit": audit,
+    "api": api,
     "account": account,
 }

@@ -54,6 +54,7 @@ def _shown(door: Door, rights: Rights) -> ShownDoor:
     properties: Mapping[str, Any] = taken["properties"]
     first, *more = (door.view.__doc__ or "").split("\n\n")
     follows = door.method == "GET" and "{" not in door.address and door.needs <= rights
+    follows = follows and not door.address.endswith("/export")  # a file is nothing to look into, and is noted
     return ShownDoor(
         method=door.method,
         parts=door.address.strip("/").split("/"),
