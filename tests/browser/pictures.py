@@ -13,7 +13,7 @@ from app.files import store_file
 from examples.customer_api import CUSTOMERS
 from flows import document
 from flows.expression import Template
-from tests.browser import people_scenes
+from tests.browser import form_scenes, people_scenes, run_scenes
 from tests.browser.live_chat import Server, browser, chromium_path, live_chat, serving, site
 from tests.chat_house import ChatHouse
 
@@ -206,6 +206,8 @@ SCENES: dict[str, Callable[[Page, ChatHouse, Server], None]] = {
     "chat-embedded": embedded,
     "nothing-here": nothing_here,
     **people_scenes.SCENES,
+    **run_scenes.SCENES,
+    **form_scenes.SCENES,
 }
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from app.accounts.first_link import make_first_link
 from app.accounts.people import Newcomer, add_person
 from app.accounts.roles import Role
 from tests.app.people_house import PASSWORD
-from tests.browser import people_scenes
+from tests.browser import form_scenes, people_scenes, run_scenes
 from tests.browser.live_chat import Server
 from tests.chat_house import ChatHouse
 
@@ -109,6 +109,25 @@ def test_the_pages_for_people_are_walked_by_keyboard(context: BrowserContext, se
     expect(page.get_by_role("button", name="Remove Jan Nowak")).to_be_hidden()
 
 
+def test_a_run_is_heard_as_it_is_seen_and_walked_by_keyboard(
+    context: BrowserContext, server: Server, chat: ChatHouse
+) -> None:
+    page = context.new_page()
+    run_scenes.run_overfull(page, chat, server, steps=60)
+    expect(page.get_by_role("region", name="Failed")).to_contain_text(run_scenes.LONG_SENTENCE)
+    rows = page.get_by_role("region", name="Steps").get_by_role("row")
+    expect(rows).to_have_count(51)
+    expect(rows.last.get_by_role("rowheader")).to_have_text(f"{people_scenes.LONG_NAME} 59")
+    page.get_by_role("link", name="To the content").press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Earlier steps")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(rows).to_have_count(11)
+    expect(page.get_by_role("link", name="Earlier steps")).to_have_count(0)
+    page.get_by_role("link", name="Latest steps").press("Enter")
+    expect(rows).to_have_count(51)
+
+
 def test_the_way_in_leads_to_the_chat_and_a_wrong_way_back_to_it(context: BrowserContext, server: Server) -> None:
     page = context.new_page()
     page.goto(f"{server.address}/nothing")
@@ -139,6 +158,8 @@ def test_axe_finds_nothing_to_mend_on_the_pages_for_people(
     context = started.new_context(bypass_csp=True, color_scheme=theme, viewport={"width": 390, "height": 844})
     page = context.new_page()
     scenes = {name: people_scenes.SCENES[name] for name in ("sign-in-failed", "invitation", "tokens-usual", "account")}
+    scenes |= {"run-waiting": run_scenes.run_waiting, "form-overfull": form_scenes.form_overfull}
+    scenes["run-overfull"] = lambda page, chat, server: run_scenes.run_overfull(page, chat, server, steps=7)
     scenes["people"] = lambda page, chat, server: people_scenes.people_overfull(page, chat, server, rows=7)
     for name, scene in scenes.items():
         context.clear_cookies()
