@@ -106,6 +106,8 @@ def test_a_reply_while_the_flow_has_it_takes_over_and_is_sent_once(talk: Talk) -
     assert (first["duplicate"], again["duplicate"], first["event"] == again["event"]) == (False, True, True)
     talk.work()
     assert [text for author, text in talk.texts(reference) if author == "agent"] == ["Ada here."]
+    messages = talk.client.get(f"/conversations/{reference}/messages")["items"]
+    assert [one["by"] for one in messages] == [None, None, "tests"]
     shown = talk.client.get(f"/conversations/{reference}")
     assert (shown["owner"], shown["queue"]["name"], shown["run"]) == ("people", "people", None)
     (run,) = talk.client.get(f"/runs?conversation={reference}")["items"]

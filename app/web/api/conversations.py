@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from app.accounts.roles import Right
 from app.db import now
 from app.errors import Invalid
 from app.file_address import file_address
-from app.models import Address, Connection, Contact, Conversation, Message, Number, Queue, QueueEntry
+from app.models import Address, Connection, Contact, Conversation, InboundEvent, Message, Number, Queue, QueueEntry
 from app.models.conversation import reference as reference_of
 from app.models.desk import LIVE_ENTRY
 from app.sealing import SecretKey
@@ -81,13 +82,13 @@ def read_conversation(asked: Asked, reference: str) -> dict[str, Any]:
 
 @noun.get("/conversations/<reference>/messages", PAGE)
 def list_messages(asked: Asked, reference: str) -> dict[str, Any]:
-    """The messages of a conversation, the oldest first, with what became of each."""
+    """The messages of a conversation, the oldest first, with what became of each; `by` is the agent who wrote it."""
     with asked.house.database.reading() as session:
         query = select(Message).where(
             Message.conversation_id == conversation_id(session, reference), Message.id > asked.query.get("after", 0)
         )
         rows = session.scalars(query.order_by(Message.id).limit(wanted(asked.query))).all()
-        at = now(session)
+        at, agents = now(session), _agents(session, rows)
 
     def shown(row: Message) -> dict[str, Any]:
         media = [_file(asked.house.key, item, row.direction, at) for item in json.loads(row.media)]
@@ -95,6 +96,7 @@ def list_messages(asked: Asked, reference: str) -> dict[str, Any]:
             "id": row.id,
             "direction": row.direction,
             "author": row.author,
+            "by": agents.get(row.id),
             "text": row.text,
             "media": media,
             "choices": json.loads(row.choices),
@@ -127,6 +129,17 @@ def close(asked: Asked, reference: str) -> dict[str, Any]:
 def take_over(asked: Asked, reference: str) -> dict[str, Any]:
     """Gives the conversation to people now."""
     return _act(asked, reference, "agent_took_over", {})
+
+
+def _agents(session: Session, rows: Sequence[Message]) -> dict[int, str]:
+    """Who wrote each message of an agent: an e-mail address or a token's name."""
+    replies = {
+        int((row.effect_key or "").removeprefix("event/")): row.id
+        for row in rows
+        if row.author == "agent" and (row.effect_key or "").startswith("event/")
+    }
+    query = select(InboundEvent.id, InboundEvent.happened).where(InboundEvent.id.in_(replies))
+    return {replies[id_]: str(json.loads(happened).get("by", "")) for id_, happened in session.execute(query)}
 
 
 def _file(key: SecretKey, item: dict[str, Any], direction: str, at: datetime) -> dict[str, Any]:
