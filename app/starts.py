@@ -18,7 +18,7 @@ from app.models import Connection, LiveNumber, Number, Version
 from app.store.beginnings import Place, address_of, conversation_at
 from app.store.events import NewEvent, append
 from flows import document, wire
-from flows.answers import read_email
+from flows.answers import read_contact_email
 from flows.document import PlacedStep
 from flows.errors import FlowError
 from flows.event import ApiCalled
@@ -137,7 +137,7 @@ def _address(number: Number, connection: Connection, written: str) -> tuple[str,
         raise Invalid(
             f"Nobody can be written to by “{number.name}” who is not there just now.", "bad_address", field="number"
         )
-    value = read_email(written) if kind == "email" else channel.spelled(written, number.country)
+    value = read_contact_email(written) if kind == "email" else channel.spelled(written, number.country)
     if not value:
         raise Invalid(
             f"“{written[:80]}” is no address that “{number.name}” could write to.", "bad_address", field="address"

@@ -69,6 +69,13 @@ def read_email(text: str) -> str | None:
     return f"{name}@{domain.lower()}"
 
 
+def read_contact_email(text: str) -> str | None:
+    """An e-mail address as contacts have it, in small letters: people, forms and mails write the same one in many
+    ways. None when it is none."""
+    found = read_email(text)
+    return found.lower() if found else None
+
+
 def read_place(text: str) -> Value:
     """A place as {"latitude", "longitude"} in degrees; None when there is none in the text."""
     found = _PLACE.fullmatch(text.strip())

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 from cronsim import CronSim, CronSimError
 
-from flows.answers import read_email
+from flows.answers import read_contact_email
 from flows.context import Context
 from flows.event import ScheduleDue
 from flows.form import advanced, choice, filled, length, named, record, rows, seconds, text, unique, variants, whole
@@ -182,7 +182,7 @@ def read_address(written: str) -> str:
     """An entry of the list in the one spelling in which contacts have it; empty when it is neither a telephone number
     with its country code nor an e-mail address."""
     if "@" in written:
-        return read_email(written) or ""
+        return read_contact_email(written) or ""
     try:
         number = phonenumbers.parse(written.strip())
     except phonenumbers.NumberParseException:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 import regex
 
-from flows.answers import read_email
+from flows.answers import read_contact_email
 from flows.ask import AddressState, AddressStateAnswer, Answer
 from flows.context import Context
 from flows.effect import UpdateContact
@@ -218,7 +218,7 @@ def _fields(context: Context, config: Config) -> dict[str, Value]:
 
 def _address(context: Context, config: Config, kind: str) -> str:
     written = context.strict_text(config[kind]).strip()
-    found = read_email(written) if kind == "email" else _phone(written, config["country"])
+    found = read_contact_email(written) if kind == "email" else _phone(written, config["country"])
     if not found:
         raise _Invalid(f"“{written[:80]}” is no {_WORDS[kind]}.")
     return found

@@ -8,7 +8,7 @@ from typing import Any, Final
 from app.channels.phone_number import read_phone_number
 from app.desk.local_time import zone_named
 from app.errors import Invalid
-from flows.answers import read_email
+from flows.answers import read_contact_email
 from flows.errors import FlowError
 from flows.form import ID_PATTERN, LANGUAGE_PATTERN
 from flows.values import canonical_json, clean_text, encode, from_plain, in_one_line
@@ -41,7 +41,7 @@ def checked_address(kind: str, written: str, country: str = "") -> str:
     """An address in its one spelling. Raises: Invalid."""
     text = written.strip()
     if kind == "email":
-        found = read_email(text) or ""
+        found = read_contact_email(text) or ""
     else:  # whole files of numbers in their one spelling are not parsed again
         found = text if _E164.match(text) else read_phone_number(text, country)
     if not found:

@@ -9,9 +9,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.config import Settings
+from app.contacts.changing import create
 from app.db import now
 from app.directory import seal_secrets
 from app.models import Connection, Number
+from app.starts import Ordered, start
 from app.web import create_app, forms
 from app.web.form_words import WORDS
 from app.web.rates import Rates
@@ -99,6 +101,19 @@ def test_the_flow_knows_the_category_and_its_answer_leaves_by_mail(office: Offic
         "About Invoices: soon",
     )
     assert str(mail.read["subject"]).endswith("[PB-10001]")
+
+
+def test_whose_address_was_written_in_capitals_is_the_same_contact(office: Office) -> None:
+    called = placed("api_call", {"numbers": ["contact"]}, next="out")
+    office.room.publish(drawn("Shipping", {"api": called, "out": sends("Shipped")}))
+    with office.room.house.database.transaction() as session:
+        flow = office.room.one("SELECT id FROM flows")["id"]
+        start(session, Ordered(flow, "contact", "ANNA@Example.com", {}, "k1"))
+        create(session, {"name": "Bob", "email": "Bob@Example.com"}, "tests")
+    office.post()
+    office.post(email="bob@example.com")
+    assert office.room.column("SELECT value FROM addresses ORDER BY id") == ["anna@example.com", "bob@example.com"]
+    assert office.count() == 2
 
 
 def test_a_form_sent_twice_is_there_once(office: Office) -> None:

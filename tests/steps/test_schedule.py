@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from steps.schedule import next_by_cron
+from steps.schedule import next_by_cron, read_address
 from tests.steps.visits import step_of
 
 SEGMENT = {"by": "segment", "segment": "all"}
@@ -54,6 +54,19 @@ SENTENCES = [
 @pytest.mark.parametrize(("expression", "sentence"), SENTENCES)
 def test_what_is_wrong_with_a_time_is_said_in_words_of_a_calendar(expression: str, sentence: str) -> None:
     assert [problem.sentence for problem in step_of("schedule").problems(config(expression))] == [sentence]
+
+
+SPELLED = [
+    (" +48 600 100-200 ", "+48600100200"),
+    ("Anna@Example.COM", "anna@example.com"),
+    ("600100200", ""),
+    ("anna@", ""),
+]
+
+
+@pytest.mark.parametrize(("written", "address"), SPELLED)
+def test_an_entry_of_the_list_is_read_as_contacts_have_it(written: str, address: str) -> None:
+    assert read_address(written) == address
 
 
 LISTED = [

@@ -54,11 +54,11 @@ def test_a_value_that_does_not_fit_fails_by_name_and_writes_nothing(config: dict
 def test_each_new_address_is_asked_for_before_anything_is_written() -> None:
     config = {"phone": "500 100 100", "country": "PL", "email": "Anna@Example.COM", "name": "Anna"}
     visit = Visit("update_contact", config)
-    assert visit.asked == AddressState("", "email", "Anna@example.com")
+    assert visit.asked == AddressState("", "email", "anna@example.com")
     visit.feed(AddressStateAnswer("contact"))
     assert visit.asked == AddressState("", "phone", "+48500100100")
     visit.feed(AddressStateAnswer("nobody"))
-    addresses = {"phone": "+48500100100", "email": "Anna@example.com"}
+    addresses = {"phone": "+48500100100", "email": "anna@example.com"}
     assert (visit.left_by, visit.effects) == ("success", [UpdateContact(name="Anna", addresses=addresses)])
 
 
