@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app import outbox
 from app.channels.registry import channel_of
 from app.db import now
+from app.desk.quiet_hours import allowed_at
 from app.directory import Directory
 from app.house import House
 from app.points import point
@@ -138,9 +139,8 @@ class Deliveries:
         with database.reading() if are_marked else database.transaction() as session:
             chosen = [one for work in heads if (one := self._try_next(session, work)) is not None]
             mark_look_ups(session, [(one.attempt.unsent, one.recheck_seconds) for one in chosen if one.looks_up])
-            marked = mark_sending(
-                session, [(one.attempt.unsent, one.recheck_seconds) for one in chosen if one.needs_mark]
-            )
+            marking = [(one.attempt.unsent, one.recheck_seconds) for one in chosen if one.needs_mark]
+            marked = mark_sending(session, marking, allowed_at)
         point("send:marked")
         for one in chosen:
             current = marked.get(one.attempt.unsent.id) if one.needs_mark else one.attempt.unsent

@@ -48,7 +48,7 @@ def commit(session: Session, group: Sequence[Handled]) -> tuple[set[int], list[U
     webhooks.expect(session, kept)
     reports.write(session, kept, now)
     marked = [one for one in unsent if one.state == "sending"]
-    leaving = marks.hold_back(session, marked)
+    leaving = marks.hold_back(session, marked, now)
     point("commit:written")
     return survivors, [one for one in unsent if one in leaving or (one not in marked and one.next_attempt_at <= now)]
 

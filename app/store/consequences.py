@@ -21,7 +21,7 @@ _OF_RUNS = """run_id IN ({ids}) AND kind <> 'post_to_team' AND NOT (kind = 'send
 # Not `now`: a message with a later instant than its creation's passes for one that has a place in the number's pace.
 _HURRY = """
     UPDATE effects SET next_attempt_at = created_at WHERE conversation_id IN ({ids}) AND kind = 'send_message'
-    AND state = 'queued' AND attempts = 0 AND next_attempt_at > :now
+    AND state = 'queued' AND failures = 0 AND next_attempt_at > :now
 """
 _OF_FLOWS = """
     SELECT key FROM effects WHERE conversation_id IN ({ids}) AND state IN ('queued', 'sending') AND run_id IS NOT NULL

@@ -9,16 +9,20 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from app.db import now_microseconds
+from app.db import from_microseconds, now_microseconds
 from app.handled import Unsent
 from app.store import opted_out, pacing
+from app.store.opted_out import Allowed
 from app.store.rows import ids, over
 from app.store.sends import Settled, settle
 
 
-def mark_sending(session: Session, rechecks: Sequence[tuple[Unsent, float]]) -> dict[int, Unsent]:
-    """Marks messages as on their way, each unless somebody else did, its number is paced, its contact has opted out, it
-    was cancelled, or it is the flow's and what an agent did waits: that may take the conversation over.
+def mark_sending(
+    session: Session, rechecks: Sequence[tuple[Unsent, float]], allowed: Allowed | None = None
+) -> dict[int, Unsent]:
+    """Marks messages as on their way, each unless somebody else did, its number is paced, its contact does not want it
+    (or, by `allowed`, not at night), it was cancelled, or it is the flow's and what an agent did waits: that may take
+    the conversation over.
 
     Returns those that may leave now, as they are stored now. With each stands when it is looked at again, in seconds,
     should this process die now.
@@ -63,17 +67,22 @@ def mark_sending(session: Session, rechecks: Sequence[tuple[Unsent, float]]) -> 
         for one in free
         if one.id in stored
     ]
-    return {one.id: one for one in hold_back(session, leaving)}
+    return {one.id: one for one in hold_back(session, leaving, now, allowed)}
 
 
-def hold_back(session: Session, leaving: Sequence[Unsent]) -> list[Unsent]:
-    """Those of the marked ones that may leave; what their contact does not want is dead."""
-    refused = opted_out.refused(session, leaving)
-    settle(
-        session,
-        [Settled(one, "dead", error_kind="opted_out", error=refused[one.id]) for one in leaving if one.id in refused],
-    )
-    return [one for one in leaving if one.id not in refused]
+def hold_back(session: Session, leaving: Sequence[Unsent], now: int, allowed: Allowed | None = None) -> list[Unsent]:
+    """Those of the marked ones that may leave; what their contact does not want is dead, or waits for the morning."""
+    present = from_microseconds(now)
+    found = opted_out.unwanted(session, leaving, present, allowed)
+    stay = [
+        Settled(one, "dead", error_kind="opted_out", error=found.refused[one.id])
+        if one.id in found.refused
+        else Settled(one, "retry", again_seconds=(found.put_off[one.id] - present).total_seconds())
+        for one in leaving
+        if one.id in found.refused or one.id in found.put_off
+    ]
+    settle(session, stay)
+    return [one for one in leaving if one.id not in found.refused and one.id not in found.put_off]
 
 
 def mark_look_ups(session: Session, rechecks: Sequence[tuple[Unsent, float]]) -> None:

@@ -1,10 +1,12 @@
 """The last door before a message or a letter leaves, whenever it was made: an opt-out is honoured by every send, and
-nothing of a schedule leaves without consent before the contact has said something in its run."""
+nothing of a schedule leaves without consent, or at night, before the contact has said something in its run."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from app.handled import Unsent
@@ -12,29 +14,52 @@ from app.store.rows import ids
 from flows import wire
 from flows.run import Run
 
+Allowed = Callable[[datetime, str, int, int], datetime]
+"""When somebody may be written to unasked: `app.desk.quiet_hours.allowed_at`, which stands upstairs."""
+
 OPTED_OUT: Final = "The contact has opted out of messages."
 NO_CONSENT: Final = "The contact does not agree to messages they did not ask for."
-# Few runs are a schedule's, and of those only the ones without consent are read.
-_MAY_BE_UNASKED: Final = """k.consent <> 'given' AND u.state NOT LIKE '%"quiet_hours":""%'"""
+_OF_SCHEDULE: Final = """u.state NOT LIKE '%"quiet_hours":""%'"""  # few runs are a schedule's: only theirs are read
 # Whoever opts out is told so once: the house's own words, which no run says.
 _TO_OPTED_OUT: Final = "a.opted_out_at IS NOT NULL AND NOT (f.key LIKE 'event/%' AND m.author = 'flow')"
-_REFUSED: Final = f"""
-    SELECT f.id, {_TO_OPTED_OUT} AS opted_out, u.state FROM effects f JOIN messages m ON m.effect_key = f.key
+_LOOK: Final = f"""
+    SELECT f.id, {_TO_OPTED_OUT} AS opted_out, u.state, k.consent,
+           coalesce(nullif(k.zone, ''), (SELECT i.zone FROM installation i WHERE i.id = 1)) AS zone
+    FROM effects f JOIN messages m ON m.effect_key = f.key
     JOIN conversations c ON c.id = m.conversation_id JOIN addresses a ON a.id = c.address_id
-    JOIN contacts k ON k.id = c.contact_id LEFT JOIN runs u ON u.id = f.run_id AND {_MAY_BE_UNASKED}
+    JOIN contacts k ON k.id = c.contact_id LEFT JOIN runs u ON u.id = f.run_id AND {_OF_SCHEDULE}
     WHERE f.id IN ({{ids}}) AND ({_TO_OPTED_OUT} OR u.id IS NOT NULL)
 """  # noqa: S608 - from constants
 _OF_RUN: Final = f"""
     SELECT u.state, a.opted_out_at IS NOT NULL AS opted_out FROM runs u JOIN conversations c ON c.id = u.conversation_id
     JOIN addresses a ON a.id = c.address_id JOIN contacts k ON k.id = c.contact_id
-    WHERE u.id = :run AND (a.opted_out_at IS NOT NULL OR {_MAY_BE_UNASKED})
+    WHERE u.id = :run AND (a.opted_out_at IS NOT NULL OR k.consent <> 'given') AND {_OF_SCHEDULE}
 """  # noqa: S608 - from constants
 
 
-def refused(session: Session, leaving: Sequence[Unsent]) -> Mapping[int, str]:
-    """The ids of the messages that may not leave, each with the reason."""
-    found = ids(session, _REFUSED, [one.id for one in leaving]) if leaving else ()
-    return {row.id: OPTED_OUT if row.opted_out else NO_CONSENT for row in found if row.opted_out or _unasked(row.state)}
+@dataclass(frozen=True)
+class Unwanted:
+    """Messages that may not leave now, by their ids: why never, or when at the earliest."""
+
+    refused: dict[int, str] = field(default_factory=dict)
+    put_off: dict[int, datetime] = field(default_factory=dict)
+
+
+def unwanted(session: Session, leaving: Sequence[Unsent], present: datetime, allowed: Allowed | None) -> Unwanted:
+    """Which of these messages their contact does not want, or not `present`ly. Without `allowed` nobody asks whether
+    it is night; nor of one that was tried before, which its provider may have."""
+    found = Unwanted()
+    if not leaving:
+        return found
+    fresh = {one.id for one in leaving if one.attempts == 1} if allowed else set[int]()
+    for row in ids(session, _LOOK, [one.id for one in leaving]):
+        if row.opted_out:
+            found.refused[row.id] = OPTED_OUT
+        elif (run := _unasked(row.state)) and row.consent != "given":
+            found.refused[row.id] = NO_CONSENT
+        elif run and allowed and row.id in fresh and (later := _morning(run, row, present, allowed)) > present:
+            found.put_off[row.id] = later
+    return found
 
 
 def refusing_unasked(session: Session, run_id: int | None) -> str:
@@ -45,7 +70,12 @@ def refusing_unasked(session: Session, run_id: int | None) -> str:
     return OPTED_OUT if row.opted_out else NO_CONSENT
 
 
-def _unasked(state: str) -> bool:
-    """Whether a schedule began the run and the contact has said nothing in it."""
+def _unasked(state: str) -> Run | None:
+    """The run, where a schedule began it and the contact has said nothing in it."""
     run = wire.read(Run, state)
-    return bool(run.quiet_hours) and not run.message
+    return run if run.quiet_hours and not run.message else None
+
+
+def _morning(run: Run, row: Row[Any], present: datetime, allowed: Allowed) -> datetime:
+    first, _, last = run.quiet_hours.partition("-")
+    return allowed(present, row.zone or "UTC", int(first), int(last))

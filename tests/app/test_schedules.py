@@ -278,6 +278,18 @@ def test_what_was_put_off_is_paced_in_the_morning(room: Runtime) -> None:
     assert counts == [1, 2, 3]
 
 
+def test_what_its_number_has_not_sent_by_the_evening_waits_for_the_morning(room: Runtime) -> None:
+    room.execute("UPDATE numbers SET rate_per_second = 0.01, burst = 1 WHERE name = 'keys'")
+    for n in range(3):
+        contact(room, n)
+    live(room, "2027-01-04T20:58:30+00:00", when={"by": "cron", "expression": "59 20 * * *"}, per_minute=600)
+    counts = []
+    for seconds in (31, 300, 11 * 3_600, 101):  # 20:59, 21:04, 8:04
+        sweep(room, seconds, times=3)
+        counts.append(len(told(room)))
+    assert counts == [1, 1, 2, 3]
+
+
 def test_who_has_answered_is_answered_at_night_too(room: Runtime) -> None:
     address = contact(room, 1)
     live(room, to="ask")
