@@ -36,8 +36,10 @@ def uses_of_file(session: Session, sha256: str, file_id: int) -> list[str]:
     """Where a stored file is still needed, in words: flows that may send it (drafts, latest and live versions, versions
     with runs under way), and conversations."""
     latest = select(func.max(Version.id)).group_by(Version.flow_id)
-    running = select(RunRow.version_id).where(RunRow.status == "waiting")
-    needed = (latest, select(LiveNumber.version_id), running)
+    running = [
+        select(column).where(RunRow.status == "waiting") for column in (RunRow.version_id, RunRow.step_version_id)
+    ]
+    needed = (latest, select(LiveNumber.version_id), *running)
     versions = (
         select(FlowRow.name)
         .join(Version, FlowRow.id == Version.flow_id)

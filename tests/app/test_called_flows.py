@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app import publishing
+from app.publishing.uses import uses_of_file
 from app.runner.taking import Taker
 from app.store.versions import version_to_enter
 from flows import document, wire
@@ -82,6 +83,22 @@ def test_the_latest_version_is_entered_and_stays_and_every_turn_replays(room: Ru
     room.assert_consistent()
     counted = "SELECT version_id, step FROM step_counts WHERE step = 'over' ORDER BY version_id"
     assert [row["version_id"] for row in room.rows(counted)] == [first, second]
+
+
+def test_a_file_of_the_version_that_a_run_stands_in_below_is_still_needed(room: Runtime) -> None:
+    def uses() -> list[str]:
+        with room.house.database.reading() as session:
+            return uses_of_file(session, "ab" * 32, 1)
+
+    room.publish(CALLER)
+    room.publish(greeting("ab" * 32))
+    room.write("hello")
+    room.drive()
+    room.publish(greeting("two"))
+    assert uses() == ["the flow “Greeting”"]
+    room.write("Ann")
+    room.drive()
+    assert uses() == []
 
 
 def test_a_pinned_version_is_entered_however_many_follow(room: Runtime) -> None:
