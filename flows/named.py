@@ -55,7 +55,9 @@ def renamed(flow: Flow, steps: Steps, renames: Renames) -> Flow:
 
 
 def _renamed_step(placed: PlacedStep, kind: Step, renames: Renames) -> PlacedStep:
-    config: Any = copy.deepcopy(dict(placed.config))
+    """The step with other names, in the format in which they were found."""
+    today = _in_todays_format(placed, kind)
+    config: Any = copy.deepcopy(dict(today))
     found = [
         reference
         for reference in form.references(kind.schema, config)
@@ -67,7 +69,8 @@ def _renamed_step(placed: PlacedStep, kind: Step, renames: Renames) -> PlacedSte
         for part in way:
             holder = holder[part]
         holder[last] = renames[reference.kind][reference.name]
-    return replace(placed, config=config) if found else placed
+    format = placed.format if today is placed.config else kind.format
+    return replace(placed, config=config, format=format) if found else placed
 
 
 def _in_todays_format(placed: PlacedStep, kind: Step) -> Mapping[str, Any]:
