@@ -50,11 +50,11 @@ def replay_turn(session: Session, house: House, run_id: int, number: int) -> Rep
     row = session.get(TurnRow, (run_id, number))
     if row is None:
         raise NotFound(f"The run {run_id} has no turn {number}: GET /api/v1/runs/{run_id}/trace lists them.")
-    record = wire.read(TurnRecord, row.record)
-    ids = [int(version) for version in record.versions]
-    stored = session.execute(select(Version.id, Version.document).where(Version.id.in_(ids)))
-    flows = {str(id_): document.read(text) for id_, text in stored}
     try:
+        record = wire.read(TurnRecord, row.record)
+        ids = [int(version) for version in record.versions]
+        stored = session.execute(select(Version.id, Version.document).where(Version.id.in_(ids)))
+        flows = {str(id_): document.read(text) for id_, text in stored}
         turn = replay(record, flows, house.steps)
     except FlowError as problem:
         raise Conflict(f"The turn cannot be walked again: {problem}", "not_replayable") from None

@@ -80,4 +80,8 @@ def test_a_run_and_its_turns_name_flows_versions_and_steps_and_hide_what_is_priv
     assert [step["enters"] for step in tried["turns"][0]["steps"] if "enters" in step] == [
         {"flow": "Greeting", "version": None}
     ]
+    room.execute("UPDATE turns SET record = '{}'")
+    (old, *_) = ask("GET", f"{path}/trace")["items"]
+    assert (old["steps"], old["again"]) == (turns[0]["steps"], None), "what an older release wrote is read all the same"
+    assert ask("POST", f"{path}/turns/0/replay", 409)["code"] == "not_replayable"
     assert PIN not in json.dumps([listed, before, inside, ended, turns, replayed])

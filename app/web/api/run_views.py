@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.models import Address, Contact, Conversation, EffectRow, InboundEvent, Message, Number, RunRow
 from app.models.conversation import reference as reference_of
 from app.web.api.called import Called, Visit, called, titles, visits_data
+from flows.errors import FlowError
 from flows.record import TurnRecord
 from flows.run import Run
 from flows.secrecy import HIDDEN, plain_values, private_texts, without
@@ -77,8 +78,8 @@ def turns_data(session: Session, run: RunRow, rows: Sequence[Turn]) -> list[dict
     `again` is the event in the words of a test, for trying it in a simulated conversation; null for what follows there
     by itself, and where it holds what is private.
     """
-    records, traces = [read(TurnRecord, row[4]) for row in rows], [json.loads(row[1]) for row in rows]
-    versions = called(session, {version for record in records for version in record.versions})
+    records, traces = [_record(row[4]) for row in rows], [json.loads(row[1]) for row in rows]
+    versions = called(session, {version for record in records if record for version in record.versions})
     left = _effects(session, run.id) if rows else {}
     told = zip(rows, records, traces, visits_data(session, traces), strict=True)
     return [
@@ -143,9 +144,17 @@ def _effects(session: Session, run_id: int) -> Mapping[int, list[dict[str, Json]
     return found
 
 
-def _again(record: TurnRecord, trace: Sequence[Visit], versions: Mapping[str, Called]) -> dict[str, Json] | None:
-    told = retold(record.event.happened)
-    if told is None or any(value == HIDDEN for visit in trace for value in visit["set"].values()):
+def _record(stored: str) -> TurnRecord | None:
+    """None for one that an older release wrote in another form; its trace is read all the same."""
+    try:
+        return read(TurnRecord, stored)
+    except FlowError:
+        return None
+
+
+def _again(record: TurnRecord | None, trace: Sequence[Visit], versions: Mapping[str, Called]) -> dict[str, Json] | None:
+    told = retold(record.event.happened) if record else None
+    if record is None or told is None or any(value == HIDDEN for visit in trace for value in visit["set"].values()):
         return None  # what came in was put into a private variable
     text = json.dumps(told, ensure_ascii=False)
     return told if without(text, _private(record.run_before, versions)) == text else None
