@@ -74,6 +74,8 @@ def checked_waiting(context: Context, wait: Wait) -> Waiting:
     if max(spans) > most or (until and until > context.now + timedelta(seconds=most)):
         raise Refused("wait_too_long", f"A wait lasts at most {most / 86_400:g} days; this one would last longer.")
     placed = context.flow.steps[context.step]
+    if not wait.accepts and until is None and wait.limit_seconds is None and "message" not in placed.exits:
+        raise Refused("step_error", "The step waits for nothing, and for ever.")
     return Waiting(
         accepts=tuple(wait.accepts),
         turn=context.run.turn,

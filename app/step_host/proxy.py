@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final, TypeVar
 
 from app.step_host import carrying
+from app.step_host.bounding import bounded_outcome, cleaned
 from app.step_host.copies import Died
 from app.step_host.describing import class_words
 from app.step_host.host import StepHost
@@ -149,7 +150,7 @@ class _PluginStep(Step):
         """As the plugin says."""
 
         def learnt() -> Mapping[str, Any]:
-            found = self._link.call("upgrade", self.title, {"config": config, "format": format})
+            found = cleaned(self._link.call("upgrade", self.title, {"config": config, "format": format}))
             if not isinstance(found, Mapping):
                 raise Refused("step_error", f"The step “{self.title}” made no config of an older one.")
             return found
@@ -178,7 +179,7 @@ class _PluginStep(Step):
             context.inputs.update(noted.inputs)
             context.missing += [name for name in noted.missing if name not in context.missing]
             refuse_told(acted, title)
-            return carrying.outcome_from_data(acted["outcome"])
+            return carrying.outcome_from_data(bounded_outcome(title, acted["outcome"]))
         except Refused:
             raise
         except _NONSENSE as problem:
@@ -186,7 +187,7 @@ class _PluginStep(Step):
 
     def _told(self, question: str, config: Config) -> Any:
         def learnt() -> Mapping[str, Any]:
-            found = self._link.call("look", self.title, {"config": config, "questions": self._questions()})
+            found = cleaned(self._link.call("look", self.title, {"config": config, "questions": self._questions()}))
             if not isinstance(found, Mapping):
                 raise Refused("step_error", f"The step “{self.title}” says nothing about its exits.")
             return found

@@ -115,6 +115,10 @@ BADLY: list[tuple[str, str, str]] = [
     ("gives_number", "step_error", "Take.exit should be a text, but it is '7'."),
     ("gives_object", "step_error", "which JSON cannot hold"),
     ("gives_much", "too_large", "and 16,777,216 are the most."),
+    ("sends_much", "too_large", "“My step” asks for 21 effects at once; at most 20 are taken."),
+    ("sends_long", "too_large", "“My step” asks for something of more than 1 MiB."),
+    ("asks_long", "too_large", "“My step” asks for something of more than 1 MiB."),
+    ("waits_for_ever", "step_error", "The step waits for nothing, and for ever."),
     ("goes_elsewhere", "exit_missing", "“My step” left by “nowhere”, which leads nowhere in this flow."),
     ("reads_wrongly", "expression_error", "“absent” has no value here"),
     ("says_no", "own_kind", "It says no."),
@@ -141,6 +145,12 @@ def test_a_step_that_does_harm_fails_its_own_run_and_the_next_call_is_served(
     )
     assert sentence in str(turn.run.error["message"])
     assert visit(steps, flow_with("works")).run.variables["heard"] == "hello"
+
+
+def test_what_no_database_takes_is_replaced_before_it_could_fail_a_commit(steps: Registry) -> None:
+    turn = visit(steps, flow_with("unstorable"))
+    assert turn.effects == (SendMessage("a\ufffdb\ufffd"),)
+    assert turn.run.variables == {"x\ufffd": {"\ufffd": "\ufffd"}}
 
 
 def test_what_its_templates_read_is_traced(steps: Registry) -> None:
