@@ -21,10 +21,11 @@ from app.directory import seal_secrets
 from app.mail import imap as imap_client
 from app.mail.imap import Folder, RawMail, fetch
 from app.mail.servers import MailRefused, MailServer
-from app.models import Connection, Number
+from app.models import Connection, Number, Queue
 from app.outgoing import Guarded, OutgoingError
 from app.points import set_hook
 from app.runner import threads
+from app.seeding import EXAMPLES
 from flows.values import canonical_json
 from tests.app.certificates import self_signed
 from tests.app.drawn import drawn, placed, sends, starts_with
@@ -165,6 +166,29 @@ def test_a_mail_begins_a_conversation_and_is_answered_in_its_thread(either_post:
     assert answer.read["auto-submitted"] == "auto-generated"
     assert post.imap.flags() == ["\\Seen"]
     assert post.room.column("SELECT name FROM contacts") == ["Anna Nowak"]
+
+
+def test_the_example_makes_a_request_of_every_mail_in_the_queue_of_its_category(post: Post) -> None:
+    example = json.loads((EXAMPLES / "requests.json").read_text(encoding="utf-8"))
+    example["steps"]["request"]["config"]["numbers"] = ["post"]
+    with post.room.house.database.transaction() as session:
+        session.add_all(
+            Queue(name=name, title="", created_at=now(session)) for name in ("technical-support", "invoices")
+        )
+    post.room.publish(example)
+    post.gets(mail("Nothing prints", "PILNE: awaria"), mail("Please send it again", "Invoice 12/2026", BOB))
+    until(lambda: len(post.smtp.mails) == 2, "both are confirmed")
+    until(lambda: len(post.room.entries()) == 2, "people have both")
+    rows = post.room.rows("SELECT category, tags, priority FROM conversations c JOIN queue_entries e"
+                          " ON e.conversation_id = c.id ORDER BY c.id")  # fmt: skip
+    assert sorted(post.room.entries()) == [("invoices", "waiting"), ("technical-support", "waiting")]
+    assert [tuple(row.values()) for row in rows] == [
+        ("Technical support", '["urgent"]', -10),
+        ("Administration / Invoices", "[]", 0),
+    ]
+    confirmed = {str(one.read["subject"]): one for one in post.smtp.mails}
+    assert confirmed["Re: Invoice 12/2026 [PB-10002]"].recipients == [BOB]
+    assert "request PB-10001" in confirmed["Re: PILNE: awaria [PB-10001]"].text
 
 
 def test_an_agents_answer_is_no_robots(post: Post) -> None:
