@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.contacts.checked import checked_fields, stored_fields
+from app.contacts.checked import checked_fields, invalid, stored_fields
 from app.contacts.reading import BATCH, Line, Read
 from app.errors import Invalid
 from app.store.rows import over
@@ -100,6 +100,9 @@ def _find_owners(session: Session, taken: list[Line], made: Plan) -> None:
 
 def _compare(line: Line, row: Any) -> None:
     changes: dict[str, Any] = {name: value for name, value in line.texts.items() if getattr(row, name) != value}
+    if line.consent == "given" and row.consent == "withdrawn":  # an old list must not write to them again
+        sentence = "This contact has taken their consent back, and no file gives it again: leave the cell empty."
+        raise invalid("consent", sentence)
     if line.consent and line.consent != row.consent:
         changes["consent"] = line.consent
     attributes = canonical_json(checked_fields(stored_fields(row.attributes), line.own))

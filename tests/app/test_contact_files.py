@@ -127,6 +127,13 @@ def test_a_line_that_does_not_fit_is_refused_with_its_number_and_nothing_is_impo
     assert asked.get("/contacts")["items"] == []
 
 
+def test_no_file_gives_a_consent_again_that_was_taken_back(asked: Api) -> None:
+    send(asked, "import", FILE)
+    (refused,) = plan(asked, "email,consent\nbob@example.com,yes\n")["refused_lines"]
+    assert (refused["line"], "has taken their consent back" in refused["sentence"]) == (2, True)
+    assert plan(asked, "email,consent\nbob@example.com,no\n")["unchanged"] == 1
+
+
 def test_a_line_that_names_two_contacts_is_refused(asked: Api) -> None:
     send(asked, "import", FILE)
     (refused,) = plan(asked, "phone,email\n+48600100200,bob@example.com\n")["refused_lines"]

@@ -24,7 +24,8 @@ def plan_contacts(asked: Asked) -> dict[str, Any]:
     """What importing this CSV file (the body, UTF-8) would do: new, changed and unchanged contacts, and refused lines.
 
     Columns: name, phone, email, language, zone, account_manager, consent (yes, no), segments (with ; between them) and
-    attributes.NAME; an empty cell leaves what is there. Changes nothing.
+    attributes.NAME; an empty cell leaves what is there, and no “yes” gives a consent again that was taken back. Changes
+    nothing.
     """
     read = read_file(_content())
     with asked.house.database.reading() as session:
