@@ -39,6 +39,7 @@ from app.web.chat_requests import (
 from app.web.origins import may_post
 from app.web.rates import Rates
 from app.web.refusals import Refusal, refused, too_large
+from app.web.this_house import this_house
 from app.web.updates import new_ticket
 
 blueprint = Blueprint("chat", __name__)
@@ -63,7 +64,7 @@ blueprint.record_once(_set_rates)
 @blueprint.post("/chat/<name>/visits")
 def visit(name: str) -> Response:
     """Begins or continues a visit: {token?, user?} → the visitor's token and the newest messages."""
-    house, body = _house(), body_of(request)
+    house, body = this_house(), body_of(request)
     with house.database.reading() as session:
         chat = _chat(session, house, name)
         visitor = _visiting(
@@ -77,7 +78,7 @@ def visit(name: str) -> Response:
 @blueprint.post("/chat/<name>/tickets")
 def ticket(name: str) -> Response:
     """What opens /updates for the next minute."""
-    house = _house()
+    house = this_house()
     with house.database.reading() as session:
         chat, visitor = _known(session, house, name, "looks")
         return _answer(ticket=new_ticket(session, house.key, _place(chat, visitor)), expires_in_seconds=60)
@@ -86,7 +87,7 @@ def ticket(name: str) -> Response:
 @blueprint.get("/chat/<name>/messages")
 def messages(name: str) -> Response:
     """Older messages: those before the id `before`."""
-    house, before = _house(), request.args.get("before", default=0, type=int)
+    house, before = this_house(), request.args.get("before", default=0, type=int)
     with house.database.reading() as session:
         chat, visitor = _known(session, house, name, "looks")
         return _answer(**_shown(look(session, house.key, _place(chat, visitor), before=max(0, min(before, 2**62)))))
@@ -95,7 +96,7 @@ def messages(name: str) -> Response:
 @blueprint.post("/chat/<name>/messages")
 def post_message(name: str) -> Response:
     """Takes one message, once for each key: {key, text, choice?, language?, files?}; a repeat gets the same answer."""
-    house, body = _house(), body_of(request)
+    house, body = this_house(), body_of(request)
     with house.database.reading() as session:
         chat, visitor = _known(session, house, name, "messages")
         posted = posted_message(body)
@@ -119,7 +120,7 @@ def post_message(name: str) -> Response:
 @blueprint.post("/chat/<name>/files")
 def post_file(name: str) -> Response:
     """Takes the raw bytes of one file; the handle it answers goes into a message of the same visitor."""
-    house = _house()
+    house = this_house()
     with house.database.reading() as session:
         _, visitor = _known(session, house, name, "files")
     if (request.content_length or 0) > LARGEST_FILE_BYTES:
@@ -139,7 +140,7 @@ def post_file(name: str) -> Response:
 @blueprint.post("/chat/<name>/receipts")
 def receipts(name: str) -> Response:
     """Notes that our messages up to an id reached the page, or were read: {up_to, read?}."""
-    house, body = _house(), body_of(request)
+    house, body = this_house(), body_of(request)
     up_to, rank = whole_field(body, "up_to"), _READ if body.get("read") is True else _DELIVERED
     with house.database.reading() as session:
         chat, visitor = _known(session, house, name, "looks")
@@ -157,11 +158,6 @@ def receipts(name: str) -> Response:
 @blueprint.errorhandler(IdentityRefused)
 def _refuse_identity(error: IdentityRefused) -> Response:
     return refused(Refusal(403, error.code, str(error)))
-
-
-def _house() -> House:
-    house: House = current_app.extensions["patchbay"]
-    return house
 
 
 def _chat(session: Session, house: House, name: str) -> Chat:

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from flask import Blueprint, Response, current_app, make_response, render_template, request, send_from_directory
+from flask import Blueprint, Response, make_response, render_template, request, send_from_directory
 
-from app.house import House
 from app.web.chat_number import Chat, find_chat
 from app.web.origins import frame_ancestors, may_frame
 from app.web.plain_page import plain_page
 from app.web.refusals import UNAVAILABLE
+from app.web.this_house import this_house
 
 blueprint = Blueprint("chat_page", __name__, template_folder="templates")
 
@@ -45,7 +45,7 @@ _REFUSALS: Final[Mapping[str, tuple[int, str, str]]] = {
 @blueprint.get("/chat/<name>")
 def page(name: str = "") -> Response:
     """The page of one chat, or of the first one."""
-    house: House = current_app.extensions["patchbay"]
+    house = this_house()
     with house.database.reading() as session:
         chat = find_chat(session, name)
     if chat is None:

@@ -2,13 +2,13 @@
 
 from urllib.parse import quote
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
 from app.db import now
 from app.file_address import opens
 from app.files import read_file
-from app.house import House
 from app.web.refusals import Refusal
+from app.web.this_house import this_house
 
 blueprint = Blueprint("files", __name__)
 
@@ -16,7 +16,7 @@ blueprint = Blueprint("files", __name__)
 @blueprint.get("/files/<int:file_id>/<signature>")
 def file(file_id: int, signature: str) -> Response:
     """The file as a download that no browser runs; an image element still shows it."""
-    house: House = current_app.extensions["patchbay"]
+    house = this_house()
     with house.database.reading() as session:
         stored = read_file(session, file_id) if opens(house.key, file_id, signature, now(session)) else None
     if stored is None:

@@ -21,6 +21,7 @@ from app.web.origins import frame_ancestors, may_frame, may_post
 from app.web.plain_page import plain_page
 from app.web.rates import Rates
 from app.web.refusals import UNAVAILABLE
+from app.web.this_house import this_house
 
 blueprint = Blueprint("forms", __name__, template_folder="templates")
 
@@ -43,7 +44,7 @@ blueprint.record_once(_set_rates)
 @blueprint.get("/forms/<name>")
 def page(name: str) -> Response:
     """The form, or what became of it."""
-    house = _house()
+    house = this_house()
     with house.database.reading() as session:
         form = find_form(session, name)
         present = now(session)
@@ -61,7 +62,7 @@ def page(name: str) -> Response:
 def take(name: str) -> BaseResponse:
     """Takes one form, once for each key: name, email, category, text. Our page is led on to its confirmation; who asks
     for JSON gets {reference}."""
-    house = _house()
+    house = this_house()
     with house.database.reading() as session:
         form = find_form(session, name)
         present = now(session)
@@ -121,7 +122,7 @@ def _answered(form: Form, done: str) -> BaseResponse:
         response = jsonify({"reference": done})
         response.status_code = 201
         return _readable(form, response)
-    house = _house()
+    house = this_house()
     marked = f"{done}.{house.key.sign(_DONE, f'{form.id}:{done}'.encode())}" if conversation_of(done) else ""
     if not marked:
         return _shown(form, done="–")
@@ -190,8 +191,3 @@ def _language(form: Form) -> str:
 
 def _of_language(texts: Mapping[str, str], language: str) -> str:
     return texts.get(language) or next(iter(texts.values()), "")
-
-
-def _house() -> House:
-    house: House = current_app.extensions["patchbay"]
-    return house

@@ -13,11 +13,11 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.accounts.roles import SCOPES, Rights
 from app.accounts.sign_in_sessions import is_csrf
-from app.house import House
 from app.web.callers import Caller, caller_of, of_session, signed_in_of, token_missing
 from app.web.origins import may_post
 from app.web.policy import Policy, policy_of
 from app.web.refusals import Refusal, too_large
+from app.web.this_house import this_house
 
 LARGEST_BODY_BYTES: Final = 1_000_000  # RELIABILITY §4; files have a door with a limit of its own
 NEEDS: Final = "patchbay.needs"
@@ -60,7 +60,7 @@ def _keep_policy() -> BaseResponse | None:
         return None  # there is nothing: 404
     if policy in {Policy.OPEN, Policy.SIGNED, Policy.TICKET, Policy.ONE_TIME}:
         return None
-    house: House = current_app.extensions["patchbay"]
+    house = this_house()
     if policy is Policy.SESSION:
         signed_in = signed_in_of(house, request)
         if signed_in is None:
@@ -114,7 +114,7 @@ def _keep_from_other_sites() -> None:
         return
     is_page = policy_of(request.path) is Policy.SESSION
     given = request.form.get("csrf", "") if is_page else request.headers.get("X-CSRF-Token", "")
-    house: House = current_app.extensions["patchbay"]
+    house = this_house()
     if is_csrf(caller.signed_in, given) and may_post(request, house.settings.effective_public_url, ()):
         return
     what = "Load the page again and repeat it." if is_page else "Send the header X-CSRF-Token from GET /api/v1/me."
@@ -139,7 +139,7 @@ def _measure_body() -> None:
 def _protect(response: Response) -> Response:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
-    house: House = current_app.extensions["patchbay"]
+    house = this_house()
     if house.settings.effective_public_url.startswith("https:"):
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if response.status_code == 401:

@@ -26,6 +26,7 @@ from app.web.hook_requests import read_webhook
 from app.web.rates import Rates
 from app.web.refusals import Refusal, refused
 from app.web.refused_hooks import RefusedHooks
+from app.web.this_house import this_house
 from app.web.wakes import Wakes
 from flows.effect import HangUp
 from flows.event import CallerHungUp, MessageReceived, Recorded
@@ -61,7 +62,7 @@ def hook_state() -> HookState:
     extensions = current_app.extensions
     with _making:
         if _STATE not in extensions:
-            house: House = extensions["patchbay"]
+            house = this_house()
             memory = HookMemory(house)
             calling = Calling(house, extensions.get("patchbay.take_one"))
             rates = Rates(per_second=500, burst=2_000)

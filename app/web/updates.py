@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 from sqlalchemy.orm import Session
 
 from app.db import Database, now
-from app.house import House
 from app.sealing import SecretKey
 from app.web import changes
 from app.web.chat_feed import Place, Seen, look
 from app.web.refusals import UNAVAILABLE, Refusal
+from app.web.this_house import this_house
 
 blueprint = Blueprint("updates", __name__)
 
@@ -111,7 +111,7 @@ def new_ticket(session: Session, key: SecretKey, place: Place) -> str:
 @blueprint.get("/updates")
 def updates() -> Response:
     """The stream of one ticket, from the Last-Event-ID on."""
-    house: House = current_app.extensions["patchbay"]
+    house = this_house()
     ticket = request.args.get("ticket", "")
     after = request.headers.get("Last-Event-ID") or request.args.get("after") or "0"
     position = min(int(after), _LARGEST_ID) if after.isascii() and after.isdecimal() and len(after) < 20 else 0

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from flask import Blueprint, Response, current_app, g, jsonify, request
+from flask import Blueprint, Response, g, jsonify, request
 
 from app.accounts.roles import SCOPES, Right, Rights
 from app.errors import Invalid
@@ -13,6 +13,7 @@ from app.house import House
 from app.web.api.holding import hold
 from app.web.callers import Caller
 from app.web.refusals import Refusal, too_large
+from app.web.this_house import this_house
 from flows import form, plain_json
 from flows.limits import Limits
 from flows.values import clean_text
@@ -193,7 +194,7 @@ ROW_ID: Final = f"<int(max={2**53 - 1}):number>"  # what fits every database and
 
 
 def _asked(door: Door) -> Asked:
-    house: House = current_app.extensions["patchbay"]
+    house = this_house()
     return Asked(house, g.caller, _body(door), _query(door))
 
 

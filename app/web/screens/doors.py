@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from flask import Blueprint, Response, current_app, g, redirect, request
+from flask import Blueprint, Response, g, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.accounts.people import Actor
@@ -14,6 +14,7 @@ from app.house import House
 from app.web.api.doors import Needs, needed
 from app.web.callers import Caller
 from app.web.refusals import Refusal
+from app.web.this_house import this_house
 from flows.values import clean_text, in_one_line
 
 _LONGEST_NUMBER: Final = 16  # digits: what fits every database, as ROW_ID of the API
@@ -64,7 +65,7 @@ class Screens:
     def _door(self, method: str, path: str, right: Needs) -> Callable[[View], View]:
         def decorate(view: View) -> View:
             def enter(**path_values: int | str) -> BaseResponse:
-                return view(Visit(house(), g.caller), **path_values)
+                return view(Visit(this_house(), g.caller), **path_values)
 
             endpoint = f"{method.lower()}_{view.__name__}"
             self.blueprint.add_url_rule(path, endpoint, enter, methods=[method], provide_automatic_options=False)
@@ -72,12 +73,6 @@ class Screens:
             return view
 
         return decorate
-
-
-def house() -> House:
-    """This process's house."""
-    found: House = current_app.extensions["patchbay"]
-    return found
 
 
 def entered(name: str) -> str:

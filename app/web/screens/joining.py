@@ -19,8 +19,9 @@ from app.errors import DomainError
 from app.models import Invitation, Person
 from app.web.hashing import apart
 from app.web.screens.cookies import refuse_other_sites, set_cookie
-from app.web.screens.doors import back_to, entered, house
+from app.web.screens.doors import back_to, entered
 from app.web.screens.frame import unframed
+from app.web.this_house import this_house
 
 blueprint = Blueprint("joining", __name__, template_folder="../templates")
 
@@ -110,7 +111,7 @@ def _form(link: Link[T], secret: str) -> BaseResponse:
 
 def _use(link: Link[T], secret: str) -> BaseResponse:
     """Uses the link; or shows the form with what was wrong, and the link is not used up."""
-    refuse_other_sites(house())
+    refuse_other_sites(this_house())
     found = _found(link, secret)
     if found is None:
         return _gone(link.kind)
@@ -122,13 +123,13 @@ def _use(link: Link[T], secret: str) -> BaseResponse:
 
 
 def _found(link: Link[T], secret: str) -> T | None:
-    with house().database.reading() as session:
+    with this_house().database.reading() as session:
         return link.find(session, secret)
 
 
 def _enter(kind: str, use: Use) -> BaseResponse:
     """Signs in whom the link lets in. Raises: Conflict."""
-    with house().database.transaction() as session:
+    with this_house().database.transaction() as session:
         person = use(session)
         secret = begin_session(session, person) if person is not None else ""
         if person is not None:
@@ -136,7 +137,7 @@ def _enter(kind: str, use: Use) -> BaseResponse:
     if not secret:
         return _gone(kind)
     response = back_to("/")
-    set_cookie(house(), response, secret)
+    set_cookie(this_house(), response, secret)
     return response
 
 

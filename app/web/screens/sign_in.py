@@ -15,8 +15,9 @@ from app.house import House
 from app.web.callers import cookie_name, signed_in_of
 from app.web.hashing import apart
 from app.web.screens.cookies import refuse_other_sites, set_cookie
-from app.web.screens.doors import back_to, entered, house
+from app.web.screens.doors import back_to, entered
 from app.web.screens.frame import unframed
+from app.web.this_house import this_house
 
 blueprint = Blueprint("sign_in", __name__, template_folder="../templates")
 
@@ -26,7 +27,7 @@ _LOCAL: Final = re.compile(r"/(?![/\\])[A-Za-z0-9/_.~%?=&-]{0,500}\Z")
 @blueprint.get("/sign-in")
 def page() -> BaseResponse:
     """The form; whoever is signed in already is led on."""
-    if signed_in_of(house(), request) is not None:
+    if signed_in_of(this_house(), request) is not None:
         return back_to(_next())
     return unframed("sign_in.html", state="", email="", next=_next())
 
@@ -34,20 +35,20 @@ def page() -> BaseResponse:
 @blueprint.post("/sign-in")
 def sign_in() -> BaseResponse:
     """Signs in, or says that it did not work, and never which part was wrong."""
-    refuse_other_sites(house())
+    refuse_other_sites(this_house())
     email, password = entered("email").strip().lower()[:LONGEST_EMAIL], entered("password")
-    counted = _counted(house(), email)
+    counted = _counted(this_house(), email)
     if not counted.is_allowed:
         minutes = -(-counted.wait_seconds // 60)
         refused = unframed("sign_in.html", 429, state="too_often", minutes=minutes, email=email, next=_next())
         refused.headers["Retry-After"] = str(counted.wait_seconds)
         return refused
-    secret = _let_in(house(), email, password)
+    secret = _let_in(this_house(), email, password)
     if secret is None:
         return unframed("sign_in.html", 401, state="wrong", email=email, next=_next())
     response = back_to(_next())
-    set_cookie(house(), response, secret)
-    house().database.retried(clear_old_tries)
+    set_cookie(this_house(), response, secret)
+    this_house().database.retried(clear_old_tries)
     return response
 
 

@@ -9,8 +9,9 @@ from app.accounts.roles import Right
 from app.accounts.sign_in_sessions import end_session
 from app.web.callers import of_session, signed_in_of
 from app.web.screens.cookies import drop_cookie
-from app.web.screens.doors import Screens, Visit, back_to, house
+from app.web.screens.doors import Screens, Visit, back_to
 from app.web.screens.frame import NAVIGATION, framed
+from app.web.this_house import this_house
 
 screens = Screens("start")
 
@@ -18,12 +19,12 @@ screens = Screens("start")
 @screens.blueprint.get("/")
 def home() -> BaseResponse:
     """The start page; the sign-in page for who is not signed in. While nobody has joined yet, the example chat."""
-    signed_in = signed_in_of(house(), request)
+    signed_in = signed_in_of(this_house(), request)
     if signed_in is not None:
         caller = of_session(signed_in)
         cards = [place for place in NAVIGATION if place.right is None or place.right in caller.rights]
         return framed("start.html", caller, cards=cards)
-    with house().database.reading() as session:
+    with this_house().database.reading() as session:
         somebody = is_anybody_here(session)
     return redirect("/sign-in" if somebody else "/chat")
 
