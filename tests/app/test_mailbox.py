@@ -182,7 +182,7 @@ def test_the_example_makes_a_request_of_every_mail_in_the_queue_of_its_category(
     rows = post.room.rows("SELECT category, tags, priority FROM conversations c JOIN queue_entries e"
                           " ON e.conversation_id = c.id ORDER BY c.id")  # fmt: skip
     assert sorted(post.room.entries()) == [("invoices", "waiting"), ("technical-support", "waiting")]
-    assert [tuple(row.values()) for row in rows] == [
+    assert [(row["category"], row["tags"], row["priority"]) for row in rows] == [
         ("Technical support", '["urgent"]', -10),
         ("Administration / Invoices", "[]", 0),
     ]
