@@ -16,13 +16,14 @@ import pytest
 
 from app.publishing import ask_ahead
 from app.step_host import Bounds, StepHost, kinds_of, open_host
+from app.step_host.questions import read_answer
 from flows import document
 from flows.ask import HttpAnswer, HttpRequest
 from flows.check import InstallationNames, check
 from flows.context import Context
 from flows.document import Flow, PlacedStep
 from flows.effect import SendMessage
-from flows.errors import RegistryError
+from flows.errors import FlowError, RegistryError
 from flows.event import Answered, Event, Happening, MessageReceived
 from flows.facts import Facts
 from flows.interpreter import advance, begin
@@ -249,6 +250,29 @@ def test_a_summary_is_one_line_that_a_canvas_can_show(steps: Registry) -> None:
     assert kind is not None
     assert kind.summary({}).startswith("great great ")
     assert len(kind.summary({})) == 500
+
+
+CLAIM = {"kind": "messages", "numbers": ["line"], "keywords": [], "interrupts": False, "priority": 10**30}
+ODD_ANSWERS: list[tuple[str, Any]] = [
+    ("variables", [["x", ["list"], ["next"]]]),
+    ("variables", [["x", {"a": 1}, ["next"]]]),
+    ("variables", [["x", "nonsense", ["next"]]]),
+    ("variables", [[5, None, ["next"]]]),
+    ("variables", "abc"),
+    ("media_of", ["fax"]),
+    ("media_of", [["call"]]),
+    ("summary", None),
+    ("summary", 5),
+    ("claims", [CLAIM]),
+    ("claims", [{**CLAIM, "priority": 1, "kind": "fax"}]),
+    ("nonsense", []),
+]
+
+
+@pytest.mark.parametrize(("question", "data"), ODD_ANSWERS)
+def test_an_answer_about_a_config_is_held_against_what_it_may_be(question: str, data: Any) -> None:
+    with pytest.raises((FlowError, KeyError, TypeError, ValueError)):  # of which the check makes a finding
+        read_answer(question, data)
 
 
 def test_what_was_asked_ahead_costs_the_check_no_time(steps: Registry) -> None:
