@@ -6,7 +6,7 @@ import pytest
 
 from flows.document import from_data
 from flows.effect import Dial, HangUp, Reject, SendMessage
-from flows.event import CallStarted, Event, Happening, KeysPressed, MessageReceived
+from flows.event import ApiCalled, CallStarted, Event, Happening, KeysPressed, MessageReceived, ScheduleDue
 from flows.interpreter import advance, begin
 from flows.limits import Limits
 from flows.run import Run, Turn
@@ -60,7 +60,23 @@ def test_a_triggers_language_is_for_callers_whose_own_the_flow_does_not_speak(
 KEYWORDS = ("track my order", "stop it")
 WORDS = {**LINE, "match": "keywords", "keywords": list(KEYWORDS), "priority": 7}
 PICTURES = {**LINE, "match": "expression", "expression": "{{ message.text | length > 20 }}"}
+CALLED = {**LINE, "schema": {"type": "object", "required": ["order"]}}
+NEWS: Mapping[str, Any] = {
+    "number": "support-line",
+    "when": {"by": "cron", "expression": "0 10 * * *"},
+    "audience": {"by": "segment", "segment": "all"},
+}
 MATCHES: list[tuple[str, Mapping[str, Any], Happening, int | None]] = [
+    ("api_call", CALLED, ApiCalled(1, {"order": "A-17"}), 0),
+    ("api_call", LINE, ApiCalled(1, ["anything"]), 0),
+    ("api_call", CALLED, ApiCalled(1, {"parcel": "A-17"}), None),
+    ("api_call", {**CALLED, "numbers": ["other"]}, ApiCalled(1, {"order": "A-17"}), None),
+    ("api_call", LINE, MessageReceived("hello"), None),
+    ("schedule", NEWS, ScheduleDue(1, "it", NOW), 0),
+    ("schedule", NEWS, ScheduleDue(1, "another", NOW), None),
+    ("schedule", {**NEWS, "number": "other"}, ScheduleDue(1, "it", NOW), None),
+    ("schedule", NEWS, MessageReceived("hello"), None),
+    ("called_by_flow", {}, MessageReceived("hello"), None),
     ("incoming_call", LINE, CALL, 1),
     ("incoming_call", {"numbers": ["other"]}, CALL, None),
     ("incoming_call", LINE, MessageReceived("hello"), None),
@@ -88,6 +104,8 @@ def test_a_trigger_says_how_well_an_event_fits(
 
 
 CLAIMS: list[tuple[str, Mapping[str, Any], Claim]] = [
+    ("api_call", CALLED, Claim("api", ("support-line",))),
+    ("schedule", NEWS, Claim("schedule", ("support-line",))),
     ("incoming_call", LINE, Claim("calls", ("support-line",))),
     ("incoming_message", LINE, Claim("messages", ("support-line",))),
     ("incoming_message", WORDS, Claim("messages", ("support-line",), KEYWORDS, 7)),
