@@ -57,6 +57,14 @@ class CalledByFlowTrigger(Trigger):
             turns=[_HELLO],
             sets={"city": "Łódź"},
         ),
+        Example(
+            "One that was given goes before its value for “otherwise”",
+            {"inputs": [{"name": "city", "default": "Łódź"}]},
+            leaves_by="next",
+            turns=[_HELLO],
+            variables={"city": "Gdańsk"},
+            sets={},
+        ),
     )
 
     def summary(self, config: Config) -> str:

@@ -132,6 +132,19 @@ def test_a_trigger_that_cannot_start_anything_is_a_finding(config: Mapping[str, 
     assert [problem.code for problem in trigger("incoming_message").problems(config)] == codes
 
 
+@pytest.mark.parametrize(
+    ("config", "codes"),
+    [
+        ({"inputs": [{"name": "a", "default": "1"}, {"name": "b", "required": True}]}, []),
+        ({"inputs": [{"name": "a", "required": True, "default": "1"}]}, ["default_unused"]),
+        ({"inputs": [{"name": "a"}, {"name": "a"}]}, ["name_twice"]),
+        ({"outputs": [{"name": "a"}, {"name": "b"}, {"name": "a"}]}, ["name_twice"]),
+    ],
+)
+def test_inputs_and_outputs_that_cannot_be_meant_are_findings(config: Mapping[str, Any], codes: Sequence[str]) -> None:
+    assert [problem.code for problem in trigger("called_by_flow").problems(config)] == codes
+
+
 def long_call(minutes: float, longest_seconds: float) -> Turn:
     """A call that presses a key so many minutes after its start."""
     rows: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, str]]] = {
