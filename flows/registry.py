@@ -136,6 +136,8 @@ def checked(kind: type[Step]) -> type[Step]:
         raise RegistryError(f"{name} needs one of the groups {', '.join(get_args(Group))}; triggers subclass Trigger.")
     if type(kind.format) is not int or kind.format < 1:
         raise RegistryError(f"{name} needs a format that is a whole number: 1, and one more for each upgrade.")
+    if not all(_is_text(error) and _is_text(sentence) for error, sentence in kind.errors.items()):
+        raise RegistryError(f"{name} needs a sentence for each of its errors.")
     if not kind.media or not kind.media <= {"call", "messages"}:
         raise RegistryError(f"{name} needs media: “call”, “messages” or both.")
     try:

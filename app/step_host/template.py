@@ -61,7 +61,7 @@ def _described(plugin: Mapping[str, str]) -> tuple[Step, dict[str, Any]]:
     try:
         step = checked(kind)()
         told = description(step)
-        json.dumps(told)
+        json.dumps(told, allow_nan=False)  # which no browser reads
     except RegistryError:
         raise
     except Exception as problem:  # a door: what a stranger's class raises while it is looked at can be anything

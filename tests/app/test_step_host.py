@@ -311,7 +311,7 @@ UNREADABLE = [
     (_changed('title = "Strange"', "title = 7"), "has no title"),
     (_changed('icon = "bug"', "icon = 'bug'; format = '2'"), "needs a format that is a whole number"),
     (_changed('icon = "bug"', "icon = 'bug'; media = ['call']"), "“bad” cannot be described: TypeError"),
-    (_changed('icon = "bug"', "icon = 'bug'; errors = {b'x': 1}"), "“bad” cannot be described: TypeError"),
+    (_changed('icon = "bug"', "icon = 'bug'; errors = {'x': 1}"), "needs a sentence for each of its errors"),
     (_changed("def run", "def fails(self): raise ValueError('no luck')\n\n    def run"), "described: ValueError"),
     (_changed("def run", "def __init__(self): raise ValueError('no luck')\n\n    def run"), "described: ValueError"),
 ]
