@@ -173,6 +173,7 @@ def test_a_caller_who_hangs_up_meanwhile_ends_the_run() -> None:
     ("changes", "codes"),
     [
         ({}, []),
+        ({"minimum_digits": 6}, []),  # exactly six
         ({"minimum_digits": 7}, ["never_valid"]),
         ({"answer": {"kind": "digits", "pattern": "["}}, ["bad_pattern"]),
         ({"read_back": {"text": {"en": "x"}, "confirm_key": "2"}}, ["key_twice"]),
