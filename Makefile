@@ -16,8 +16,8 @@ doubles := $(call with_packages,tests/doubles,tests/doubles/node_modules/.stamp)
 run: .venv/run.stamp $(pages)
 	@exec $(python) -m app.cli run
 
-# TESTS="tests/flows -k menu" runs a part. As many tests at once as there are processors, each process with servers of its
-# own; one that has nothing left takes from the others, because a few tests last minutes.
+# TESTS="tests/flows -k menu" runs a part. One test more at once than there are processors, each process with servers of
+# its own; one that has nothing left takes from the others, because a few tests last minutes.
 test: .venv/dev.stamp $(pages) $(doubles)
 	@.ci/browser
 	@$(python) -m pytest -n auto --dist worksteal $(TESTS)

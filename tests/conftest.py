@@ -1,5 +1,6 @@
 """What every test may ask for: a migrated database of either kind, a private Redis, a data folder, a browser."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,11 @@ from app.launch.children import end_group, start
 from app.launch.redis_server import RedisServer
 from app.migrating import migrate
 from tests.postgres import DatabaseCopies, PostgresServer
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: a third of the tests' time goes by in waiting."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")

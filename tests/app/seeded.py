@@ -10,8 +10,8 @@ from sqlalchemy import text
 from app.accounts.tokens import create_token
 from app.config import Settings
 from app.house import House
-from app.seeding import prepare
 from app.wiring import build_house, leave_house
+from tests.app.seeded_copies import prepared
 
 
 @dataclass
@@ -40,8 +40,8 @@ class Seeded:
 
 @contextmanager
 def seeded(settings: Settings) -> Iterator[Seeded]:
-    """Seeds the database of these settings; closes what it opened."""
-    lines = list(prepare(settings))
+    """Seeds the database of these settings, mostly from a copy; closes what it opened."""
+    lines = list(prepared(settings))
     house = build_house(settings)
     try:
         with house.database.transaction() as session:

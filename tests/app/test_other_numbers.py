@@ -196,7 +196,7 @@ def test_a_contact_who_opted_out_there_gets_nothing_there(room: Runtime) -> None
 
 
 def test_an_opt_out_takes_back_what_waits_for_another_attempt(room: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "_PAUSES_SECONDS", (30.0,))  # else it may leave before anybody has read the STOP
+    monkeypatch.setattr(outbox, "PAUSES_SECONDS", (30.0,))  # else it may leave before anybody has read the STOP
     room.publish(texting("chat", "lookup", send_timeout_seconds=60))
     room.provider.plans.append("unreachable")
     put = room.write("hello", "chat", VISITOR)
