@@ -45,6 +45,8 @@ LEAVES: list[tuple[Sequence[Happening], str | None, str | None]] = [
     ([Recorded(KEY)], "too_short", None),
     ([Recorded(KEY, "https://api.example.com/RE1", 1)], "too_short", None),
     ([RecordingStored(KEY, STORED.attachment, 1)], "too_short", None),
+    ([Recorded(KEY, "https://api.example.com/RE1", 2)], None, None),  # exactly the shortest
+    ([RecordingStored(KEY, STORED.attachment, 2)], "recorded", None),
     ([TimerFired()], "too_short", None),
     ([GONE], None, None),
     ([GONE, SAID], None, None),

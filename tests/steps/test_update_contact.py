@@ -11,6 +11,7 @@ WRITTEN: list[tuple[dict[str, Any], UpdateContact]] = [
     ({"name": "  Anna  "}, UpdateContact(name="Anna")),
     ({"name": "Anna\r\nNowak\x1b"}, UpdateContact(name="Anna Nowak")),
     ({"name": "{{ title }}"}, UpdateContact(name="")),  # an empty text is a name taken away
+    ({"name": "x" * 200}, UpdateContact(name="x" * 200)),
     ({"language": "pt-BR"}, UpdateContact(language="pt-BR")),
     ({"zone": "Europe/Warsaw"}, UpdateContact(zone="Europe/Warsaw")),
     ({"account_manager": "ola"}, UpdateContact(account_manager="ola")),

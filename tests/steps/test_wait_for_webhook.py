@@ -70,6 +70,11 @@ def test_a_key_that_cannot_be_had_fails_before_anything_is_asked(key: str) -> No
     assert (visit.left_by, visit.error, visit.asked) == ("failure", "expression_error", None)
 
 
+def test_a_key_may_have_five_hundred_characters() -> None:
+    visit = Visit("wait_for_webhook", {**CONFIG, "key": "k" * 500}).feed(OPEN)
+    assert visit.effects == [ExpectWebhook("payments", "k" * 500)]
+
+
 def test_the_time_limit_and_a_message_have_exits_of_their_own() -> None:
     assert waiting().feed(TimerFired()).left_by == "timed_out"
     assert waiting().feed(MessageReceived("hello?")).left_by is None
