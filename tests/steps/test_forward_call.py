@@ -75,6 +75,7 @@ def test_whoever_answers_hears_the_whisper_and_sip_phones_get_the_headers() -> N
 
 def test_a_whisper_that_fits_into_no_address_fails() -> None:
     assert visit(ONE, whisper={"en": "ż" * 301}).error == "too_large"
+    assert visit(ONE, whisper={"en": "ż" * 300}).error is None
 
 
 def test_a_list_is_a_target_of_many() -> None:
@@ -144,6 +145,7 @@ def test_a_caller_who_hangs_up_while_it_rings_ends_the_run() -> None:
         ({"targets": [{"sip": "anna@example.com"}]}, ["invalid_number"]),
         ({"targets": [{"agent": "anna"}]}, ["agent_unknown"]),
         ({"targets": [ONE, SIP], "order": "together"}, ["sip_together"]),
+        ({"targets": [SIP], "order": "together"}, []),
     ],
 )
 def test_targets_that_cannot_work_are_findings(config: Mapping[str, Any], codes: list[str]) -> None:
