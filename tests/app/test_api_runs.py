@@ -2,6 +2,8 @@
 
 import json
 
+from flows.event import KeysPressed
+from tests.app import test_call_turns as carrier
 from tests.app.drawn import asks, drawn, placed, sends, starts_with
 from tests.app.house import Runtime
 from tests.app.test_api_mending import Asking
@@ -85,3 +87,25 @@ def test_a_run_and_its_turns_name_flows_versions_and_steps_and_hide_what_is_priv
     assert (old["steps"], old["again"]) == (turns[0]["steps"], None), "what an older release wrote is read all the same"
     assert ask("POST", f"{path}/turns/0/replay", 409)["code"] == "not_replayable"
     assert PIN not in json.dumps([listed, before, inside, ended, turns, replayed])
+
+
+def test_what_is_typed_for_a_private_variable_is_never_told_again_before_it_is_taken_either(room: Runtime) -> None:
+    card = {"prompt": {"en": "Your card?"}, "minimum_digits": 6, "maximum_digits": 6, "variable": "card"}
+    card["read_back"] = {"text": {"en": "{{ entered }}. Press 1 if it is right, else 2."}}
+    steps = {
+        "in": placed("incoming_call", {"numbers": ["calls"]}, next="size"),
+        "size": placed("gather_input", {"prompt": {"en": "Size?"}, "variable": "size"}, valid="ask"),
+        "ask": placed("gather_input", card, valid="end"),
+    }
+    variables = {"card": {"type": "text", "private": True}, "size": {"type": "text"}}
+    room.publish(drawn("Card", steps, variables=variables))
+    run = carrier.calls(room).event_id
+    room.drive()
+    for turn, digits in enumerate(["42", "4711", "471181", "1"], 1):  # too short, read back, confirmed
+        carrier.asks(room, turn, KeysPressed(digits))
+        room.drive()
+    turns = Asking(room)("GET", f"/runs/{run}/trace")["items"]
+    again = [turn["again"] for turn in turns if turn["event"] == "keys_pressed"]
+    assert again == [{"keys": "42"}, None, None, None]
+    assert "4711" not in json.dumps(turns)
+    assert room.outcomes() == ["completed"]

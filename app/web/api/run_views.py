@@ -156,8 +156,32 @@ def _again(record: TurnRecord | None, trace: Sequence[Visit], versions: Mapping[
     told = retold(record.event.happened) if record else None
     if record is None or told is None or any(value == HIDDEN for visit in trace for value in visit["set"].values()):
         return None  # what came in was put into a private variable
+    if _asks_privately(record.run_before, versions):
+        return None  # a try that was not taken, or one that is read back before it is
     text = json.dumps(told, ensure_ascii=False)
     return told if without(text, _private(record.run_before, versions)) == text else None
+
+
+def _asks_privately(run: Run, versions: Mapping[str, Called]) -> bool:
+    """Whether the step that the run stands on names a private variable in its settings, as what it sets is named.
+
+    By the names alone, so that it holds for a step whose plugin is gone or has another form today.
+    """
+    top = run.stack[-1] if run.stack else None
+    drawn = versions[top.version].drawn if top and top.version in versions else None
+    if top is None or drawn is None or top.step not in drawn.steps:
+        return False
+    private = {name for name, declared in drawn.variables.items() if declared.get("private") is True}
+    return bool(private) and any(text.partition(".")[0] in private for text in _settings(drawn.steps[top.step].config))
+
+
+def _settings(config: Json) -> Iterator[str]:
+    """Every text in a step's settings."""
+    if isinstance(config, str):
+        yield config
+    elif isinstance(config, (Mapping, list, tuple)):
+        for part in config.values() if isinstance(config, Mapping) else config:
+            yield from _settings(part)
 
 
 def _private(run: Run, versions: Mapping[str, Called]) -> tuple[str, ...]:
