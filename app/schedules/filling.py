@@ -79,7 +79,7 @@ def _is_meant(session: Session, row: Row[Any], placed: Placed) -> bool:
 
 
 def _is_missed(session: Session, row: Row[Any], placed: Placed, now: int) -> bool:
-    """Whether it is too late and shall not be done any more; people are told of every one that is late."""
+    """Whether it is too late and shall not be done any more; people are told of the first of an outage."""
     late_seconds = (now - row.due_at) / 1_000_000
     if late_seconds <= placed.config["late_seconds"]:
         return False

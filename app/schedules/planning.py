@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.db import DatabaseUnavailable, from_microseconds, now_microseconds, sql, to_microseconds
-from app.schedules.placed import Placed, live_schedules, next_due, placed_at
+from app.schedules.placed import live_schedules, next_due, placed_at
 from app.schedules.todo import NEVER_FOR
 
 logger = logging.getLogger("patchbay.schedules")
@@ -58,8 +58,7 @@ def _plan(session: Session, live: Row[Any], last: Row[Any] | None, now: int) -> 
 
 def _next(session: Session, live: Row[Any], last: Row[Any] | None, now: int) -> datetime | None:
     try:
-        placed = placed_at(live)
-        return next_due(session, placed, from_microseconds(_after(live, placed, last, now)))
+        return next_due(session, placed_at(live), from_microseconds(_after(live, last, now)))
     except (SQLAlchemyError, DatabaseUnavailable):
         raise
     except Exception:  # a door: one schedule that cannot be read is looked at again tomorrow, and the others go on
@@ -67,11 +66,12 @@ def _next(session: Session, live: Row[Any], last: Row[Any] | None, now: int) -> 
         return None
 
 
-def _after(live: Row[Any], placed: Placed, last: Row[Any] | None, now: int) -> int:
+def _after(live: Row[Any], last: Row[Any] | None, now: int) -> int:
     """Goes on after the last one, so that what fell into an outage is noticed; but once, and done once at most: nobody
-    gets three newsletters for the three days on which the house stood still. A new version begins now."""
+    gets three newsletters for the three days on which the house stood still, whether that was too late or only late.
+    A new version begins now."""
     if last is None:
         return now
-    was_late = last.began_at is not None and last.began_at - last.due_at > placed.config["late_seconds"] * 1_000_000
-    goes_on = last.version_id == live.version_id and last.state != "missed" and not was_late
-    return int(last.due_at if goes_on else max(now, last.due_at))
+    if last.version_id != live.version_id or last.state == "missed":
+        return max(now, int(last.due_at))
+    return max(int(last.due_at), int(last.began_at or 0))

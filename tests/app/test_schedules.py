@@ -414,6 +414,21 @@ def test_a_window_that_was_missed_is_told_once_and_done_once_at_most_as_its_poli
     assert (len(told(room)), room.problems()) == (messages + 1, ["missed_window"])
 
 
+EVERY_TEN_MINUTES = {"by": "cron", "expression": "*/10 * * * *"}
+
+
+@pytest.mark.parametrize(
+    ("when", "late_seconds", "away"), [(EVERY_TEN_MINUTES, 3_600, 3_000), (DAILY, 7 * ONE_DAY, 3 * ONE_DAY)]
+)
+def test_what_was_due_again_and_again_while_the_house_stood_still_is_done_once(
+    room: Runtime, when: dict[str, Any], late_seconds: int, away: int
+) -> None:
+    contact(room, 1)
+    live(room, when=when, late_seconds=late_seconds)
+    sweep(room, away, times=8)
+    assert (len(told(room)), states(room)) == (1, ["filled", "planned"])
+
+
 def test_a_new_version_is_planned_anew_and_one_that_is_gone_starts_nothing(room: Runtime) -> None:
     contact(room, 1)
     live(room)
