@@ -7,7 +7,7 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
-from flows.ask import Answer, HttpAnswer, HttpRequest, Request
+from flows.ask import Answer, FlowVersionAnswer, HttpAnswer, HttpRequest, Request
 from flows.context import Context
 from flows.document import Flow, PlacedStep
 from flows.errors import FlowError
@@ -71,6 +71,8 @@ def note_answer(entry: Entry, answer: Answer, private: Private) -> None:
         for name in ("headers", "body"):
             del told[name]
     entry["asks"][-1]["answer"] = shown(told, private)
+    if isinstance(answer, FlowVersionAnswer):
+        entry["asks"][-1]["answer"]["version"] = answer.version  # the house's own id, even where a PIN has its digits
 
 
 def note_failure(entry: Entry, failure: Failure) -> None:

@@ -1,6 +1,7 @@
 """A run as the API shows it: by names, never by rows of tables, and without what is private."""
 
 import json
+from typing import Any
 
 from flows.event import KeysPressed
 from tests.app import test_call_turns as carrier
@@ -109,3 +110,23 @@ def test_what_is_typed_for_a_private_variable_is_never_told_again_before_it_is_t
     assert again == [{"keys": "42"}, None, None, None]
     assert "4711" not in json.dumps(turns)
     assert room.outcomes() == ["completed"]
+
+
+def test_a_trace_names_the_entered_version_though_a_private_value_has_its_digits(room: Runtime) -> None:
+    row = room.publish(greeting("one"))
+    room.publish(CALLER)
+    run = room.write("hello").event_id
+    room.drive()
+    room.write(str(row))  # the PIN
+    room.drive()
+    ask = Asking(room)
+
+    def answers() -> list[dict[str, Any]]:
+        turns = ask("GET", f"/runs/{run}/trace")["items"]
+        return [asked["answer"] for turn in turns for visit in turn["steps"] for asked in visit.get("asks", ())]
+
+    assert [(one["flow"], one["version"]) for one in answers()] == [("Greeting", 1)]
+    assert ask("POST", f"/runs/{run}/turns/1/replay")["same"]
+    hidden = {"old": f'"message":"","version":"{row}"', "new": '"message":"","version":"(hidden)"'}
+    room.execute("UPDATE turns SET trace = replace(trace, :old, :new)", **hidden)  # as an older release wrote it
+    assert [(one.get("flow"), one["version"]) for one in answers()] == [(None, "(hidden)")]

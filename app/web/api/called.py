@@ -83,10 +83,14 @@ def titles(session: Session, places: Iterable[tuple[int | None, str]]) -> Titles
 
 
 def _entered(asked: Mapping[str, Any]) -> str:
-    """The version that a flow's name was answered with, empty for another request and where there was none."""
+    """The version that a flow's name was answered with, empty for another request and where there was none.
+
+    An older release hid those digits of it that a private variable had too.
+    """
     if asked["request"].get("kind") != _ENTERS or not isinstance(asked.get("answer"), Mapping):
         return ""
-    return str(asked["answer"].get("version", ""))
+    row = str(asked["answer"].get("version", ""))
+    return row if row.isdecimal() else ""
 
 
 def _ask(asked: Mapping[str, Any], versions: Mapping[str, Called]) -> Mapping[str, Any]:
