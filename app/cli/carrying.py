@@ -13,6 +13,7 @@ from app.cli.saying import say
 from app.config import Settings
 from app.errors import Conflict, Invalid
 from app.flow_files import read_file
+from app.publishing import ask_ahead
 from app.publishing.import_plan import Choices, Plan, plan
 from app.publishing.importing import Undecided, apply, export_all
 from app.wiring import open_house
@@ -41,6 +42,10 @@ def _import(settings: Settings, given: argparse.Namespace) -> int:
                 planned = plan(session, house, file, choices)
             say(_lines(planned))
             return 1 if planned.is_open else 0
+        if house.steps.has_plugins:
+            with house.database.reading() as session:
+                planned = plan(session, house, file, choices)
+            ask_ahead(house.steps, *(one.flow for one in planned.flows))
         try:
             with house.database.transaction() as session:
                 done, _ = apply(session, house, file, choices, _AUTHOR)

@@ -1,11 +1,14 @@
 """Steps of plugins in the whole house: their turns are computed aside, and what they do there is what they did here."""
 
+import json
 import threading
 from collections.abc import Iterator
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pysqlite3
 import pytest
 
 from app import cli
@@ -164,3 +167,35 @@ def test_a_flow_without_its_plugin_is_read_and_exported_as_before_and_says_what_
     assert "unknown_type" in [one["code"] for one in found]
     assert (refused.status_code, "works" in refused.text) == (422, True)
     assert went.get_json()["run"]["error"]["kind"] == "step_missing"
+
+
+@pytest.mark.parametrize("door", ["api", "command"])
+def test_an_import_asks_plugins_while_everybody_else_may_write(
+    plugins: Registry, sqlite_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, door: str
+) -> None:
+    asked, real = list[bool](), StepHost.call
+
+    def call(self: StepHost, *arguments: Any) -> Any:
+        with closing(pysqlite3.connect(sqlite_url.partition("///")[2], timeout=0)) as other:
+            try:
+                other.execute("BEGIN IMMEDIATE")
+                asked.append(True)
+            except pysqlite3.OperationalError:  # locked
+                asked.append(False)
+        return real(self, *arguments)
+
+    monkeypatch.setattr(StepHost, "call", call)
+    steps = {"in": starts_with("web-chat", "it"), "it": placed("works", {"text": door}, next="end")}
+    file = drawn("Strange", steps)
+    with seeded(Settings.from_environment({"DATABASE_URL": sqlite_url, "REDIS_URL": redis_url})) as installation:
+        equipped = replace(installation.house, steps=plugins)
+        if door == "api":
+            client = create_app(equipped).test_client()
+            done = client.post("/api/v1/imports", json={"file": file}, headers=installation.headers)
+            assert done.status_code == 201, done.text
+        else:
+            monkeypatch.setattr("app.cli.carrying.open_house", lambda _: nullcontext(equipped))
+            (tmp_path / "flow.json").write_text(json.dumps(file), encoding="utf-8")
+            assert cli.main(["flows", "import", str(tmp_path / "flow.json")]) == 0
+        assert installation.rows("SELECT count(*) FROM flows WHERE name = 'Strange'") == [(1,)]
+    assert set(asked) == {True}

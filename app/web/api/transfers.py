@@ -6,6 +6,7 @@ from flask import Response
 
 from app.accounts.audit import note_act
 from app.accounts.roles import Right
+from app.publishing import ask_ahead
 from app.publishing.import_plan import Choices, plan
 from app.publishing.importing import apply, export_all, plan_data
 from app.web.api.doors import MOST_BYTES_KEY, YES_NO, Asked, Noun, Schema, fields, needed, text
@@ -65,6 +66,10 @@ def import_flows(asked: Asked) -> dict[str, Any]:
     """Imports a file, or a bare flow document, as a whole; 409 `import_undecided` while something is missing."""
     file = flow_file.from_data(asked.body["file"], asked.house.limits)
     _keep_rights(asked)
+    if asked.house.steps.has_plugins:
+        with asked.house.database.reading() as session:
+            planned = plan(session, asked.house, file, _choices(asked))
+        ask_ahead(asked.house.steps, *(one.flow for one in planned.flows))
     with asked.house.database.transaction() as session:
         done, drafts = apply(session, asked.house, file, _choices(asked), asked.who)
         return {**plan_data(done), "drafts": [draft_data(session, asked.house, draft) for draft in drafts]}
