@@ -1,6 +1,7 @@
 """The last door before a message or a letter leaves, whenever it was made: an opt-out is honoured by every send, and
 nothing of a schedule leaves without consent, or at night, before the contact has said something in its run."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,8 +12,6 @@ from sqlalchemy.orm import Session
 
 from app.handled import Unsent
 from app.store.rows import ids
-from flows import wire
-from flows.run import Run
 
 Allowed = Callable[[datetime, str, int, int], datetime]
 """When somebody may be written to unasked: `app.desk.quiet_hours.allowed_at`, which stands upstairs."""
@@ -55,9 +54,9 @@ def unwanted(session: Session, leaving: Sequence[Unsent], present: datetime, all
     for row in ids(session, _LOOK, [one.id for one in leaving]):
         if row.opted_out:
             found.refused[row.id] = OPTED_OUT
-        elif (run := _unasked(row.state)) and row.consent != "given":
+        elif (hours := _unasked(row.state)) and row.consent != "given":
             found.refused[row.id] = NO_CONSENT
-        elif run and allowed and row.id in fresh and (later := _morning(run, row, present, allowed)) > present:
+        elif hours and allowed and row.id in fresh and (later := _morning(hours, row, present, allowed)) > present:
             found.put_off[row.id] = later
     return found
 
@@ -70,12 +69,18 @@ def refusing_unasked(session: Session, run_id: int | None) -> str:
     return OPTED_OUT if row.opted_out else NO_CONSENT
 
 
-def _unasked(state: str) -> Run | None:
-    """The run, where a schedule began it and the contact has said nothing in it."""
-    run = wire.read(Run, state)
-    return run if run.quiet_hours and not run.message else None
+def _unasked(state: str) -> str:
+    """The quiet hours of a run that a schedule began and in which the contact has said nothing; else empty.
+
+    It looks at no more than that: a run whose other parts are of a newer Patchbay, or damaged, must not end the worker.
+    """
+    try:
+        run = json.loads(state)
+    except (ValueError, RecursionError):
+        return ""
+    return str(run.get("quiet_hours", "")) if isinstance(run, dict) and not run.get("message") else ""
 
 
-def _morning(run: Run, row: Row[Any], present: datetime, allowed: Allowed) -> datetime:
-    first, _, last = run.quiet_hours.partition("-")
+def _morning(hours: str, row: Row[Any], present: datetime, allowed: Allowed) -> datetime:
+    first, _, last = hours.partition("-")
     return allowed(present, row.zone or "UTC", int(first), int(last))
