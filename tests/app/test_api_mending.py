@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from app.accounts.roles import SCOPES, Right
 from app.accounts.tokens import create_token
 from app.web import create_app
 from tests.app.api import Api
@@ -16,9 +17,9 @@ from tests.app.house import Runtime
 class Asking:
     """A client of the API over a furnished house."""
 
-    def __init__(self, room: Runtime) -> None:
+    def __init__(self, room: Runtime, *scopes: Right) -> None:
         with room.house.database.transaction() as session:
-            token = create_token(session, "tests", "tests")
+            token = create_token(session, "-".join(["tests", *scopes]), "tests", scopes or SCOPES)
         self.headers = {"Authorization": f"Bearer {token}"}
         self.client: FlaskClient = create_app(room.house).test_client(use_cookies=False)
 

@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
+from app.accounts.roles import Right
 from flows.event import KeysPressed
 from tests.app import test_call_turns as carrier
 from tests.app.drawn import asks, drawn, placed, sends, starts_with
-from tests.app.house import Runtime
+from tests.app.house import ANNA, Runtime
 from tests.app.test_api_mending import Asking
 from tests.app.test_called_flows import greeting, runs
 
@@ -130,3 +131,17 @@ def test_a_trace_names_the_entered_version_though_a_private_value_has_its_digits
     hidden = {"old": f'"message":"","version":"{row}"', "new": '"message":"","version":"(hidden)"'}
     room.execute("UPDATE turns SET trace = replace(trace, :old, :new)", **hidden)  # as an older release wrote it
     assert [(one.get("flow"), one["version"]) for one in answers()] == [(None, "(hidden)")]
+
+
+def test_whose_a_run_is_is_for_those_who_may_read_conversations_or_contacts(room: Runtime) -> None:
+    room.publish(greeting("one"))
+    room.publish(CALLER)
+    run = room.write("hello").event_id
+    room.drive()
+    who = {"contact": {"id": 1, "name": ""}, "address": {"kind": "phone", "value": ANNA}}
+    nobody = {"contact": None, "address": None}
+    for more, shown in [((), nobody), ((Right.READ_CONVERSATIONS,), who), ((Right.READ_CONTACTS,), who)]:
+        ask = Asking(room, Right.READ_RUNS, *more)
+        for one in (*ask("GET", "/runs")["items"], ask("GET", f"/runs/{run}")):
+            assert {name: one[name] for name in who} == shown
+            assert one["number"] == "keys"

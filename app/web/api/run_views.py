@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
+from app.accounts.roles import Right, Rights
 from app.models import Address, Contact, Conversation, EffectRow, InboundEvent, Message, Number, RunRow
 from app.models.conversation import reference as reference_of
 from app.web.api.called import Called, Visit, called, titles, visits_data
@@ -25,9 +26,13 @@ Listed = Row[RunRow, int, str]
 Turn = Row[int, str, datetime, str, str]
 """A turn's number, its trace, when it was committed, the kind of its event, and its record."""
 
+_KNOWS_PEOPLE: Final = frozenset({Right.READ_CONVERSATIONS, Right.READ_CONTACTS})
 
-def runs_data(session: Session, rows: Sequence[Listed]) -> list[dict[str, Json]]:
-    """Runs in a list, each with whose it is."""
+
+def runs_data(session: Session, rows: Sequence[Listed], rights: Rights) -> list[dict[str, Json]]:
+    """Runs in a list, each with whose it is; `contact` and `address` only for who may read conversations or contacts,
+    or else whoever reads runs could read all addresses here."""
+    hidden = {} if rights & _KNOWS_PEOPLE else {"contact": None, "address": None}
     named = titles(session, [(run.step_version_id, run.step) for run, _, _ in rows])
     talks = _talks(session, {run.conversation_id for run, _, _ in rows})
     return [
@@ -35,6 +40,7 @@ def runs_data(session: Session, rows: Sequence[Listed]) -> list[dict[str, Json]]
             "id": run.id,
             "conversation": reference_of(run.conversation_id),
             **talks[run.conversation_id],
+            **hidden,
             "flow": flow,
             "version": version,
             "status": run.status,

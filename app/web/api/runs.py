@@ -23,7 +23,7 @@ def list_runs(asked: Asked) -> dict[str, Any]:
         if asked.query.get("after"):
             query = query.where(RunRow.id < asked.query["after"])
         rows = session.execute(query).all()
-        shown = runs_data(session, rows)
+        shown = runs_data(session, rows, asked.caller.rights)
     return page(shown, asked.query, dict, lambda run: run["id"])
 
 
@@ -34,7 +34,7 @@ def read_run(asked: Asked, number: int) -> dict[str, Any]:
         row = session.execute(runs().where(RunRow.id == number)).first()
         if row is None:
             raise _no_run(number)
-        return {**runs_data(session, [row])[0], **standing_data(session, row[0])}
+        return {**runs_data(session, [row], asked.caller.rights)[0], **standing_data(session, row[0])}
 
 
 @noun.get(f"/runs/{ROW_ID}/trace", PAGE)

@@ -36,7 +36,8 @@ def show(visit: Visit, number: int) -> BaseResponse:
         if found is None:
             raise NotFound("There is no such run: look at the address, or ask whoever gave it to you.")
         row, present = found[0], now(session)
-        told, stands = runs_data(session, [found])[0], standing(session, visit.house.steps, row, present)
+        told = runs_data(session, [found], visit.caller.rights)[0]
+        stands = standing(session, visit.house.steps, row, present)
         kind = select(Connection.kind).join(Conversation, Conversation.connection_id == Connection.id)
         channel = channels().get(session.scalar(kind.where(Conversation.id == row.conversation_id)) or "")
         visited = list(islice(visits(session, row.id, before), _MOST + 1))
