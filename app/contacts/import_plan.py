@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.contacts.checked import checked_fields, invalid, stored_fields
 from app.contacts.reading import BATCH, Line, Read
-from app.errors import Invalid
+from app.errors import Conflict, Invalid
 from app.store.rows import over
 from flows.values import canonical_json
 
@@ -37,23 +37,23 @@ _CONTACTS: Final = """
 
 
 def plan(session: Session, read: Read) -> Plan:
-    """The plan of a file that was read; it changes nothing. Its lines are of this plan from here on."""
+    """The plan of a file that was read; it changes nothing. Its lines are of this plan from here on.
+    Raises: Conflict when a contact vanishes at that moment."""
     made = Plan(refused=list(read.refused))
     taken = _with_segments(session, read, made)
     _find_owners(session, taken, made)
-    known = {one.contact_id: one for one in taken if one.contact_id}
-    for batch in batches(sorted(known)):
-        for row in over(session, _CONTACTS, {"id": "bigint"}, [{"id": id_} for id_ in batch]):
-            try:
-                _compare(known[row.id], row)
-            except Invalid as problem:
-                made.refused.append((known[row.id].number, problem.sentence))
-                del known[row.id]
     made.new = [one for one in taken if not one.contact_id]
-    made.changed = [one for one in known.values() if one.is_changed]
-    made.unchanged = [one for one in known.values() if not one.is_changed]
+    _compare_with_stored(session, [one for one in taken if one.contact_id], made)
     made.refused.sort()
     return made
+
+
+def compare_again(session: Session, made: Plan) -> None:
+    """Compares the lines that change something once more, now that the caller has locked their contacts: what others
+    have written since the plan is not overwritten. Raises: Conflict when one of the contacts is gone."""
+    lines, made.changed = made.changed, []
+    _compare_with_stored(session, lines, made)
+    made.refused.sort()
 
 
 def batches(many: Sequence[Any]) -> Iterable[Sequence[Any]]:
@@ -96,6 +96,22 @@ def _find_owners(session: Session, taken: list[Line], made: Plan) -> None:
             one.contact_id = found.pop()
             one.new_addresses = {kind: value for kind, value in one.addresses.items() if (kind, value) not in owners}
     taken[:] = [one for one in taken if one.contact_id >= 0]
+
+
+def _compare_with_stored(session: Session, lines: Sequence[Line], made: Plan) -> None:
+    for batch in batches(lines):
+        ids = [{"id": id_} for id_ in sorted(one.contact_id for one in batch)]
+        stored = {row.id: row for row in over(session, _CONTACTS, {"id": "bigint"}, ids)}
+        for one in batch:
+            if one.contact_id not in stored:
+                sentence = "A contact of the file was merged with another one at that very moment: plan again."
+                raise Conflict(sentence, "contacts_changed")
+            try:
+                _compare(one, stored[one.contact_id])
+            except Invalid as problem:
+                made.refused.append((one.number, problem.sentence))
+            else:
+                (made.changed if one.is_changed else made.unchanged).append(one)
 
 
 def _compare(line: Line, row: Any) -> None:

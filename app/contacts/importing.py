@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.contacts.checked import TEXTS, checked_fields
-from app.contacts.import_plan import Plan, batches, plan
+from app.contacts.import_plan import Plan, batches, compare_again, plan
 from app.contacts.reading import Line, Read
 from app.db import now_microseconds, sql
 from app.errors import Conflict, Invalid
@@ -58,14 +58,12 @@ def import_file(session: Session, read: Read, who: str) -> Plan:
     if not free:
         raise Conflict("Another import is under way: wait until it is done, and plan again.", "import_under_way")
     made = plan(session, read)
-    if made.refused:
-        line, sentence = made.refused[0]
-        more = f" {len(made.refused) - 1:,} more lines are refused." if len(made.refused) > 1 else ""
-        whole = f"Nothing was imported. Line {line}: {sentence}{more}"
-        raise Invalid(whole, "lines_refused", {"refused": refused_data(made)})
+    _refuse(made)
+    _lock(session, [one.contact_id for one in made.changed])
+    compare_again(session, made)
+    _refuse(made)
     now = now_microseconds(session)
     told = {"now": now, "source": f"import by {who}"}
-    _lock(session, [one.contact_id for one in made.changed])
     for batch in batches(made.changed):
         over(session, _CHANGE, _COLUMNS, [{"id": one.contact_id, **_row(one.changes)} for one in batch], **told)
     for one, id_ in zip(made.new, _new_ids(session, len(made.new), postgresql=postgresql), strict=True):
@@ -79,6 +77,14 @@ def import_file(session: Session, read: Read, who: str) -> Plan:
 def refused_data(made: Plan, most: int = 200) -> list[dict[str, Any]]:
     """The first refused lines, as people are told them."""
     return [{"line": line, "sentence": sentence} for line, sentence in made.refused[:most]]
+
+
+def _refuse(made: Plan) -> None:
+    if made.refused:
+        line, sentence = made.refused[0]
+        more = f" {len(made.refused) - 1:,} more lines are refused." if len(made.refused) > 1 else ""
+        whole = f"Nothing was imported. Line {line}: {sentence}{more}"
+        raise Invalid(whole, "lines_refused", {"refused": refused_data(made)})
 
 
 def _lock(session: Session, ids: Sequence[int]) -> None:

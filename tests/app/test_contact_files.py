@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from app.config import Settings
-from app.contacts import csv_text
+from app.contacts import csv_text, import_plan
 from app.contacts.csv_text import MOST_ROWS, cell_text, safe_cell
+from app.contacts.merging import merge
 from app.contacts.reading import Read, read_file
 from tests.app.api_client import Api, api
 
@@ -132,6 +135,47 @@ def test_no_file_gives_a_consent_again_that_was_taken_back(asked: Api) -> None:
     (refused,) = plan(asked, "email,consent\nbob@example.com,yes\n")["refused_lines"]
     assert (refused["line"], "has taken their consent back" in refused["sentence"]) == (2, True)
     assert plan(asked, "email,consent\nbob@example.com,no\n")["unchanged"] == 1
+
+
+def _withdraws(session: Session) -> None:
+    session.execute(text("UPDATE contacts SET consent = 'withdrawn', consent_source = 'herself' WHERE name = 'Cid'"))
+
+
+def _moves(session: Session) -> None:
+    session.execute(text("""UPDATE contacts SET attributes = '{"city":"Gdynia"}' WHERE name = 'Cid'"""))
+
+
+def _is_merged(session: Session) -> None:
+    ids = {row.name: row.id for row in session.execute(text("SELECT name, id FROM contacts"))}
+    merge(session, ids["Bob"], ids["Cid"])
+
+
+BETWEEN = [
+    (_withdraws, 422, "lines_refused", []),
+    (_moves, 200, None, ['{"city":"Gdynia","floor":"2"}']),
+    (_is_merged, 409, "contacts_changed", []),
+]
+
+
+@pytest.mark.parametrize(("change", "status", "code", "given"), BETWEEN)
+def test_what_is_changed_between_the_plan_of_an_import_and_its_locks_is_not_overwritten(
+    asked: Api, monkeypatch: pytest.MonkeyPatch, change: Any, status: int, code: str | None, given: list[str]
+) -> None:
+    def planned(session: Session, read: Read) -> import_plan.Plan:
+        made = import_plan.plan(session, read)
+        if session.get_bind().dialect.name == "postgresql":
+            with asked.installation.house.database.transaction() as other:
+                change(other)
+        else:  # where nobody else comes in between
+            change(session)
+        return made
+
+    send(asked, "import", FILE)
+    monkeypatch.setattr("app.contacts.importing.plan", planned)
+    told = send(asked, "import", "phone,consent,attributes.floor\n+48600100201,yes,2\n", status)
+    assert told.get("code") == code
+    kept = "SELECT attributes FROM contacts WHERE name = 'Cid' AND consent = 'given'"
+    assert [one for (one,) in asked.installation.rows(kept)] == given
 
 
 def test_a_line_that_names_two_contacts_is_refused(asked: Api) -> None:
