@@ -46,11 +46,11 @@ class Unwanted:
 
 def unwanted(session: Session, leaving: Sequence[Unsent], present: datetime, allowed: Allowed | None) -> Unwanted:
     """Which of these messages their contact does not want, or not `present`ly. Without `allowed` nobody asks whether
-    it is night; nor of one that was tried before, which its provider may have."""
+    it is night; nor of one that was tried before, which its provider may have. Waiting for a morning is no try."""
     found = Unwanted()
     if not leaving:
         return found
-    fresh = {one.id for one in leaving if one.attempts == 1} if allowed else set[int]()
+    fresh = {one.id for one in leaving if not one.crashes and not one.failures} if allowed else set[int]()
     for row in ids(session, _LOOK, [one.id for one in leaving]):
         if row.opted_out:
             found.refused[row.id] = OPTED_OUT

@@ -5,7 +5,7 @@ import pytest
 from app.store.opted_out import NO_CONSENT
 from tests.app.drawn import sends
 from tests.app.house import Runtime
-from tests.app.test_schedules import sweep, told, writes_after_twelve_hours
+from tests.app.test_schedules import contact, live, sweep, told, writes_after_twelve_hours
 
 DAMAGED = "UPDATE runs SET state = '{}'"
 OF_A_NEWER_PATCHBAY = """UPDATE runs SET state = replace(state, '"id":', '"hue":"red","id":')"""
@@ -26,3 +26,25 @@ def test_a_run_that_cannot_be_read_whole_stops_no_worker_and_still_needs_consent
     sweep(room, 10 * 3_600)
     assert room.column("SELECT error FROM effects") == [error]
     assert len(told(room)) == (not error)
+
+
+def paced(room: Runtime, contacts: int) -> None:
+    """One minute before nine in the evening a newsletter begins, by a number that sends every hundred seconds."""
+    room.execute("UPDATE numbers SET rate_per_second = 0.01, burst = 1 WHERE name = 'keys'")
+    for n in range(contacts):
+        contact(room, n)
+    live(room, "2027-01-04T20:58:30+00:00", when={"by": "cron", "expression": "59 20 4 1 *"}, per_minute=600)
+    sweep(room, 31, times=3)
+
+
+def test_what_has_not_left_by_the_second_evening_waits_for_the_second_morning(room: Runtime) -> None:
+    paced(room, 2)
+    sweep(room, 300)  # 21:04
+    assert len(told(room)) == 1
+    room.execute("UPDATE numbers SET blocked_until_at = (SELECT next_attempt_at FROM effects WHERE state = 'queued')")
+    room.execute("UPDATE numbers SET blocked_until_at = blocked_until_at + :more", more=13 * 3_600_000_000 + 1)
+    counts = []
+    for seconds in (11 * 3_600, 13 * 3_600 + 60, 11 * 3_600):  # 8:04, 21:05, 8:05
+        sweep(room, seconds)
+        counts.append(len(told(room)))
+    assert counts == [1, 1, 2]
