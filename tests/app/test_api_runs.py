@@ -88,6 +88,8 @@ def test_a_run_and_its_turns_name_flows_versions_and_steps_and_hide_what_is_priv
     (old, *_) = ask("GET", f"{path}/trace")["items"]
     assert (old["steps"], old["again"]) == (turns[0]["steps"], None), "what an older release wrote is read all the same"
     assert ask("POST", f"{path}/turns/0/replay", 409)["code"] == "not_replayable"
+    room.execute("UPDATE runs SET state = '{}'")
+    assert ask("GET", path) == {name: ended[name] if name in listed else None for name in ended}
     assert PIN not in json.dumps([listed, before, inside, ended, turns, replayed])
 
 

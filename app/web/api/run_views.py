@@ -28,6 +28,9 @@ Turn = Row[int, str, datetime, str, str]
 
 _KNOWS_PEOPLE: Final = frozenset({Right.READ_CONVERSATIONS, Right.READ_CONTACTS})
 
+STANDING: Final = ("stack", "variables", "outputs", "error", "waits_for", "until", "in_queue")
+"""What `standing_data` tells."""
+
 
 def runs_data(session: Session, rows: Sequence[Listed], rights: Rights) -> list[dict[str, Json]]:
     """Runs in a list, each with whose it is; `contact` and `address` only for who may read conversations or contacts,
@@ -59,6 +62,7 @@ def standing_data(session: Session, row: RunRow) -> dict[str, Json]:
     """Where a run stands and what it knows; private variables are hidden, as in its trace.
 
     `stack` has the flow that was begun first, then those that it called; the variables are those of the last one.
+    Raises: FlowError for a run that an older release wrote in another form.
     """
     run = read(Run, row.state)
     versions = called(session, [frame.version for frame in run.stack])

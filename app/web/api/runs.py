@@ -10,7 +10,8 @@ from app.web.api.called import visits_data
 from app.web.api.doors import ROW_ID, YES_NO, Asked, Noun, fields
 from app.web.api.lists import PAGE, page, wanted
 from app.web.api.run_queries import FILTERS, filtered, runs, turns
-from app.web.api.run_views import runs_data, standing_data, turns_data
+from app.web.api.run_views import STANDING, runs_data, standing_data, turns_data
+from flows.errors import FlowError
 
 noun = Noun("runs", Right.READ_RUNS, Right.MEND_RUNS)
 
@@ -29,12 +30,19 @@ def list_runs(asked: Asked) -> dict[str, Any]:
 
 @noun.get(f"/runs/{ROW_ID}")
 def read_run(asked: Asked, number: int) -> dict[str, Any]:
-    """One run: the steps it stands on, its variables, and what it waits for."""
+    """One run: the steps it stands on, its variables, and what it waits for.
+
+    These are null for a run that an older release wrote in another form.
+    """
     with asked.house.database.reading() as session:
         row = session.execute(runs().where(RunRow.id == number)).first()
         if row is None:
             raise _no_run(number)
-        return {**runs_data(session, [row], asked.caller.rights)[0], **standing_data(session, row[0])}
+        told = runs_data(session, [row], asked.caller.rights)[0]
+        try:
+            return {**told, **standing_data(session, row[0])}
+        except FlowError:
+            return {**told, **dict.fromkeys(STANDING)}
 
 
 @noun.get(f"/runs/{ROW_ID}/trace", PAGE)
