@@ -66,6 +66,8 @@ RUNS: Mapping[str, str] = {
     "asks_long": "return Ask(HttpRequest('GET', 'https://shop.example.com/' + 'y' * 2_000_000))",
     "waits_for_ever": "return Wait(())",
     "unstorable": "return Take('next', effects=[SendMessage('a\\x00b\\ud800')], sets={'x\\x00': {'\\ud800': '\\x00'}})",
+    "notes_badly": "context.inputs['a\\x00'] = 'b\\ud800'; context.missing += ['c\\ud800', *map(str, range(9_999))]; "
+    "return Take('next')",
     "goes_elsewhere": "return Take('nowhere')",
     "reads_wrongly": "return Take('next', sets={'x': context.strict_text('{{ absent }}')})",
     "says_no": "return fail('own_kind', 'It says no.', retryable=True)",

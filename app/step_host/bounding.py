@@ -27,9 +27,19 @@ def bounded_outcome(title: str, outcome: Any) -> Any:
 
 
 def cleaned(data: Any) -> Any:
-    """JSON data without what databases refuse, as `clean_text` makes each text of it."""
+    """JSON data without what databases refuse, as `clean_text` makes each text of it.
+
+    Raises: Refused when it is nested deeper than we can follow.
+    """
+    try:
+        return _cleaned(data)
+    except RecursionError:
+        raise Refused("too_large", "What a plugin's step answered is nested too deeply: make it flatter.") from None
+
+
+def _cleaned(data: Any) -> Any:
     if isinstance(data, str):
         return clean_text(data)
     if isinstance(data, dict):
-        return {clean_text(name): cleaned(value) for name, value in data.items()}
-    return [cleaned(one) for one in data] if isinstance(data, list) else data
+        return {clean_text(name): _cleaned(value) for name, value in data.items()}
+    return [_cleaned(one) for one in data] if isinstance(data, list) else data

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from flows import document, wire
 from flows.context import Context
@@ -13,6 +13,9 @@ from flows.step import Enter, Finish, Outcome, Take
 from flows.values import Value, decode, encode, from_plain
 
 Data = dict[str, Any]
+
+_MOST_NOTED: Final = 500  # names in a trace, which every turn stores; a flow has some dozens of variables
+_LONGEST_NAME: Final = 500
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,9 @@ def noted_to_data(context: Context) -> Data:
 
 def noted_from_data(data: Mapping[str, Any]) -> Noted:
     """Raises: FlowError, AttributeError, TypeError, ValueError for what a stranger put there."""
-    inputs = {str(name): decode(value) for name, value in dict(data["inputs"]).items()}
-    return Noted(inputs, tuple(str(name) for name in data["missing"]))
+    read = list(dict(data["inputs"]).items())[:_MOST_NOTED]
+    inputs = {str(name)[:_LONGEST_NAME]: decode(value) for name, value in read}
+    return Noted(inputs, tuple(str(name)[:_LONGEST_NAME] for name in data["missing"][:_MOST_NOTED]))
 
 
 def _values(given: object) -> Any:

@@ -33,7 +33,8 @@ _MOST_CONFIGS: Final = 512  # remembered per kind
 _LONGEST_SUMMARY: Final = 500
 _MOST_OVERRUNS: Final = 3  # one after the other
 _LEFT_ALONE_SECONDS: Final = 30.0
-_NONSENSE: Final = (FlowError, AttributeError, KeyError, TypeError, ValueError)  # what reading a stranger's data raises
+# What reading a stranger's data raises.
+_NONSENSE: Final = (FlowError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
 
 
 class Link:
@@ -175,7 +176,7 @@ class _PluginStep(Step):
         asked = {**more, "context": carrying.context_to_data(context)}
         acted = self._link.call(do, title, asked, context.flow)
         try:
-            noted = carrying.noted_from_data(acted["noted"])
+            noted = carrying.noted_from_data(cleaned(acted["noted"]))
             context.inputs.update(noted.inputs)
             context.missing += [name for name in noted.missing if name not in context.missing]
             refuse_told(acted, title)

@@ -28,6 +28,7 @@ from flows.event import Answered, Event, Happening, MessageReceived
 from flows.facts import Facts
 from flows.interpreter import advance, begin
 from flows.limits import Limits
+from flows.outcomes import Refused
 from flows.registry import Registry
 from flows.run import Run, Turn
 from flows.step import Claim, Exit, Step, Trigger
@@ -152,6 +153,24 @@ def test_what_no_database_takes_is_replaced_before_it_could_fail_a_commit(steps:
     turn = visit(steps, flow_with("unstorable"))
     assert turn.effects == (SendMessage("a\ufffdb\ufffd"),)
     assert turn.run.variables == {"x\ufffd": {"\ufffd": "\ufffd"}}
+    noted = visit(steps, flow_with("notes_badly")).trace[-1]
+    assert (noted["inputs"], noted["missing"][:2], len(noted["missing"])) == (
+        {"a\ufffd": "b\ufffd"},
+        ["c\ufffd", "0"],
+        500,
+    )
+
+
+def test_what_a_plugin_nests_too_deeply_is_refused(steps: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep: Any = "x"
+    for _ in range(900):
+        deep = [deep]
+    monkeypatch.setattr(StepHost, "call", lambda *_: {"answer": {"summary": deep, "noted": deep, "outcome": deep}})
+    kind = steps.get("works")
+    assert isinstance(kind, Step)
+    with pytest.raises(Refused, match="nested too deeply"):
+        kind.summary({"text": "deep"})
+    assert visit(steps, flow_with("works")).run.error["kind"] == "too_large"
 
 
 def test_what_its_templates_read_is_traced(steps: Registry) -> None:
