@@ -113,8 +113,10 @@ class WaitForReplyStep(Step):
             return Take("reply", sets=sets, why={"kinds": sorted(kinds)})
         # A message that does not count gives the contact no more time.
         limit, began = config["time_limit_seconds"], datetime.fromisoformat(context.kept["began"])
-        left = limit - (context.now - began).total_seconds()
-        if left <= 0:  # our last message left later than this wait began, such as in the morning, and so did the limit
+        left = max(0.0, limit - (context.now - began).total_seconds())
+        # One that came after the limit: our last message left later than this wait began, such as in the morning, and
+        # so did the limit. One that came before, and waited for others to be joined with it, begins nothing anew.
+        if (event.at - began).total_seconds() >= limit:
             left, began = limit, context.now
         return Wait(
             ("message",),

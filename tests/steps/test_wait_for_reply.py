@@ -1,11 +1,14 @@
 """Waiting for a reply: what counts as one, what is passed over, and for how long."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from flows.event import Attachment, MessageReceived, TimerFired
-from tests.steps.visits import Visit, step_of
+from flows.event import Attachment, Event, MessageReceived, TimerFired
+from flows.step import Wait
+from tests.steps.visits import Visit, context_of, facts_of, step_of
 
 PHOTO = Attachment("image/jpeg")
 PDF = Attachment("application/pdf")
@@ -53,6 +56,20 @@ def test_a_contact_whose_time_began_later_than_the_wait_is_not_cut_off() -> None
         assert visit.run.waiting is not None
         limits.append(visit.run.waiting.limit_seconds)
     assert limits == [40, 100, 40]
+
+
+@pytest.mark.parametrize(("came_seconds", "limits"), [(90, 0), (100, 100), (130, 100)])
+def test_what_came_within_the_limit_and_was_taken_after_it_begins_no_new_one(came_seconds: int, limits: float) -> None:
+    config = {"accepts": ["image"], "time_limit_seconds": 100, "joining_seconds": 60}
+    entered = context_of(config)
+    step = step_of("wait_for_reply")
+    began = step.run(entered)
+    assert isinstance(began, Wait)
+    came = entered.now + timedelta(seconds=came_seconds)
+    event = Event(MessageReceived("", media=(PDF,)), came, came + timedelta(seconds=60), facts_of(), "e")
+    waits = step.resume(replace(entered, kept=began.keep, event=event), event)
+    assert isinstance(waits, Wait)
+    assert waits.limit_seconds == limits
 
 
 def test_messages_are_joined_and_the_text_is_kept_where_the_author_wants() -> None:
