@@ -17,18 +17,17 @@ from flows.patterns import PatternError, PatternTimeout, fault_of, find_pattern
 from flows.values import canonical_json
 
 LARGEST_SCHEMA_BYTES: Final = 65_536
+_WRITE_OUT: Final = "write out what it stands for"
 # The last two look at everything inside them twice: nested in each other they take twice as long with each level.
-_REFUSED: Final = frozenset(
-    {
-        "$ref",
-        "$dynamicRef",
-        "$recursiveRef",
-        "$schema",
-        "patternProperties",
-        "unevaluatedProperties",
-        "unevaluatedItems",
-    }
-)
+_REFUSED: Final = {
+    "$ref": _WRITE_OUT,
+    "$dynamicRef": _WRITE_OUT,
+    "$recursiveRef": _WRITE_OUT,
+    "$schema": "leave it out, the schema is read as draft 2020-12",
+    "patternProperties": "name each property under “properties”",
+    "unevaluatedProperties": "name all properties in one place, beside “additionalProperties”",
+    "unevaluatedItems": "describe the items with “items”",
+}
 _DEEPEST: Final = 32
 _MOST_FAULTS: Final = 5
 
@@ -71,7 +70,7 @@ def _refused(part: Any, depth: int) -> Iterator[str]:
     elif isinstance(part, Mapping):
         for name, inner in part.items():
             if name in _REFUSED:
-                yield f"“{name}” cannot be used here: write out what it stands for."
+                yield f"“{name}” cannot be used here: {_REFUSED[name]}."
             elif name == "pattern" and isinstance(inner, str) and (sentence := fault_of(inner)):
                 yield sentence
             else:

@@ -42,9 +42,20 @@ def test_a_multiple_is_one_as_it_is_written_however_large(of: Any, data: Any, fi
     assert (data_faults({"multipleOf": of}, data) == []) is fits
 
 
-@pytest.mark.parametrize("word", ["unevaluatedProperties", "unevaluatedItems"])
-def test_words_that_take_twice_as_long_with_each_level_are_refused(word: str) -> None:
-    assert f"“{word}” cannot be used here" in schema_fault({"anyOf": [{word: False}]})
+REFUSED = [
+    ("$ref", "write out what it stands for"),
+    ("$schema", "leave it out, the schema is read as draft 2020-12"),
+    ("patternProperties", "name each property under “properties”"),
+    ("unevaluatedProperties", "name all properties in one place, beside “additionalProperties”"),
+    ("unevaluatedItems", "describe the items with “items”"),
+]
+
+
+@pytest.mark.parametrize(("word", "instead"), REFUSED)
+def test_words_that_fetch_go_round_or_take_for_ever_are_refused_with_what_to_write_instead(
+    word: str, instead: str
+) -> None:
+    assert schema_fault({"anyOf": [{word: False}]}) == f"“{word}” cannot be used here: {instead}."
 
 
 def test_five_thousand_items_that_must_differ_keep_nobody_waiting() -> None:
