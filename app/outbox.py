@@ -20,7 +20,9 @@ LOOKS_UP_AFTER_SECONDS = 30.0
 RECHECK_WITH_KEY_SECONDS = 2.0  # a crashed attempt with a key may simply be repeated
 PAUSES_SECONDS = (0.5, 10, 60, 600, 3_600, 21_600, 60_500)  # 8 attempts over 24 h; most outages are a restart
 _FREE_CRASHES = 5  # in a row: these are rather somebody's kills than this message's fault
-_LOOKS_UP_SECONDS, _LOOKS_UP_TIMES = 300.0, 3  # given up after both: the first may be late because we were away
+# Given up after both: the first may be late because we were away. Attempts that were refused before the one that got no
+# answer count among the times too; after three of them the first look-up that is late and fails is the last.
+_LOOKS_UP_SECONDS, _LOOKS_UP_TIMES = 300.0, 3
 _STALE_SECONDS = 5.0  # a mark must be young when the request leaves, else somebody may have taken over
 
 
