@@ -1,7 +1,10 @@
 """A run as the API shows it: by names, never by rows of tables, and without what is private."""
 
 import json
+import time
 from typing import Any
+
+import pytest
 
 from app.accounts.roles import Right
 from flows.event import KeysPressed
@@ -10,6 +13,7 @@ from tests.app.drawn import asks, drawn, placed, sends, starts_with
 from tests.app.house import ANNA, Runtime
 from tests.app.test_api_mending import Asking
 from tests.app.test_called_flows import greeting, runs
+from tests.recorded_runs import RecordedRun, visit
 
 PIN = "4711 Maple Street"
 CALLER = drawn(
@@ -147,3 +151,20 @@ def test_whose_a_run_is_is_for_those_who_may_read_conversations_or_contacts(room
         for one in (*ask("GET", "/runs")["items"], ask("GET", f"/runs/{run}")):
             assert {name: one[name] for name in who} == shown
             assert one["number"] == "keys"
+
+
+def test_a_page_of_a_trace_is_short_and_others_are_served_between_its_records(
+    room: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = RecordedRun("Long", {"a": "A"}, turns=[[visit("a", "next")]] * 22, outcome="completed")
+    with room.house.database.transaction() as session:
+        run = recorded.write(session, room.numbers["keys"])
+    ask, served = Asking(room), list[float]()
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "sleep", served.append)
+        first = ask("GET", f"/runs/{run}/trace")
+    assert ([turn["turn"] for turn in first["items"]], first["next"]) == ([*range(20)], 19)
+    assert served.count(0) >= 20
+    rest = ask("GET", f"/runs/{run}/trace?after=19&limit=20")
+    assert ([turn["turn"] for turn in rest["items"]], rest["next"]) == ([20, 21], None)
+    assert ask("GET", f"/runs/{run}/trace?limit=21", 422)["code"] == "bad_query"

@@ -1,6 +1,7 @@
 """What people see of a run: in a list, where it stands and what it knows, and its turns one by one."""
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -86,7 +87,7 @@ def turns_data(session: Session, run: RunRow, rows: Sequence[Turn]) -> list[dict
     """Turns, the first one first: each visited step and why, what left by it, and what it came by.
 
     `again` is the event in the words of a test, for trying it in a simulated conversation; null for what follows there
-    by itself, and where it holds what is private.
+    by itself, and where it holds what is private. Between two records others have their turn: one may have 16 MiB.
     """
     records, traces = [_record(row[4]) for row in rows], [json.loads(row[1]) for row in rows]
     versions = called(session, {version for record in records if record for version in record.versions})
@@ -156,6 +157,7 @@ def _effects(session: Session, run_id: int) -> Mapping[int, list[dict[str, Json]
 
 def _record(stored: str) -> TurnRecord | None:
     """None for one that an older release wrote in another form; its trace is read all the same."""
+    time.sleep(0)  # web serves everybody in one thread
     try:
         return read(TurnRecord, stored)
     except FlowError:

@@ -1,19 +1,22 @@
 """The API's runs: where each conversation stands in its flow, and why it came there."""
 
-from typing import Any
+from typing import Any, Final
 
 from app.accounts.roles import Right
 from app.errors import NotFound
 from app.mending import replay_turn, retry
 from app.models import RunRow, TurnRow
 from app.web.api.called import visits_data
-from app.web.api.doors import ROW_ID, YES_NO, Asked, Noun, fields
+from app.web.api.doors import ROW_ID, YES_NO, Asked, Noun, fields, whole
 from app.web.api.lists import PAGE, page, wanted
 from app.web.api.run_queries import FILTERS, filtered, runs, turns
 from app.web.api.run_views import STANDING, runs_data, standing_data, turns_data
 from flows.errors import FlowError
 
 noun = Noun("runs", Right.READ_RUNS, Right.MEND_RUNS)
+
+_MOST_TURNS: Final = 20
+"""On a page of a trace: the record of each is read whole, with all that other systems answered."""
 
 
 @noun.get("/runs", {**PAGE, **FILTERS})
@@ -45,22 +48,23 @@ def read_run(asked: Asked, number: int) -> dict[str, Any]:
             return {**told, **dict.fromkeys(STANDING)}
 
 
-@noun.get(f"/runs/{ROW_ID}/trace", PAGE)
+@noun.get(f"/runs/{ROW_ID}/trace", {**PAGE, "limit": whole(1, _MOST_TURNS)})
 def read_trace(asked: Asked, number: int) -> dict[str, Any]:
     """A run's turns, the first one first: each visited step with its inputs, its exit and why, and what left by it.
 
-    `again` is the turn's event in the words of a test, for trying it in a simulated conversation.
+    `again` is the turn's event in the words of a test, for trying it in a simulated conversation. A page has 20 turns.
     """
+    query = {"limit": _MOST_TURNS, **asked.query}
     with asked.house.database.reading() as session:
         run = session.get(RunRow, number)
         if run is None:
             raise _no_run(number)
-        query = turns(number).add_columns(TurnRow.record)
-        if "after" in asked.query:
-            query = query.where(TurnRow.number > asked.query["after"])
-        rows = session.execute(query.order_by(TurnRow.number).limit(wanted(asked.query))).all()
+        found = turns(number).add_columns(TurnRow.record)
+        if "after" in query:
+            found = found.where(TurnRow.number > query["after"])
+        rows = session.execute(found.order_by(TurnRow.number).limit(wanted(query))).all()
         shown = turns_data(session, run, rows)
-    return page(shown, asked.query, dict, lambda turn: turn["turn"])
+    return page(shown, query, dict, lambda turn: turn["turn"])
 
 
 @noun.post(f"/runs/{ROW_ID}/turns/<int(max=1000000):turn>/replay", fields({}), right=Right.READ_RUNS)
