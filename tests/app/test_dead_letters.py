@@ -114,6 +114,8 @@ def test_edit_sends_another_text_in_its_place(room: Runtime, client: Api) -> Non
     room.drive()
     assert room.provider.texts == ["Dear Anna"]
     assert outgoing(room) == [("flow", 5), ("agent", 4)]
+    messages = client.get("/conversations/PB-10001/messages")["items"]
+    assert [one["by"] for one in messages] == [None, None, "Eva"]
     first, second = room.provider.attempts
     assert first.key != second.key, "a provider that knows the old key would not take the new text"
     assert client.get("/dead-letters")["items"] == []
@@ -129,6 +131,8 @@ def test_an_edited_message_may_fail_and_be_edited_again(room: Runtime, client: A
         (listed,) = client.get("/dead-letters")["items"]
         assert (listed["text"], listed["author"]) == (words, "agent")
         id_ = listed["id"]
+    messages = client.get("/conversations/PB-10001/messages")["items"]
+    assert [one["by"] for one in messages] == [None, None, "Eva", "Eva"]
 
 
 def test_skip_leaves_it_as_it_is(room: Runtime, client: Api) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import secrets
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +15,11 @@ from app.accounts.roles import Right
 from app.db import now
 from app.errors import Invalid
 from app.file_address import file_address
-from app.models import Address, Connection, Contact, Conversation, InboundEvent, Message, Number, Queue, QueueEntry
+from app.models import Address, Connection, Contact, Conversation, Message, Number, Queue, QueueEntry
 from app.models.conversation import reference as reference_of
 from app.models.desk import LIVE_ENTRY
 from app.sealing import SecretKey
+from app.web.api.authors import agents_of
 from app.web.api.doors import SLUG, Asked, Noun, fields, one_of, text, whole
 from app.web.api.lists import PAGE, page, wanted
 from app.web.api.references import conversation_id
@@ -88,7 +88,7 @@ def list_messages(asked: Asked, reference: str) -> dict[str, Any]:
             Message.conversation_id == conversation_id(session, reference), Message.id > asked.query.get("after", 0)
         )
         rows = session.scalars(query.order_by(Message.id).limit(wanted(asked.query))).all()
-        at, agents = now(session), _agents(session, rows)
+        at, agents = now(session), agents_of(session, rows)
 
     def shown(row: Message) -> dict[str, Any]:
         media = [_file(asked.house.key, item, row.direction, at) for item in json.loads(row.media)]
@@ -129,17 +129,6 @@ def close(asked: Asked, reference: str) -> dict[str, Any]:
 def take_over(asked: Asked, reference: str) -> dict[str, Any]:
     """Gives the conversation to people now."""
     return _act(asked, reference, "agent_took_over", {})
-
-
-def _agents(session: Session, rows: Sequence[Message]) -> dict[int, str]:
-    """Who wrote each message of an agent: an e-mail address or a token's name."""
-    replies = {
-        int((row.effect_key or "").removeprefix("event/")): row.id
-        for row in rows
-        if row.author == "agent" and (row.effect_key or "").startswith("event/")
-    }
-    query = select(InboundEvent.id, InboundEvent.happened).where(InboundEvent.id.in_(replies))
-    return {replies[id_]: str(json.loads(happened).get("by", "")) for id_, happened in session.execute(query)}
 
 
 def _file(key: SecretKey, item: dict[str, Any], direction: str, at: datetime) -> dict[str, Any]:
