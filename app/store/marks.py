@@ -6,12 +6,13 @@ leaves, by a compare-and-set on the attempts, so of two processes only one sends
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
 from app.db import from_microseconds, now_microseconds
 from app.handled import Unsent
-from app.store import opted_out, pacing
+from app.store import opted_out, pacing, timers
 from app.store.opted_out import Allowed
 from app.store.rows import ids, over
 from app.store.sends import Settled, settle
@@ -71,7 +72,8 @@ def mark_sending(
 
 
 def hold_back(session: Session, leaving: Sequence[Unsent], now: int, allowed: Allowed | None = None) -> list[Unsent]:
-    """Those of the marked ones that may leave; what their contact does not want is dead, or waits for the morning."""
+    """Those of the marked ones that may leave; what their contact does not want is dead, or waits for the morning, and
+    the time limit of its run with it."""
     present = from_microseconds(now)
     found = opted_out.unwanted(session, leaving, present, allowed)
     stay = [
@@ -82,6 +84,8 @@ def hold_back(session: Session, leaving: Sequence[Unsent], now: int, allowed: Al
         if one.id in found.refused or one.id in found.put_off
     ]
     settle(session, stay)
+    later = [(one.run_id, found.put_off[one.id] - present) for one in leaving if one.id in found.put_off]
+    timers.put_off(session, {run_id: span // timedelta(microseconds=1) for run_id, span in later if run_id is not None})
     return [one for one in leaving if one.id not in found.refused and one.id not in found.put_off]
 
 

@@ -1,6 +1,6 @@
-"""The timers of a commit."""
+"""The timers of a commit, and of a run whose message is put off afterwards."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
@@ -47,4 +47,20 @@ def write(session: Session, group: Sequence[Handled], now: int) -> None:
             },
             rows,
             now=now,
+        )
+
+
+def put_off(session: Session, later: Mapping[int, int]) -> None:
+    """Moves the timers of runs by so many microseconds each: what is said tomorrow is waited for from tomorrow on."""
+    if later:
+        over(
+            session,
+            """
+            UPDATE inbound_events SET due_at = inbound_events.due_at + r.later, at = inbound_events.at + r.later
+            FROM {rows} JOIN runs u ON u.id = r.run_id
+            WHERE inbound_events.conversation_id = u.conversation_id AND inbound_events.state = 'waiting'
+              AND inbound_events.kind = 'timer_fired' AND inbound_events.run_id = u.id
+            """,
+            {"run_id": "bigint", "later": "bigint"},
+            [{"run_id": run_id, "later": span} for run_id, span in sorted(later.items())],
         )

@@ -3,9 +3,9 @@
 import pytest
 
 from app.store.opted_out import NO_CONSENT
-from tests.app.drawn import sends
+from tests.app.drawn import drawn, placed, sends
 from tests.app.house import Runtime
-from tests.app.test_schedules import contact, live, sweep, told, writes_after_twelve_hours
+from tests.app.test_schedules import at, contact, sweep, told, writes_after_twelve_hours
 
 DAMAGED = "UPDATE runs SET state = '{}'"
 OF_A_NEWER_PATCHBAY = """UPDATE runs SET state = replace(state, '"id":', '"hue":"red","id":')"""
@@ -28,12 +28,19 @@ def test_a_run_that_cannot_be_read_whole_stops_no_worker_and_still_needs_consent
     assert len(told(room)) == (not error)
 
 
-def paced(room: Runtime, contacts: int) -> None:
+def paced(room: Runtime, contacts: int, wait_for: str = "nothing") -> None:
     """One minute before nine in the evening a newsletter begins, by a number that sends every hundred seconds."""
     room.execute("UPDATE numbers SET rate_per_second = 0.01, burst = 1 WHERE name = 'keys'")
     for n in range(contacts):
         contact(room, n)
-    live(room, "2027-01-04T20:58:30+00:00", when={"by": "cron", "expression": "59 20 4 1 *"}, per_minute=600)
+    due = {"when": {"by": "cron", "expression": "59 20 4 1 *"}, "audience": {"by": "segment", "segment": "all"}}
+    steps = {
+        "due": placed("schedule", {"number": "keys", **due, "per_minute": 600}, next="tell"),
+        "tell": sends("News", wait_for=wait_for),
+    }
+    at(room, "2027-01-04T20:58:30+00:00")
+    room.publish(drawn("Newsletter", steps))
+    sweep(room)
     sweep(room, 31, times=3)
 
 
@@ -48,3 +55,13 @@ def test_what_has_not_left_by_the_second_evening_waits_for_the_second_morning(ro
         sweep(room, seconds)
         counts.append(len(told(room)))
     assert counts == [1, 1, 2]
+
+
+def test_the_time_limit_of_what_waits_for_the_morning_waits_with_it(room: Runtime) -> None:
+    paced(room, 3, wait_for="accepted")  # for ten minutes
+    counts = []
+    for seconds in (300, 101, 39_276, 101):  # 21:04, 21:05, 8:00, 8:01
+        sweep(room, seconds)
+        counts.append(len(told(room)))
+    assert (counts, room.problems()) == ([1, 1, 2, 3], [])
+    assert room.outcomes() == ["completed"] * 3
