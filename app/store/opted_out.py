@@ -18,7 +18,9 @@ Allowed = Callable[[datetime, str, int, int], datetime]
 
 OPTED_OUT: Final = "The contact has opted out of messages."
 NO_CONSENT: Final = "The contact does not agree to messages they did not ask for."
-_OF_SCHEDULE: Final = """u.state NOT LIKE '%"quiet_hours":""%'"""  # few runs are a schedule's: only theirs are read
+# Few runs are a schedule's: only theirs are read. With the field that follows in a run, so that no variable's own
+# "quiet_hours" is taken for the run's.
+_OF_SCHEDULE: Final = """u.state NOT LIKE '%"quiet_hours":"","recovering":%'"""
 # Whoever opts out is told so once: the house's own words, which no run says.
 _TO_OPTED_OUT: Final = "a.opted_out_at IS NOT NULL AND NOT (f.key LIKE 'event/%' AND m.author = 'flow')"
 _LOOK: Final = f"""

@@ -1,23 +1,29 @@
 """The last door before what a schedule's run says leaves: it holds however odd the run, and night after night."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from app.store import opted_out
 from app.store.opted_out import NO_CONSENT
+from flows import wire
+from flows.run import Run
 from tests.app.drawn import drawn, placed, sends
 from tests.app.house import Runtime
 from tests.app.test_schedules import at, contact, sweep, told, writes_after_twelve_hours
 
 DAMAGED = "UPDATE runs SET state = '{}'"
 OF_A_NEWER_PATCHBAY = """UPDATE runs SET state = replace(state, '"id":', '"hue":"red","id":')"""
+LIKE_ITS_FIELD = """UPDATE runs SET state = replace(state, '"variables":{', '"variables":{"a":{"quiet_hours":""}')"""
 WITHDRAWN = "UPDATE contacts SET consent = 'withdrawn'"
 
 
 @pytest.mark.parametrize(
     ("changes", "error"),
-    [((DAMAGED,), ""), ((OF_A_NEWER_PATCHBAY, WITHDRAWN), NO_CONSENT)],
-    ids=["damaged", "of a newer Patchbay"],
+    [((DAMAGED,), ""), ((OF_A_NEWER_PATCHBAY, WITHDRAWN), NO_CONSENT), ((LIKE_ITS_FIELD, WITHDRAWN), NO_CONSENT)],
+    ids=["damaged", "of a newer Patchbay", "with a variable like its own field"],
 )
-def test_a_run_that_cannot_be_read_whole_stops_no_worker_and_still_needs_consent(
+def test_an_odd_run_stops_no_worker_and_still_needs_consent(
     room: Runtime, changes: tuple[str, ...], error: str
 ) -> None:
     writes_after_twelve_hours(room, sends("News"))
@@ -65,3 +71,8 @@ def test_the_time_limit_of_what_waits_for_the_morning_waits_with_it(room: Runtim
         counts.append(len(told(room)))
     assert (counts, room.problems()) == ([1, 1, 2, 3], [])
     assert room.outcomes() == ["completed"] * 3
+
+
+def test_no_run_but_a_schedules_is_read_when_its_message_leaves() -> None:
+    ordinary = wire.write(Run("1", (), datetime.now(UTC)))
+    assert opted_out._OF_SCHEDULE.split("%")[1] in ordinary
