@@ -1,5 +1,6 @@
 """The last door before a message or a letter leaves, whenever it was made: an opt-out is honoured by every send, and
-nothing of a schedule leaves without consent, or at night, before the contact has said something in its run."""
+nothing of a schedule leaves without consent, and no message of it at night, before the contact has said something in
+its run. A letter's night is looked at when it is stored only: no number paces it."""
 
 import json
 from collections.abc import Callable, Sequence
