@@ -50,7 +50,7 @@ class Conversation(Base):
     call_ended_at: Mapped[datetime | None]
     hold_prompt: Mapped[str | None] = mapped_column(Text)  # JSON of what a caller hears whose turn waits for an answer
     not_before_at: Mapped[datetime | None]  # its first event waits for another attempt
-    opened_at: Mapped[datetime]
+    opened_at: Mapped[datetime] = mapped_column(index=True)
     last_message_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     category: Mapped[str] = mapped_column(Text, server_default="")  # what it is about, as flows and people say

@@ -506,6 +506,7 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_conversations_of_address", ["address_id"], unique=False)
         batch_op.create_index("ix_conversations_of_contact", ["contact_id", "number_id", "kind"], unique=False)
+        batch_op.create_index(batch_op.f("ix_conversations_opened_at"), ["opened_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_conversations_state"), ["state"], unique=False)
 
     op.create_table(
@@ -823,6 +824,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_problems_conversation_id"), ["conversation_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_problems_created_at"), ["created_at"], unique=False)
         batch_op.create_index("ix_problems_of_step", ["step", "run_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_problems_version_id"), ["version_id"], unique=False)
 
     op.create_table(
         "queue_entries",

@@ -11,6 +11,7 @@ from app.config import Settings
 from app.store import claims
 from tests.app.api_client import Api, api
 from tests.app.processes import Process, until
+from tests.app.statements import heard, plan
 
 
 @dataclass
@@ -96,6 +97,37 @@ def test_conversations_are_filtered(talk: Talk) -> None:
     talk.say("hello")
     for query, found in FILTERS:
         assert len(talk.client.get(f"/conversations?{query}")["items"]) == found, query
+
+
+MANY = """
+    INSERT INTO conversations (contact_id, address_id, connection_id, number_id, kind, state, owner, next_seq, last_at,
+                               fence, call_turn, pending_verbs, opened_at, created_at)
+    SELECT contact_id, address_id, connection_id, number_id, kind, 'closed', 'none', 1, n, 0, 0, '[]', n, n
+    FROM conversations, generate_series(1, 5000) AS n WHERE id = 1"""
+OLD_PROBLEMS = """
+    INSERT INTO problems (version_id, step, kind, message, created_at)
+    SELECT n % 500, 'ask', 'odd', '', n FROM generate_series(1, 5000) AS n"""
+BY_INDEX = [
+    ("/conversations?since=2100-01-01T00:00:00Z", "ix_conversations_opened_at"),
+    ("/problems?flow=VIP%20messages&version=1", "ix_problems_version_id"),
+]
+
+
+def test_the_few_that_were_opened_lately_or_belong_to_a_version_are_found_by_an_index(
+    postgresql_url: str, redis_url: str
+) -> None:
+    with api(Settings.from_environment({"DATABASE_URL": postgresql_url, "REDIS_URL": redis_url})) as client:
+        database = client.installation.house.database
+        visit = client.client.post("/chat/web-chat/visits", json={}).get_json()
+        headers = {"Authorization": f"Bearer {visit['token']}"}
+        client.client.post("/chat/web-chat/messages", json={"key": str(uuid.uuid4()), "text": "hello"}, headers=headers)
+        for statement in (MANY, OLD_PROBLEMS, "ANALYZE"):
+            client.installation.write(statement)
+        for address, index in BY_INDEX:
+            with heard(database.engine) as statements:
+                client.get(address)
+            plans = [plan(database.engine, *one) for one in statements if one[0].startswith("SELECT")]
+            assert index in "\n".join(plans), address
 
 
 def test_a_reply_while_the_flow_has_it_takes_over_and_is_sent_once(talk: Talk) -> None:
