@@ -141,6 +141,7 @@ class Channel:
     settings_schema: ClassVar[Mapping[str, Any]] = {}
     number_settings_schema: ClassVar[Mapping[str, Any]] = {}  # of one number, such as a widget's allowed sites
     secret_fields: ClassVar[tuple[str, ...]] = ()
+    secrets_in_lines: ClassVar[tuple[str, ...]] = ()  # of these, what may have several lines, such as a private key
     receivers: ClassVar[tuple[str, ...]] = ()  # settings that say where secrets are sent, besides those with addresses
     webhook_types: ClassVar[tuple[str, ...]] = ("application/x-www-form-urlencoded",)  # what a webhook's body may be
     accepted_files: ClassVar[tuple[str, ...]] = ACCEPTED_FILES

@@ -9,11 +9,17 @@ import pytest
 from app.channels import registry
 from app.channels.contract import Channel
 from app.channels.registry import ChannelsClash, UnknownChannel, channel_of, channels
+from app.config import Settings
+from app.directory import open_connection
+from app.models import Connection
+from tests.app.api_client import api
 
 
 class Pigeon(Channel):
     kind: ClassVar[str] = "pigeon"
     title: ClassVar[str] = "Carrier pigeon"
+    secret_fields: ClassVar[tuple[str, ...]] = ("ring", "private_key")
+    secrets_in_lines: ClassVar[tuple[str, ...]] = ("private_key",)
 
 
 class AnotherTwilio(Channel):
@@ -106,3 +112,19 @@ def test_a_plugin_that_does_not_fit_is_named(monkeypatch: pytest.MonkeyPatch, th
 def test_an_unknown_kind_is_told_in_a_sentence() -> None:
     with pytest.raises(UnknownChannel, match="install the plugin"):
         channel_of("fax")
+
+
+def test_a_plugins_secret_may_have_several_lines_where_it_says_so(
+    sqlite_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, Pigeon)
+    key = "-----BEGIN KEY-----\r\nMIIB\n-----END KEY-----\n"
+    new = {"name": "loft", "kind": "pigeon"}
+    with api(Settings.from_environment({"DATABASE_URL": sqlite_url, "REDIS_URL": redis_url})) as client:
+        for secrets in ({"ring": key}, {"private_key": f"{key}\x1b"}, {"private_key": f"{key}a\x1cb"}):
+            assert "as one line" in client.post("/connections", 422, **new, secrets=secrets)["error"]
+        client.post("/connections", 201, **new, secrets={"ring": "r", "private_key": key})
+        ((id_,),) = client.installation.rows("SELECT id FROM connections WHERE name = 'loft'")
+        with client.installation.house.database.reading() as session:
+            stored = open_connection(session.get_one(Connection, id_), client.installation.house.key, "")
+        assert stored.secrets["private_key"] == key

@@ -24,6 +24,7 @@ def _shown(channel: Channel) -> dict[str, Any]:
         "settings_schema": dict(channel.settings_schema),
         "number_settings_schema": dict(channel.number_settings_schema),
         "secrets": list(channel.secret_fields),
+        "secrets_in_lines": list(channel.secrets_in_lines),
         "a_number_is": channel.written,
         "lists_numbers": channel.lists_numbers,
     }

@@ -130,7 +130,8 @@ def _secrets(channel: Channel, known: Mapping[str, str], given: Mapping[str, str
             field=f"secrets.{unknown[0][:80]}",
         )
     for name, value in given.items():
-        if in_one_line(value) != value:  # imaplib would pass a line break on, as another command
+        lines = value.replace("\r\n", "\n").split("\n") if name in channel.secrets_in_lines else [value]
+        if any(in_one_line(line) != line for line in lines):  # imaplib would pass a line break on, as another command
             sentence = f"The {name} holds a line break or another control character: enter it as one line."
             raise Invalid(sentence, "bad_secret", field=f"secrets.{name}")
     return {name: value for name, value in {**known, **given}.items() if value}
