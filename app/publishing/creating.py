@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from app.accounts.audit import note_act
-from app.credentials import read_credential, seal_credential
+from app.credentials import CredentialRefused, read_credential, seal_credential
 from app.db import now
 from app.desk.calendar_definition import calendar_of, refuse_never_open
 from app.desk.calendar_shape import DEFINITION, definition_of
@@ -45,11 +45,28 @@ class Making:
 
 
 def create(session: Session, kind: str, making: Making) -> None:
-    """Makes a thing of one of the CREATABLE kinds. Raises: Invalid, app.credentials.CredentialRefused."""
-    if not (_CONSTANT if kind == "constant" else _SLUG).fullmatch(making.name):
-        raise Invalid(f"A {kind} cannot be called “{making.name[:80]}”: rename it in the file.", "bad_name")
-    _MAKERS[kind](session, making)
+    """Makes a thing of one of the CREATABLE kinds.
+
+    Raises: Invalid, app.credentials.CredentialRefused; both name the thing, and the place of each fault in the import.
+    """
+    place = f"needs.{kind}s.{making.name[:80]}.create"
+    try:
+        if not (_CONSTANT if kind == "constant" else _SLUG).fullmatch(making.name):
+            raise Invalid(f"A {kind} cannot be called “{making.name[:80]}”: rename it in the file.", "bad_name")
+        _MAKERS[kind](session, making)
+    except Invalid as problem:
+        known = problem.details.get("faults") or [{"path": "", "sentence": problem.sentence}]
+        faults = [{**fault, "path": f"{place}.{fault['path']}".rstrip(".")} for fault in known]
+        raise Invalid(_named(kind, making.name, problem.sentence), problem.code, {"faults": faults}) from None
+    except CredentialRefused as problem:
+        places = [(f"{place}.{path}", sentence) for path, sentence in problem.faults]
+        raise CredentialRefused(_named(kind, making.name, str(problem)), places) from None
     session.flush()
+
+
+def _named(kind: str, name: str, sentence: str) -> str:
+    """The sentence, which of several things of a kind it is about."""
+    return sentence if f"“{name[:80]}”" in sentence else f"The {kind} “{name[:80]}”: {sentence}"
 
 
 def _credential(session: Session, making: Making) -> None:
@@ -79,7 +96,8 @@ def _calendar(session: Session, making: Making) -> None:
     name, given = making.name, making.given
     if faults := form.validate(_CALENDAR, dict(given)):
         sentence = " ".join(fault.sentence for fault in faults[:3])
-        raise Invalid(f"The calendar “{name}” cannot be made like this. {sentence}", "bad_calendar")
+        details = {"faults": [{"path": fault.path, "sentence": fault.sentence} for fault in faults[:50]]}
+        raise Invalid(f"The calendar “{name}” cannot be made like this. {sentence}", "bad_calendar", details)
     at, definition = now(session), definition_of(given)
     refuse_never_open(calendar_of(definition), at)
     title = _title("calendar", name, {key: value for key, value in given.items() if key == "title"})

@@ -13,7 +13,7 @@ from app import publishing
 from app.cli import main
 from app.config import Settings
 from app.credentials import CredentialRefused, read_credential, seal_credential
-from app.errors import DomainError
+from app.errors import DomainError, Invalid
 from app.models import CredentialRow
 from app.publishing.creating import CREATABLE
 from app.publishing.import_plan import Choices, plan
@@ -272,6 +272,30 @@ def test_a_choice_that_cannot_be_taken_is_refused_whole(house: Seeded) -> None:
             imported(house, file, Choices(choices.names, needs, choices.leaves_all))
         assert sentence in str(refused.value)
         assert house.rows("SELECT (SELECT count(*) FROM flows), (SELECT count(*) FROM queues)") == before
+
+
+_BAD_DAY = {"zone": "UTC", "weekly": {"monday": [{"from": "12:00", "to": "08:00"}]}}
+_NO_ORIGIN = {**SECRET, "origins": ["ftp://x"]}
+PLACES: list[tuple[str, str, dict[str, Any], str]] = [
+    ("calendars", "office", _BAD_DAY, "needs.calendars.office.create.weekly.monday.0"),
+    ("calendars", "office", {"zone": "UTC"}, "needs.calendars.office.create.weekly"),
+    ("calendars", "office", {"zone": 5}, "needs.calendars.office.create.zone"),
+    ("credentials", "crm_key", _NO_ORIGIN, "needs.credentials.crm_key.create.origins.0"),
+    ("constants", "support_phone", {}, "needs.constants.support_phone.create"),
+    ("queues", "Night", {}, "needs.queues.Night.create"),
+]
+
+
+def test_what_cannot_be_created_is_named_with_its_place_in_the_import(house: Seeded) -> None:
+    for kind, name, given, place in PLACES:
+        file = file_of(flow("New", number="x"), needs={"calendars": ["office", "shop"], "queues": ["Night"]})
+        with pytest.raises((Invalid, CredentialRefused)) as refused:
+            imported(house, file, Choices({}, {kind: {name: {"create": given}}}, leaves_all=True))
+        problem = refused.value
+        told = problem.details["faults"] if isinstance(problem, Invalid) else []
+        refusal = problem.faults if isinstance(problem, CredentialRefused) else ()
+        paths = [*(fault["path"] for fault in told), *(path for path, _ in refusal)]
+        assert (paths, f"“{name}”" in str(problem)) == ([place], True), place
 
 
 def test_an_import_makes_nothing_that_its_author_may_not_make(settings: Settings) -> None:
