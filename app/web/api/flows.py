@@ -29,7 +29,7 @@ _REVISION = {"revision": whole(1)}
 _USES: Schema = {
     "type": "string",
     "pattern": f"^({'|'.join(NAMED)})/.{{1,200}}$",
-    "x-says": f"one of {', '.join(NAMED)}, a slash, and the name",
+    "x-says": f"one of {', '.join(NAMED)}, a slash, and the name (of a file its sha256)",
 }
 
 
