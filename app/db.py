@@ -202,5 +202,11 @@ def _spelled(dialect: str, statement: str) -> TextClause:
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # SQLAlchemy's own BEGIN would be deferred; transaction() says BEGIN IMMEDIATE
     connection.create_function("unix_microseconds", 0, lambda: time.time_ns() // 1000)
+    # SQLite's own knows only ASCII, so that a search for łódź would miss Łódź: https://www.sqlite.org/lang_corefunc.html
+    connection.create_function("lower", 1, _lower, deterministic=True)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value

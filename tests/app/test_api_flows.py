@@ -157,8 +157,10 @@ def test_every_list_goes_on_after_its_page(settings: Settings) -> None:
 
 def test_lists_are_searched_by_names(settings: Settings) -> None:
     with api(settings) as client:
+        client.post("/flows", 201, name="Łódź")
         for path, part, name in [
             ("/flows", "VIP CALLS", "VIP calls"),
+            ("/flows", "łÓdŹ", "Łódź"),
             ("/numbers", "+1500555", "support-line"),
             ("/numbers", "Line", "support-line"),
             ("/connections", "chat", "web-chat"),
