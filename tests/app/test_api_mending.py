@@ -1,5 +1,6 @@
 """Runs that failed by the API: found, counted, replayed from what was recorded, and begun again once."""
 
+from base64 import urlsafe_b64decode
 from typing import Any
 
 import pytest
@@ -216,6 +217,9 @@ def test_changes_come_as_a_stream_by_a_ticket(room: Runtime) -> None:
         told = (chunk.decode() if isinstance(chunk, bytes) else chunk for chunk in answer.response)
         news = next(chunk for chunk in told if chunk.startswith("event: changes"))
     assert '"kind":"published","flow":"Echo","version":1' in news
+    ticket = address.partition("ticket=changes.")[2]
+    assert b"tests" not in urlsafe_b64decode(ticket + "==="), "an address stands in logs"
+    for bad in ("x.y", "", "żółw", "x", ticket[:-4], f"{ticket[:20]}A{ticket[21:]}B"):
+        assert ask.client.get(f"/updates?ticket=changes.{bad}").status_code == 403, bad
     room.move_clock(61)
     assert ask.client.get(address).status_code == 403
-    assert ask.client.get("/updates?ticket=changes.x.y").status_code == 403
