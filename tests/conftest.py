@@ -23,6 +23,23 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What lasts minutes comes first in the share of each process; in the end the others would wait for it."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if processes == 1:
+        return
+    lasting = [item for item in items if item.path.parent.name == "faults"]
+    others = [item for item in items if item.path.parent.name != "faults"]
+    dealt: list[pytest.Item] = []
+    for number in range(processes):
+        share = (len(items) - len(dealt)) // (processes - number)
+        first = lasting[number::processes]
+        room = max(share - len(first), 0)
+        dealt += [*first, *others[:room]]
+        del others[:room]
+    items[:] = dealt
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """The session's PostgreSQL; a test that stops it must use one of its own."""
