@@ -87,7 +87,7 @@ class Problem(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     conversation_id: Mapped[int | None] = mapped_column(ForeignKey("conversations.id"), index=True)
     run_id: Mapped[int | None]
-    version_id: Mapped[int | None] = mapped_column(index=True)  # whose step it is; a called flow's in a run of another one
+    version_id: Mapped[int | None] = mapped_column(index=True)  # whose step it is: a called flow's has its own
     step: Mapped[str] = mapped_column(Text, default="")
     kind: Mapped[str] = mapped_column(Text)
     message: Mapped[str] = mapped_column(Text)
