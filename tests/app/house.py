@@ -47,6 +47,7 @@ KINDS = {
     "both": "double_both",
 }
 """The numbers, each on a connection of its own of that kind and the same name."""
+_SET_CLOCK = "UPDATE clock SET offset_microseconds = offset_microseconds + :by"
 
 
 @cache
@@ -135,9 +136,11 @@ class Runtime:
 
     def move_clock(self, seconds: float) -> None:
         """Lets time pass, for the database and for every process at the same moment."""
-        with self._passing:
+        # The database first: whoever writes to it may be asking for the time.
+        with self.house.database.transaction() as session, self._passing:
             self.passed_seconds += seconds
-            self.set_clock(seconds)
+            session.execute(text(_SET_CLOCK), {"by": int(seconds * 1_000_000)})
+            session.commit()
 
     def monotonic(self) -> float:
         """The processes' own clock."""
@@ -146,7 +149,7 @@ class Runtime:
 
     def set_clock(self, seconds: float) -> None:
         """Sets the database's clock forward or back; the processes' own clocks know better."""
-        self.execute("UPDATE clock SET offset_microseconds = offset_microseconds + :by", by=int(seconds * 1_000_000))
+        self.execute(_SET_CLOCK, by=int(seconds * 1_000_000))
 
     # processes
 
