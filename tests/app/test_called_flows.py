@@ -70,6 +70,7 @@ def test_the_latest_version_is_entered_and_stays_and_every_turn_replays(room: Ru
     room.drive()
     second = room.publish(greeting("two"))
     room.write("Ann")
+    room.drive()
     room.write("hello", contact="+48600100201")
     room.drive()
     room.write("Bob", contact="+48600100201")
