@@ -25,8 +25,8 @@ _TOLD = """
 
 @dataclass(frozen=True)
 class Told:
-    """What the carrier was last told about a number. `state` is the effect's: queued, sending, sent, dead, cancelled;
-    `error` is why it is dead, or why another attempt is needed."""
+    """What the carrier was last told about a number. `state` is the effect's: queued, sending, sent, unknown, dead,
+    cancelled; `error` is why it is unknown or dead, or why another attempt is needed."""
 
     state: str
     error: str

@@ -4,7 +4,7 @@ Locks are taken as in `store.consequences`, addresses before contacts, each in t
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -50,6 +50,13 @@ _JOIN: Final = """
 _COLUMNS: Final[dict[str, Any]] = {"id": "bigint", **dict.fromkeys((*TEXTS, "consent", "attributes"), "text")}
 
 
+class RefusedLineData(TypedDict):
+    """A line of a file that cannot be taken, and why."""
+
+    line: int
+    sentence: str
+
+
 def import_file(session: Session, read: Read, who: str) -> Plan:
     """What was done. Raises: Invalid when a line is refused (then nothing is done); Conflict while another import
     is under way, or when a contact came in meanwhile."""
@@ -74,7 +81,7 @@ def import_file(session: Session, read: Read, who: str) -> Plan:
     return made
 
 
-def refused_data(made: Plan, most: int = 200) -> list[dict[str, Any]]:
+def refused_data(made: Plan, most: int = 200) -> list[RefusedLineData]:
     """The first refused lines, as people are told them."""
     return [{"line": line, "sentence": sentence} for line, sentence in made.refused[:most]]
 

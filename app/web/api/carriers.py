@@ -3,14 +3,14 @@
 import json
 import time
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, TypedDict, get_args
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.roles import Right
-from app.channels.carrier_numbers import CarrierNumber
-from app.channels.checks import Check, OwnNumber
+from app.channels.carrier_numbers import Capability, CarrierNumber
+from app.channels.checks import Check, OwnNumber, State
 from app.channels.contract import ChannelError, ConnectionInfo
 from app.channels.registry import UnknownChannel, channel_of
 from app.connection_checks import TEST_SECONDS, InTime, checked
@@ -20,6 +20,7 @@ from app.models import Connection, Number
 from app.outgoing import OutgoingError
 from app.scrubbing import scrub
 from app.sealing import SealBroken
+from app.web.api.answers import OneOf, PageData
 from app.web.api.doors import Asked, Noun, Schema
 from app.web.api.lists import MOST, USUAL
 from app.web.api.references import named
@@ -28,12 +29,42 @@ from flows.values import clean_text
 
 noun = Noun("carriers", Right.EDIT_SETTINGS, Right.EDIT_SETTINGS)
 
+
+class CarrierNumberData(TypedDict):
+    """A number that the account has at its carrier."""
+
+    value: str
+    name: Annotated[str, "What the carrier calls it."]
+    capabilities: list[Annotated[str, OneOf(get_args(Capability))]]
+    webhooks: Annotated[dict[str, str], "The addresses that it calls now, by the carrier's names for them."]
+    number: Annotated[str | None, "The name of our number that it is; null where it is none of ours."]
+
+
+class CheckData(TypedDict):
+    """One thing that was looked at; `mend` says what to do where it is not good."""
+
+    name: Annotated[str, "What was looked at, such as secrets, credentials, number or webhooks."]
+    state: Annotated[str, OneOf(get_args(State))]
+    sentence: str
+    mend: str
+    number: Annotated[str | None, "The name of our number that it is about; null where it is about none."]
+
+
+class ConnectionTestData(TypedDict):
+    """What a test of a connection found; it works where nothing is wrong."""
+
+    connection: str
+    works: bool
+    checks: list[CheckData]
+    seconds: Annotated[float, "How long it took."]
+
+
 _PLACE: Schema = {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,300}$", "x-says": "`next` of the page before"}
 _LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": MOST}
 
 
 @noun.get("/connections/<connection>/carrier-numbers", {"limit": _LIMIT, "after": _PLACE})
-def list_carrier_numbers(asked: Asked, connection: str) -> dict[str, Any]:
+def list_carrier_numbers(asked: Asked, connection: str) -> PageData[CarrierNumberData]:
     """The numbers that the account has at its carrier, the addresses each calls, and which of them are ours already."""
     with asked.house.database.reading() as session:
         info, _ = _opened(session, asked, connection)
@@ -58,7 +89,7 @@ def list_carrier_numbers(asked: Asked, connection: str) -> dict[str, Any]:
 
 
 @noun.post("/connections/<connection>/test")
-def test_connection(asked: Asked, connection: str) -> dict[str, Any]:
+def test_connection(asked: Asked, connection: str) -> ConnectionTestData:
     """Looks at all that has to be right for a connection, and names what is wrong and how to mend it; within 20 s."""
     began = time.monotonic()
     found: list[Check] = []
@@ -99,17 +130,17 @@ def _own(row: Number) -> OwnNumber:
     return OwnNumber(row.value, row.answers_calls, row.answers_messages, json.loads(row.settings))
 
 
-def _listed(number: CarrierNumber, name: str | None) -> dict[str, Any]:
+def _listed(number: CarrierNumber, name: str | None) -> CarrierNumberData:
     return {
         "value": number.value,
         "name": number.name,
         "capabilities": list(number.capabilities),
         "webhooks": dict(number.webhooks),
-        "number": name,  # of ours
+        "number": name,
     }
 
 
-def _told(connection: str, found: list[Check], names: dict[str, str], began: float) -> dict[str, Any]:
+def _told(connection: str, found: list[Check], names: dict[str, str], began: float) -> ConnectionTestData:
     return {
         "connection": connection,
         "works": all(one.state != "wrong" for one in found),

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 from sqlalchemy import select
 
@@ -15,6 +15,7 @@ from app.directory import open_connection, seal_secrets
 from app.errors import Conflict, Invalid
 from app.house import House
 from app.models import Connection, Mailbox
+from app.web.api.answers import Instant, PageData
 from app.web.api.doors import SLUG, YES_NO, Asked, Noun, Schema, fields, text
 from app.web.api.holding import held
 from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
@@ -23,12 +24,37 @@ from flows.values import canonical_json, in_one_line
 
 noun = Noun("connections", Right.READ_SETTINGS, Right.EDIT_SETTINGS)
 
+
+class ConnectionData(TypedDict):
+    """A connection: a channel with one account's settings; `kind` is the channel's."""
+
+    name: str
+    kind: str
+    settings: Annotated[dict[str, Any], "Of the form of the channel's `settings_schema`."]
+    secrets: Annotated[dict[str, bool], "Whether each secret is entered, by its name."]
+    enabled: bool
+    webhooks: Annotated[dict[str, str], "The addresses that the provider must call, by what they are for."]
+    created_at: Instant
+
+
+class MailboxData(TypedDict):
+    """What the latest look into a mailbox said; `failures` are those since a look that worked."""
+
+    connection: str
+    enabled: bool
+    works: bool
+    problem: Annotated[str, "A sentence; empty where there is none."]
+    failures: int
+    looked_at: Instant | None
+    next_look_at: Annotated[Instant | None, "Null while the connection is switched off, and until a worker knows it."]
+
+
 _SECRETS: Schema = {"type": "object", "additionalProperties": text(8_192), "maxProperties": 20}
 _CHANGES = {"settings": {"type": "object"}, "secrets": _SECRETS, "enabled": YES_NO}
 
 
 @noun.get("/connections", {**PAGE, **SEARCH})
-def list_connections(asked: Asked) -> dict[str, Any]:
+def list_connections(asked: Asked) -> PageData[ConnectionData]:
     """All connections; of each secret only whether it is set."""
     with asked.house.database.reading() as session:
         rows = session.scalars(
@@ -41,7 +67,7 @@ def list_connections(asked: Asked) -> dict[str, Any]:
 
 
 @noun.post("/connections", fields({"name": SLUG, "kind": text(40, 1), **_CHANGES}, "name", "kind"), status=201)
-def create_connection(asked: Asked) -> dict[str, Any]:
+def create_connection(asked: Asked) -> ConnectionData:
     """A new connection; its name stands in the addresses of its webhooks."""
     name, channel = asked.body["name"], _channel(asked.body["kind"])
     settings = asked.body.get("settings", {})
@@ -64,14 +90,14 @@ def create_connection(asked: Asked) -> dict[str, Any]:
 
 
 @noun.get("/connections/<connection>")
-def read_connection(asked: Asked, connection: str) -> dict[str, Any]:
+def read_connection(asked: Asked, connection: str) -> ConnectionData:
     """One connection, with the addresses its provider must call."""
     with asked.house.database.reading() as session:
         return _shown(asked.house, named(session, Connection, connection))
 
 
 @noun.get("/connections/<connection>/mailbox")
-def read_mailbox(asked: Asked, connection: str) -> dict[str, Any]:
+def read_mailbox(asked: Asked, connection: str) -> MailboxData:
     """What the latest look into a connection's mailbox said, and when a worker looks next; 409 for what has none."""
     with asked.house.database.reading() as session:
         row = named(session, Connection, connection)
@@ -91,7 +117,7 @@ def read_mailbox(asked: Asked, connection: str) -> dict[str, Any]:
 
 
 @noun.patch("/connections/<connection>", fields(_CHANGES))
-def change_connection(asked: Asked, connection: str) -> dict[str, Any]:
+def change_connection(asked: Asked, connection: str) -> ConnectionData:
     """Changes what is named; an empty secret is taken away. A new address in the settings asks for all secrets."""
     with asked.house.database.transaction() as session:
         row = named(session, Connection, connection, locked=True)  # all secrets are one sealed value
@@ -160,7 +186,7 @@ def _refuse_other_receiver(
         )
 
 
-def _shown(house: House, row: Connection) -> dict[str, Any]:
+def _shown(house: House, row: Connection) -> ConnectionData:
     info = open_connection(row, house.key, house.settings.effective_public_url)
     channel = channels().get(row.kind)
     secret_fields = channel.secret_fields if channel else tuple(info.secrets)

@@ -1,6 +1,6 @@
 """The API's files of contacts: a plan of an import, the import as a whole or not at all, and the export."""
 
-from typing import Any
+from typing import Annotated, TypedDict
 
 from flask import Response, request
 
@@ -9,7 +9,7 @@ from app.accounts.roles import Right
 from app.contacts.csv_text import LARGEST_BYTES
 from app.contacts.exporting import export_lines
 from app.contacts.import_plan import Plan, plan
-from app.contacts.importing import import_file, refused_data
+from app.contacts.importing import RefusedLineData, import_file, refused_data
 from app.contacts.reading import Line, read_file
 from app.web.api.doors import RAW, SLUG, Asked, Noun
 from app.web.refusals import too_large
@@ -19,8 +19,27 @@ noun = Noun("contact_files", Right.EXPORT_CONTACTS, Right.EDIT_CONTACTS)
 _SHOWN = 50  # of the changed ones: enough to see whether the file is the right one
 
 
+class ChangedLineData(TypedDict):
+    """A line that changes a contact, and the names of the fields that it changes."""
+
+    line: int
+    contact: Annotated[int, "The contact's id."]
+    fields: list[str]
+
+
+class ImportData(TypedDict):
+    """How many lines are new contacts, change known ones, change nothing, and are refused."""
+
+    new: int
+    changed: int
+    unchanged: int
+    refused: int
+    refused_lines: Annotated[list[RefusedLineData], "The first 200 of them."]
+    changed_lines: Annotated[list[ChangedLineData], "The first 50 of them."]
+
+
 @noun.post("/contacts/import/plan", RAW)
-def plan_contacts(asked: Asked) -> dict[str, Any]:
+def plan_contacts(asked: Asked) -> ImportData:
     """What importing this CSV file (the body, UTF-8) would do: new, changed and unchanged contacts, and refused lines.
 
     Columns: name, phone, email, language, zone, account_manager, consent (yes, no), segments (with ; between them) and
@@ -33,7 +52,7 @@ def plan_contacts(asked: Asked) -> dict[str, Any]:
 
 
 @noun.post("/contacts/import", RAW)
-def import_contacts(asked: Asked) -> dict[str, Any]:
+def import_contacts(asked: Asked) -> ImportData:
     """Imports the CSV file as a whole, or not at all when one line is refused: 422 then names the lines."""
     read = read_file(_content())  # before the transaction, for which all who write to SQLite wait
     with asked.house.database.transaction() as session:
@@ -64,7 +83,7 @@ def _content() -> bytes:
     return request.get_data(cache=False)
 
 
-def _shown(made: Plan) -> dict[str, Any]:
+def _shown(made: Plan) -> ImportData:
     return {
         "new": len(made.new),
         "changed": len(made.changed),
@@ -75,6 +94,6 @@ def _shown(made: Plan) -> dict[str, Any]:
     }
 
 
-def _changed(line: Line) -> dict[str, Any]:
+def _changed(line: Line) -> ChangedLineData:
     fields = sorted([*line.changes, *line.new_addresses, *(["segments"] if line.joins else [])])
     return {"line": line.number, "contact": line.contact_id, "fields": fields}

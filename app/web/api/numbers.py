@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from app.connecting import Told, queue_telling, told
 from app.db import now
 from app.errors import Conflict, Invalid
 from app.models import Connection, FlowRow, Installation, LiveNumber, Number
+from app.web.api.answers import Instant, OneOf, PageData
 from app.web.api.doors import COUNTRY, LANGUAGE, SLUG, YES_NO, Asked, Noun, fields, line, text, whole
 from app.web.api.holding import held
 from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
@@ -23,6 +24,43 @@ from app.web.api.references import named, refuse_taken
 from flows.values import canonical_json
 
 noun = Noun("numbers", Right.READ_SETTINGS, Right.EDIT_SETTINGS)
+
+
+class AnsweringFlowData(TypedDict):
+    """A flow that answers a number now, and what of it."""
+
+    flow: str
+    answers: Annotated[str, OneOf(("calls", "messages", "keywords"))]
+
+
+class ToldData(TypedDict):
+    """What the carrier was last told about a number."""
+
+    state: Annotated[str, OneOf(("queued", "sending", "sent", "unknown", "dead", "cancelled"))]
+    error: Annotated[str, "Why it is unknown or dead, or needs another attempt; else empty."]
+    asked_at: Instant
+    settled_at: Instant | None
+    addresses: Annotated[dict[str, str], "Which addresses to call, by the carrier's names for them."]
+
+
+class NumberData(TypedDict):
+    """What flows answer: a telephone number, a chat widget, a mailbox."""
+
+    name: str
+    connection: str
+    value: Annotated[str, "A telephone number as E.164, else what its channel keeps."]
+    answers_calls: bool
+    answers_messages: bool
+    country: str
+    language: str
+    fallback_number: Annotated[str, "As E.164, or empty."]
+    rate_per_second: Annotated[float, "How many messages may leave in a second; 0 for no such limit."]
+    burst: int
+    settings: Annotated[dict[str, Any], "Of the form of the channel's `number_settings_schema`."]
+    flows: list[AnsweringFlowData]
+    carrier: Annotated[ToldData | None, "Null where no carrier was ever told."]
+    created_at: Instant
+
 
 _CHANGES = {
     "answers_calls": YES_NO,
@@ -38,7 +76,7 @@ _NEW = {"name": SLUG, "connection": SLUG, "value": line(200, 1), **_CHANGES}
 
 
 @noun.get("/numbers", {**PAGE, **SEARCH, "connection": SLUG})
-def list_numbers(asked: Asked) -> dict[str, Any]:
+def list_numbers(asked: Asked) -> PageData[NumberData]:
     """All numbers, and what answers them now."""
     with asked.house.database.reading() as session:
         query = _query().where(Number.id > asked.query.get("after", 0)).order_by(Number.id)
@@ -57,7 +95,7 @@ def list_numbers(asked: Asked) -> dict[str, Any]:
 
 
 @noun.post("/numbers", fields(_NEW, "name", "connection", "value"), status=201)
-def create_number(asked: Asked) -> dict[str, Any]:
+def create_number(asked: Asked) -> NumberData:
     """A new number of a connection; a telephone number is kept as E.164."""
     with asked.house.database.transaction() as session:
         refuse_taken(session, Number, asked.body["name"])
@@ -79,14 +117,14 @@ def create_number(asked: Asked) -> dict[str, Any]:
 
 
 @noun.get("/numbers/<number>")
-def read_number(asked: Asked, number: str) -> dict[str, Any]:
+def read_number(asked: Asked, number: str) -> NumberData:
     """One number."""
     with asked.house.database.reading() as session:
         return _one(session, named(session, Number, number).name)
 
 
 @noun.patch("/numbers/<number>", fields(_CHANGES))
-def change_number(asked: Asked, number: str) -> dict[str, Any]:
+def change_number(asked: Asked, number: str) -> NumberData:
     """Changes what is named."""
     with asked.house.database.transaction() as session:
         row = named(session, Number, number)
@@ -96,7 +134,7 @@ def change_number(asked: Asked, number: str) -> dict[str, Any]:
 
 
 @noun.post("/numbers/<number>/connect", status=202)
-def connect_number(asked: Asked, number: str) -> dict[str, Any]:
+def connect_number(asked: Asked, number: str) -> NumberData:
     """Has our addresses entered at the carrier and read back, as publishing does; `carrier` shows what came of it."""
     with asked.house.database.transaction() as session:
         row = named(session, Number, number)
@@ -134,7 +172,7 @@ def _value(channel: Channel, value: str, country: str) -> str:
     return number
 
 
-def _one(session: Session, name: str) -> dict[str, Any]:
+def _one(session: Session, name: str) -> NumberData:
     row = session.execute(_query().where(Number.name == name)).one()
     id_ = row[0].id
     return _shown(row, _live(session, [id_]).get(id_, []), told(session, [id_]).get(id_))
@@ -144,8 +182,8 @@ def _query() -> Select[Number, str]:
     return select(Number, Connection.name).join(Connection, Connection.id == Number.connection_id)
 
 
-def _live(session: Session, ids: list[int]) -> dict[int, list[dict[str, str]]]:
-    found: dict[int, list[dict[str, str]]] = {}
+def _live(session: Session, ids: list[int]) -> dict[int, list[AnsweringFlowData]]:
+    found: dict[int, list[AnsweringFlowData]] = {}
     for live, flow in session.execute(
         select(LiveNumber, FlowRow.name)
         .join(FlowRow, FlowRow.id == LiveNumber.flow_id)
@@ -158,13 +196,19 @@ def _live(session: Session, ids: list[int]) -> dict[int, list[dict[str, str]]]:
     return found
 
 
-def _shown(row: Row[Number, str], live: list[dict[str, str]], known: Told | None) -> dict[str, Any]:
+def _shown(row: Row[Number, str], live: list[AnsweringFlowData], known: Told | None) -> NumberData:
     number, connection = row
     return {
         "name": number.name,
         "connection": connection,
         "value": number.value,
-        **{name: getattr(number, name) for name in _CHANGES if name != "settings"},
+        "answers_calls": number.answers_calls,
+        "answers_messages": number.answers_messages,
+        "country": number.country,
+        "language": number.language,
+        "fallback_number": number.fallback_number,
+        "rate_per_second": number.rate_per_second,
+        "burst": number.burst,
         "settings": json.loads(number.settings),
         "flows": live,
         "carrier": None
