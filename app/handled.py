@@ -41,6 +41,7 @@ class RunState:
     started_at: int
     step_version_id: int  # where it stands: the version whose step that is, which may be a called flow's
     step: str
+    unasked_hours: str
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from flows.values import canonical_json
 def mannerly(scene: Scene, run: Run, event: Event, outgoing: Outgoing) -> Outgoing:
     """The message as it may leave: at once, unless a schedule began the run and the contact has said nothing in it yet;
     then put off to the end of the quiet hours, or not at all."""
-    if not run.quiet_hours or run.message:
+    if not run.unasked_hours:
         return outgoing
     row = scene.held.row
     if row.consent != "given" and not outgoing.error_kind:
@@ -32,9 +32,9 @@ def mannerly(scene: Scene, run: Run, event: Event, outgoing: Outgoing) -> Outgoi
 
 def put_off_until(scene: Scene, run: Run, event: Event) -> int:
     """When what such a run says unasked may leave, in microseconds; 0 = at once."""
-    if not run.quiet_hours or run.message:
+    if not run.unasked_hours:
         return 0
-    first, _, last = run.quiet_hours.partition("-")
+    first, _, last = run.unasked_hours.partition("-")
     zone = scene.held.row.contact_zone or scene.installation.zone
     allowed = allowed_at(event.now, zone, int(first), int(last))
     return to_microseconds(allowed) if allowed > event.now else 0

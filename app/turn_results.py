@@ -81,7 +81,7 @@ def write(handled: Handled, result: TurnResult, turn: Turn, outgoing: Callable[[
     handled.counts += [
         (int(entry["version"]), entry["step"], entry["exit"], bool(entry.get("failure")))
         for entry in turn.trace
-        if entry.get("exit")
+        if entry["exit"]
     ]
     # Also one whose exit is wired: a flow that gets over its failures must not hide them from people. Those that follow
     # from the failure of a called flow tell nothing new.
@@ -93,7 +93,7 @@ def write(handled: Handled, result: TurnResult, turn: Turn, outgoing: Callable[[
     _take_effects(handled, result, turn, outgoing)
     verbs: list[Verb] = [effect for effect in turn.effects if isinstance(effect, VERBS)]
     _place(handled, run)
-    handled.hurries = bool(run.quiet_hours and run.message and not before.message)
+    handled.hurries = bool(before.unasked_hours and not run.unasked_hours)
     _follow_messages(handled, run)
     handled.timer = _timer(handled, result, run)
     call_document.end_late(handled, run)
@@ -215,6 +215,7 @@ def _state(run: Run, version_id: int) -> RunState:
         started_at=to_microseconds(run.started_at),
         step_version_id=int(run.stack[-1].version),
         step=run.stack[-1].step,
+        unasked_hours=run.unasked_hours,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from flows.ask import Answer, Request
 from flows.effect import Effect
 from flows.event import Event
+from flows.trace import Entry
 from flows.values import Value
 
 
@@ -57,7 +58,7 @@ class OpenTurn:
     event: Event
     keep: Mapping[str, Any] = field(default_factory=dict)
     effects: tuple[Effect, ...] = ()
-    trace: tuple[Mapping[str, Any], ...] = ()
+    trace: tuple[Entry, ...] = ()
     answered_bytes: int = 0  # what the answers before this Ask have brought
 
 
@@ -93,6 +94,11 @@ class Run:
     outputs: Mapping[str, Value] = field(default_factory=dict)
     open_turn: OpenTurn | None = None
 
+    @property
+    def unasked_hours(self) -> str:
+        """Its quiet hours while nobody has asked for what it says: until the contact has said something in it."""
+        return "" if self.message else self.quiet_hours
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -100,7 +106,7 @@ class Turn:
 
     run: Run
     effects: tuple[Effect, ...]
-    trace: tuple[Mapping[str, Any], ...]
+    trace: tuple[Entry, ...]
     ask: Request | None = None
 
 

@@ -35,6 +35,7 @@ class RunRow(Base):
     # run is in one. No foreign key: every turn would pay for looking at what only the commit itself writes.
     step_version_id: Mapped[int | None]
     step: Mapped[str] = mapped_column(Text, server_default="")
+    unasked_hours: Mapped[str] = mapped_column(Text, server_default="")  # flows.run.Run.unasked_hours
     started_at: Mapped[datetime] = mapped_column(index=True)
     ended_at: Mapped[datetime | None]
 

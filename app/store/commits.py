@@ -107,6 +107,7 @@ def _store_runs(session: Session, group: Sequence[Handled], now: int) -> None:
             "turn": run.turn,
             "step_version_id": run.step_version_id,
             "step": run.step,
+            "unasked_hours": run.unasked_hours,
             "started_at": run.started_at,
             "ended_at": now if run.status == "ended" else None,
         }
@@ -118,12 +119,13 @@ def _store_runs(session: Session, group: Sequence[Handled], now: int) -> None:
             session,
             """
             INSERT INTO runs (id, conversation_id, version_id, state, status, outcome, turn, step_version_id, step,
-                              started_at, ended_at)
+                              unasked_hours, started_at, ended_at)
             SELECT r.id, r.conversation_id, r.version_id, r.state, r.status, r.outcome, r.turn, r.step_version_id,
-                   r.step, r.started_at, r.ended_at
+                   r.step, r.unasked_hours, r.started_at, r.ended_at
             FROM {rows} WHERE true ON CONFLICT (id) DO UPDATE SET state = excluded.state, status = excluded.status,
                 outcome = excluded.outcome, turn = excluded.turn, version_id = excluded.version_id,
-                step_version_id = excluded.step_version_id, step = excluded.step, ended_at = excluded.ended_at
+                step_version_id = excluded.step_version_id, step = excluded.step,
+                unasked_hours = excluded.unasked_hours, ended_at = excluded.ended_at
             """,
             {
                 "id": "bigint",
@@ -135,6 +137,7 @@ def _store_runs(session: Session, group: Sequence[Handled], now: int) -> None:
                 "turn": "bigint",
                 "step_version_id": "bigint",
                 "step": "text",
+                "unasked_hours": "text",
                 "started_at": "bigint",
                 "ended_at": "bigint",
             },

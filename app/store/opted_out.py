@@ -2,7 +2,6 @@
 nothing of a schedule leaves without consent, and no message of it at night, before the contact has said something in
 its run. A letter's night is looked at when it is stored only: no number paces it."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,24 +18,21 @@ Allowed = Callable[[datetime, str, int, int], datetime]
 
 OPTED_OUT: Final = "The contact has opted out of messages."
 NO_CONSENT: Final = "The contact does not agree to messages they did not ask for."
-# Few runs are a schedule's: only theirs are read. With the field that follows in a run, so that no variable's own
-# "quiet_hours" is taken for the run's.
-_OF_SCHEDULE: Final = """u.state NOT LIKE '%"quiet_hours":"","recovering":%'"""
 # Whoever opts out is told so once: the house's own words, which no run says.
 _TO_OPTED_OUT: Final = "a.opted_out_at IS NOT NULL AND NOT (f.key LIKE 'event/%' AND m.author = 'flow')"
 _LOOK: Final = f"""
-    SELECT f.id, {_TO_OPTED_OUT} AS opted_out, u.state, k.consent,
+    SELECT f.id, {_TO_OPTED_OUT} AS opted_out, u.unasked_hours, k.consent,
            coalesce(nullif(k.zone, ''), (SELECT i.zone FROM installation i WHERE i.id = 1)) AS zone
     FROM effects f JOIN messages m ON m.effect_key = f.key
     JOIN conversations c ON c.id = m.conversation_id JOIN addresses a ON a.id = c.address_id
-    JOIN contacts k ON k.id = c.contact_id LEFT JOIN runs u ON u.id = f.run_id AND {_OF_SCHEDULE}
+    JOIN contacts k ON k.id = c.contact_id LEFT JOIN runs u ON u.id = f.run_id AND u.unasked_hours <> ''
     WHERE f.id IN ({{ids}}) AND ({_TO_OPTED_OUT} OR u.id IS NOT NULL)
 """  # noqa: S608 - from constants
-_OF_RUN: Final = f"""
-    SELECT u.state, a.opted_out_at IS NOT NULL AS opted_out FROM runs u JOIN conversations c ON c.id = u.conversation_id
+_OF_RUN: Final = """
+    SELECT a.opted_out_at IS NOT NULL FROM runs u JOIN conversations c ON c.id = u.conversation_id
     JOIN addresses a ON a.id = c.address_id JOIN contacts k ON k.id = c.contact_id
-    WHERE u.id = :run AND (a.opted_out_at IS NOT NULL OR k.consent <> 'given') AND {_OF_SCHEDULE}
-"""  # noqa: S608 - from constants
+    WHERE u.id = :run AND u.unasked_hours <> '' AND (a.opted_out_at IS NOT NULL OR k.consent <> 'given')
+"""
 
 
 @dataclass(frozen=True)
@@ -57,33 +53,19 @@ def unwanted(session: Session, leaving: Sequence[Unsent], present: datetime, all
     for row in ids(session, _LOOK, [one.id for one in leaving]):
         if row.opted_out:
             found.refused[row.id] = OPTED_OUT
-        elif (hours := _unasked(row.state)) and row.consent != "given":
+        elif row.consent != "given":
             found.refused[row.id] = NO_CONSENT
-        elif hours and allowed and row.id in fresh and (later := _morning(hours, row, present, allowed)) > present:
+        elif allowed and row.id in fresh and (later := _morning(row, present, allowed)) > present:
             found.put_off[row.id] = later
     return found
 
 
 def refusing_unasked(session: Session, run_id: int | None) -> str:
     """Why a run may not write to its contact unasked by another way either; empty when it may, or was asked."""
-    row = session.execute(text(_OF_RUN), {"run": run_id}).first()
-    if row is None or not _unasked(row.state):
-        return ""
-    return OPTED_OUT if row.opted_out else NO_CONSENT
+    has_opted_out = session.scalar(text(_OF_RUN), {"run": run_id})
+    return "" if has_opted_out is None else OPTED_OUT if has_opted_out else NO_CONSENT
 
 
-def _unasked(state: str) -> str:
-    """The quiet hours of a run that a schedule began and in which the contact has said nothing; else empty.
-
-    It looks at no more than that: a run whose other parts are of a newer Patchbay, or damaged, must not end the worker.
-    """
-    try:
-        run = json.loads(state)
-    except (ValueError, RecursionError):
-        return ""
-    return str(run.get("quiet_hours", "")) if isinstance(run, dict) and not run.get("message") else ""
-
-
-def _morning(hours: str, row: Row[Any], present: datetime, allowed: Allowed) -> datetime:
-    first, _, last = hours.partition("-")
+def _morning(row: Row[Any], present: datetime, allowed: Allowed) -> datetime:
+    first, _, last = row.unasked_hours.partition("-")
     return allowed(present, row.zone or "UTC", int(first), int(last))

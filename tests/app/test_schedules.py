@@ -1,97 +1,19 @@
 """Schedules: who is written to and when, each once, by day and only with consent; whatever dies in between."""
 
 import json
-from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from app.contacts.merging import merge
 from app.points import set_hook
-from app.runner import threads
-from app.store.opted_out import NO_CONSENT, OPTED_OUT
 from app.sweeper import Sweeper
-from tests.app.drawn import Document, asks, desk, drawn, placed, sends, starts_with
+from tests.app.drawn import asks, desk, drawn, starts_with
 from tests.app.house import ANNA, Runtime
-from tests.app.processes import Killed, die_at, until
-
-MONDAY = "2027-01-04T09:59:30+00:00"
-DAILY: Mapping[str, Any] = {"by": "cron", "expression": "0 10 * * *"}
-ONE_DAY = 86_400
-
-
-def at(room: Runtime, instant: str) -> None:
-    """Sets the clocks; the sweeper is a new one, as after a start."""
-    offset = datetime.fromisoformat(instant) - datetime.now(UTC)
-    room.execute("UPDATE clock SET offset_microseconds = :to", to=int(offset.total_seconds() * 1_000_000))
-
-
-def contact(room: Runtime, number: int, consent: str = "given", zone: str = "", **more: Any) -> str:
-    """A contact in the segment `all`; their telephone number."""
-    address = f"+4860020{number:04}"
-    room.execute("INSERT INTO segments (name, created_at, title) VALUES ('all', 1, '') ON CONFLICT (name) DO NOTHING")
-    room.execute(
-        "INSERT INTO contacts (name, language, attributes, account_manager, zone, consent, first_seen_at, created_at)"
-        " VALUES (:name, '', '{}', '', :zone, :consent, 1, 1)",
-        name=f"c{number}",
-        zone=zone,
-        consent=consent,
-    )
-    room.execute(
-        "INSERT INTO addresses (contact_id, kind, value, opted_out_at, last_seen_at, created_at)"
-        " SELECT id, :kind, :value, :out, 1, 1 FROM contacts WHERE name = :name",
-        name=f"c{number}",
-        value=address,
-        kind=more.get("kind", "phone"),
-        out=more.get("opted_out_at"),
-    )
-    room.execute(
-        "INSERT INTO segment_members (contact_id, segment_id, added_at)"
-        " SELECT k.id, s.id, 1 FROM contacts k, segments s WHERE k.name = :name",
-        name=f"c{number}",
-    )
-    return address
-
-
-def newsletter(*, to: str = "tell", **config: Any) -> Document:
-    full = {"number": "keys", "when": DAILY, "audience": {"by": "segment", "segment": "all"}, **config}
-    steps = {"due": placed("schedule", full, next=to), "tell": sends("News")}
-    if to == "ask":
-        steps["ask"] = asks("News?", to="tell")
-    if to == "wait":
-        steps["wait"] = placed("ask_question", {"text": {"en": "?"}, "answer": {"kind": "text"}}, reply="tell",
-                               invalid="tell", timed_out="tell")  # fmt: skip
-    return drawn("Newsletter", steps)
-
-
-def sweep(room: Runtime, seconds: float = 0, times: int = 1) -> None:
-    """The sweeper looks after so long, so many times a second; then everything runs."""
-    sweeper = Sweeper(room.house)
-    if seconds:
-        room.move_clock(seconds)
-    for n in range(times):
-        sweeper.sweep()
-        if n + 1 < times:
-            room.move_clock(1)
-    room.drive()
-
-
-def told(room: Runtime) -> list[str]:
-    """Whom the provider was given a message for, in order."""
-    return [one.to for one in room.provider.taken.values()]
-
-
-def live(room: Runtime, instant: str = MONDAY, **config: Any) -> None:
-    """The newsletter is live, and its first occurrence planned."""
-    at(room, instant)
-    room.publish(newsletter(**config))
-    sweep(room)
-
-
-def states(room: Runtime) -> list[str]:
-    return room.column("SELECT state FROM occurrences ORDER BY due_at, id")
+from tests.app.processes import Killed, die_at
+from tests.app.schedules import DAILY, MONDAY, ONE_DAY, at, contact, live, newsletter, states, sweep, told
 
 
 def test_each_contact_who_agrees_is_written_to_once_at_the_time(room: Runtime) -> None:
@@ -146,158 +68,6 @@ def test_who_withdraws_while_their_start_waits_in_the_inbox_is_left_alone(room: 
     room.execute("UPDATE contacts SET consent = 'withdrawn'")
     room.drive()
     assert (told(room), room.outcomes()) == ([], [])
-
-
-NIGHTS = [
-    ("", "2027-01-04T22:00:00+00:00", "2027-01-05T08:00:00+00:00"),  # the installation's zone is UTC
-    ("America/New_York", "2027-01-04T10:00:00+00:00", "2027-01-04T13:00:00+00:00"),  # 5 in the morning there
-    ("Asia/Tokyo", "2027-01-04T12:30:00+00:00", "2027-01-04T23:00:00+00:00"),  # half past nine in the evening
-]
-
-
-@pytest.mark.parametrize(("zone", "due", "morning"), NIGHTS)
-def test_in_quiet_hours_a_start_is_put_off_to_the_contacts_morning(
-    room: Runtime, zone: str, due: str, morning: str
-) -> None:
-    contact(room, 1, zone=zone)
-    due_at, morning_at = datetime.fromisoformat(due), datetime.fromisoformat(morning)
-    live(room, (due_at - timedelta(seconds=30)).isoformat(), when=_daily(due_at))
-    sweep(room, 31, times=3)
-    assert (told(room), states(room)) == ([], ["filled", "planned"])
-    sweep(room, (morning_at - due_at).total_seconds() - 63)
-    assert told(room) == []
-    sweep(room, 62, times=2)
-    assert len(told(room)) == 1
-
-
-def _daily(instant: datetime) -> dict[str, Any]:
-    return {"by": "cron", "expression": f"{instant.minute} {instant.hour} * * *"}
-
-
-def test_what_a_run_says_unasked_in_the_evening_waits_for_the_morning_and_so_does_its_time_limit(room: Runtime) -> None:
-    contact(room, 1)
-    steps = {
-        "due": placed("schedule", {"number": "keys", "when": DAILY, "audience": {"by": "segment", "segment": "all"}},
-                      next="ask"),
-        "ask": asks("Are you there?", to="thanks", timed_out="again", time_limit_seconds=12 * 3_600),
-        "again": sends("Still?", wait_for="accepted", to="end", failure="failed"),
-        "thanks": sends("Thanks"),
-        "failed": sends("Failed: {{ error.kind }}"),
-    }  # fmt: skip
-    at(room, MONDAY)
-    room.publish(drawn("Newsletter", steps))
-    sweep(room)
-    sweep(room, 31, times=3)
-    assert room.provider.texts == ["Are you there?"]
-    sweep(room, 12 * 3_600)  # 22:00
-    assert room.provider.texts == ["Are you there?"]
-    sweep(room, 9 * 3_600)  # 7:00, and nothing has timed out meanwhile
-    assert room.provider.texts == ["Are you there?"]
-    sweep(room, 3_700)
-    assert room.provider.texts == ["Are you there?", "Still?"]
-    assert room.outcomes() == ["completed"]
-
-
-MAIL = {"credential": "mail", "to": ["anna@example.com"], "subject": {"en": "News"}, "text": {"en": "News"}}
-NOTE = {"by": {"means": "email", "credential": "mail", "to": ["team@acme.example"]}, "text": "It is night"}
-
-
-def writes_after_twelve_hours(room: Runtime, step: dict[str, Any]) -> None:
-    """Monday, 22:00: a run that a schedule has begun in the morning comes to this step."""
-    steps = {
-        "due": placed("schedule", {"number": "keys", "when": DAILY, "audience": {"by": "segment", "segment": "all"}},
-                      next="wait"),
-        "wait": placed("wait", {"seconds": 12 * 3_600}, done="it"),
-        "it": step,
-    }  # fmt: skip
-    contact(room, 1)
-    at(room, MONDAY)
-    room.publish(drawn("Newsletter", steps))
-    sweep(room)
-    sweep(room, 31, times=3)
-    sweep(room, 12 * 3_600)
-
-
-@pytest.mark.parametrize(("means", "hours"), [("customer", 10), ("team", 0)])
-def test_an_e_mail_that_a_run_sends_unasked_waits_for_the_morning_too(room: Runtime, means: str, hours: int) -> None:
-    to_customer = placed("send_email", MAIL, success="end")
-    writes_after_twelve_hours(room, to_customer if means == "customer" else placed("notify_team", NOTE, success="end"))
-    query = "SELECT next_attempt_at - created_at AS later FROM effects WHERE kind = 'send_email'"
-    assert round(room.column(query)[0] / 3_600_000_000) == hours
-    if hours:
-        sweep(room, 3_600)
-        assert room.column("SELECT status FROM runs") == ["waiting"], "its own time limit is put off as well"
-
-
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        ("UPDATE contacts SET consent = 'withdrawn'", NO_CONSENT),
-        ("UPDATE addresses SET opted_out_at = 5", OPTED_OUT),
-        ("UPDATE runs SET outcome = outcome", ""),
-    ],
-)
-@pytest.mark.parametrize("way", ["e-mail", "message"])
-def test_what_waits_for_the_morning_does_not_leave_when_they_withdraw_in_the_night(
-    room: Runtime, monkeypatch: pytest.MonkeyPatch, way: str, change: str, why: str
-) -> None:
-    monkeypatch.setattr(threads, "_EVERY_SECONDS", 0.0)
-    mails = placed("send_email", MAIL, success="end", failure="end")
-    writes_after_twelve_hours(room, mails if way == "e-mail" else sends("News", failure="end"))
-    room.execute(change)
-    sweep(room, 10 * 3_600)
-
-    def settled() -> bool:
-        room.processes[0].runner.wake()
-        return room.column("SELECT settled_at IS NULL AS open FROM effects") == [False]
-
-    until(settled, "what was said is settled")
-    missing = "There is no credential “mail” of the kind smtp, or its secret is missing."  # so it would have left
-    assert room.column("SELECT error FROM effects") == [why or (missing if way == "e-mail" else "")]
-    assert room.provider.texts == ([] if why or way == "e-mail" else ["News"])
-
-
-def test_what_was_put_off_leaves_at_once_and_in_its_order_when_they_write(room: Runtime) -> None:
-    writes_after_twelve_hours(room, asks("News?", to="end", time_limit_seconds=ONE_DAY))
-    assert room.provider.texts == []
-    room.write("Hello?", contact="+48600200001")
-    room.drive()
-    assert room.provider.texts == ["News?"]
-
-
-def test_what_was_put_off_is_paced_in_the_morning(room: Runtime) -> None:
-    room.execute("UPDATE numbers SET rate_per_second = 0.01, burst = 1 WHERE name = 'keys'")
-    for n in (2, 3):
-        contact(room, n)
-    writes_after_twelve_hours(room, sends("News"))
-    assert told(room) == []
-    counts = []
-    for seconds in (10 * 3_600, 101, 101):
-        sweep(room, seconds)
-        counts.append(len(told(room)))
-    assert counts == [1, 2, 3]
-
-
-def test_what_its_number_has_not_sent_by_the_evening_waits_for_the_morning(room: Runtime) -> None:
-    room.execute("UPDATE numbers SET rate_per_second = 0.01, burst = 1 WHERE name = 'keys'")
-    for n in range(3):
-        contact(room, n)
-    live(room, "2027-01-04T20:58:30+00:00", when={"by": "cron", "expression": "59 20 * * *"}, per_minute=600)
-    counts = []
-    for seconds in (31, 300, 11 * 3_600, 101):  # 20:59, 21:04, 8:04
-        sweep(room, seconds, times=3)
-        counts.append(len(told(room)))
-    assert counts == [1, 1, 2, 3]
-
-
-def test_who_has_answered_is_answered_at_night_too(room: Runtime) -> None:
-    address = contact(room, 1)
-    live(room, to="ask")
-    sweep(room, 31, times=3)
-    room.move_clock(12 * 3_600)
-    room.write("yes", contact=address)
-    room.drive()
-    assert room.provider.texts == ["News?", "News"]
 
 
 @pytest.mark.parametrize("when", ["before it is due", "before a contact's start"])
