@@ -77,3 +77,14 @@ def desk(number: str, name: str = "Desk", **config: Any) -> Document:
             "sorry": sends("Nobody is free"),
         },
     )
+
+
+def three(number: str) -> Document:
+    """Says three messages, one after the other."""
+    steps = {
+        "in": starts_with(number, "a"),
+        "a": sends("first", to="b"),
+        "b": sends("second", to="c"),
+        "c": sends("third"),
+    }
+    return drawn("Three", steps)

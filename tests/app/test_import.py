@@ -10,79 +10,26 @@ from typing import Any
 import pytest
 
 from app import publishing
-from app.cli import main
 from app.config import Settings
 from app.credentials import CredentialRefused, read_credential, seal_credential
 from app.errors import DomainError, Invalid
 from app.models import CredentialRow
 from app.publishing.creating import CREATABLE
-from app.publishing.import_plan import Choices, plan
-from app.publishing.importing import Undecided, apply, export_all, plan_data
+from app.publishing.import_plan import Choices
+from app.publishing.importing import Undecided
 from app.web.api.transfers import CREATING
 from flows import document, flow_file
 from flows.errors import DocumentError
-from flows.flow_file import FlowFile
 from flows.named import NAMED
-from flows.registry import Registry
+from tests.app.flow_files import CANARY, LEAVE, exported, file_of, flow, imported, planned, states
 from tests.app.people_house import people_house
 from tests.app.seeded import Seeded, seeded
-
-CANARY = "canary-7f3a9e-secret"
-
-
-def flow(name: str, queue: str = "vip-night", number: str = "web-chat", **more: Any) -> dict[str, Any]:
-    """A flow that names a number, a queue, a credential and a constant."""
-    people = {"target": {"queue": queue}, "waiting_text": {"en": "Call {{ constants.support_phone }}."}}
-    closed = {"closed": "end", "timed_out": "end", "full": "end", "out_of_hours": "end"}
-    fetch = {"credential": "crm_key", "url": "https://crm.example.com/x", "mapping": []}
-    done = {"success": "people", "not_found": "people"}
-    return {
-        "format": 1,
-        "name": name,
-        "languages": ["en"],
-        "steps": {
-            "message": {"type": "incoming_message", "config": {"numbers": [number]}, "exits": {"next": "fetch"}},
-            "fetch": {"type": "fetch_variable", "config": fetch, "exits": done},
-            "people": {"type": "forward_to_queue", "config": people, "exits": closed},
-        },
-        "tests": [{"id": "one", "name": "One", "turns": []}],
-        **more,
-    }
-
-
-def file_of(*flows: dict[str, Any], **more: Any) -> FlowFile:
-    return flow_file.from_data({"format": 1, "flows": list(flows), **more})
 
 
 @pytest.fixture
 def house(settings: Settings) -> Iterator[Seeded]:
     with seeded(settings) as made:
         yield made
-
-
-def planned(house: Seeded, file: FlowFile, choices: Choices = Choices()) -> dict[str, Any]:  # noqa: B008  immutable
-    """The plan, as data."""
-    with house.house.database.reading() as session:
-        return plan_data(plan(session, house.house, file, choices))
-
-
-def imported(house: Seeded, file: FlowFile, choices: Choices) -> list[str]:
-    """The names of the flows that an import kept, committed."""
-    with house.house.database.transaction() as session:
-        return [draft.name for draft in apply(session, house.house, file, choices, "ada")[1]]
-
-
-def exported(house: Seeded, *names: str) -> str:
-    with house.house.database.reading() as session:
-        return export_all(session, house.house, names)
-
-
-def states(plan_: dict[str, Any]) -> dict[str, str]:
-    return {f"{need['kind']}.{need['name']}": need["state"] for need in plan_["needs"]}
-
-
-_TOO_LARGE = "The document is larger than 16384 KiB. Split the flow: a part of it can be a flow of its own."
-LEAVE = Choices(leaves_all=True)
 
 
 def test_what_is_exported_and_imported_elsewhere_is_exported_as_the_same_bytes(house: Seeded, tmp_path: Path) -> None:
@@ -326,123 +273,7 @@ def test_two_imports_at_once_leave_one_of_each(house: Seeded) -> None:
     ) == [(5,)]
 
 
-LAUGHS = "{{ 'x'" + " ~ 'x' * 9" * 300 + " }}"
-BAD: list[tuple[str, str]] = [
-    ("{", "not JSON"),
-    ("[]", "an object"),
-    ('{"format": 2, "flows": []}', "It was written by a newer Patchbay"),
-    ('{"format": "1", "flows": []}', "Export it again."),
-    ('{"format": 1, "flows": []}', "A file holds 1 to 200 flows; this one holds 0."),
-    ('{"format": 1, "flows": {}}', "a list"),
-    ('{"format": 1, "flows": [5]}', "flows.0"),
-    ('{"format": 1, "flows": [], "secrets": {}}', "This key is unknown here"),
-    ('{"format": 1, "flows": [' + json.dumps(flow("A")) + '], "needs": {"moons": []}}', "needs.moons"),
-    ('{"format": 1, "flows": [' + json.dumps(flow("A")) + '], "needs": {"queues": [5]}}', "needs.queues.0"),
-    (
-        json.dumps({"format": 1, "flows": [flow("A")], "needs": {"queues": ["a\x1b[2J"]}}),
-        "needs.queues.0: A name is one",
-    ),
-    (json.dumps({"format": 1, "flows": [flow("A")], "needs": {"queues": ["x" * 201]}}), "1 to 200 characters"),
-    (json.dumps({"format": 1, "flows": [flow("A")], "needs": {"files": ["a"] * 10_001}}), "at most 10,000 of a kind"),
-    (json.dumps({"format": 1, "flows": [flow("A"), flow("A")]}), "Two flows of this file are called “A”"),
-    (json.dumps({"format": 1, "flows": [flow("x" * 201)]}), "longer than 200 characters"),
-    (json.dumps({"format": 9, **{k: v for k, v in flow("A").items() if k != "format"}}), "format"),
-    ('{"a":' * 100 + "1" + "}" * 100, "deep"),
-    (json.dumps({"format": 1, "flows": [flow("A", description="x" * 600_000)]}), "512 KiB"),
-    ('"' + "x" * (flow_file.MOST_BYTES + 1) + '"', "16"),
-]
-
-
-@pytest.mark.parametrize(("text", "sentence"), BAD, ids=[sentence for _, sentence in BAD])
-def test_a_file_that_is_none_is_a_sentence(text: str, sentence: str) -> None:
-    with pytest.raises(DocumentError) as refused:
-        flow_file.read(text)
-    assert sentence in str(refused.value)
-
-
-HOSTILE = "<script>alert(1)</script>\u202e ' \" ; DROP TABLE flows"
-
-
-def test_hostile_names_and_texts_are_kept_as_texts(house: Seeded) -> None:
-    laughs = flow(HOSTILE, queue="b", description="&lol9;" * 1_000)
-    laughs["steps"]["people"]["config"]["waiting_text"] = {"en": LAUGHS[:2_000]}
-    assert imported(house, file_of(laughs), LEAVE) == [HOSTILE]
-    assert json.loads(exported(house, HOSTILE))["flows"][0]["name"] == HOSTILE
-    with pytest.raises(DomainError, match="A queue cannot be called"):
-        imported(
-            house,
-            file_of(flow("B", queue=HOSTILE)),
-            Choices({}, {"queues": {HOSTILE: {"create": {}}}}, leaves_all=True),
-        )
-
-
-def test_a_flow_that_calls_itself_is_a_finding_and_no_loop(house: Seeded) -> None:
-    begin = {"type": "called_by_flow", "config": {}, "exits": {"next": "again"}}
-    again = {"type": "run_flow", "config": {"flow": "Self"}, "exits": {"completed": "end"}}
-    own = {"format": 1, "name": "Self", "languages": ["en"], "steps": {"begin": begin, "again": again}}
-    imported(house, file_of(own), LEAVE)
-    with house.house.database.reading() as session:
-        row = publishing.find_flow(session, "Self")
-        found = publishing.findings(session, house.house, row.id, publishing.read(session, row).flow)
-    assert any(finding.severity == "blocking" for finding in found)
-    assert states(planned(house, file_of(own))) == {}
-
-
 def test_a_bare_document_is_a_file_of_one_flow(house: Seeded) -> None:
     assert imported(house, flow_file.from_data(flow("Bare")), LEAVE) == ["Bare"]
     assert planned(house, flow_file.from_data(flow("Bare")), LEAVE)["flows"][0]["does"] == "nothing"
     assert document.read(json.dumps(flow("Bare"))).name == "Bare"
-
-
-def test_the_command_line_exports_plans_and_imports(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    for name in ("DATABASE_URL", "REDIS_URL", "PATCHBAY_DATA"):
-        monkeypatch.setenv(name, settings.environment.get(name, ""))
-    file = tmp_path / "flows.json"
-    file.write_text(flow_file.write(file_of(flow("New")).flows, _registry()), encoding="utf-8")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = main(["flows", *arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    with seeded(settings) as house:
-        code, out, _ = run("import", str(file), "--plan")
-        assert code == 1
-        assert "queue “vip-night”: There is no queue “vip-night” here." in out
-        code, _, err = run("import", str(file))
-        assert (code, "Nothing was imported." in err) == (1, True)
-        decided = ["--create", 'queues.vip-night={"title": "At night"}', "--create",
-                   "constants.support_phone=+48 22 000"]  # fmt: skip
-        code, out, err = run("import", str(file), *decided, "--leave-missing", "--as", "New=Newer")
-        assert (code, err, out.splitlines()[0]) == (0, "", "flow “Newer” is new")
-        assert house.rows("SELECT title FROM queues WHERE name = 'vip-night'") == [("At night",)]
-        assert house.rows("SELECT count(*) FROM flows WHERE name = 'Newer'") == [(1,)]
-        code, out, _ = run("export", "Newer", "--output", str(tmp_path / "out.json"))
-        assert (code, out) == (0, "")
-        assert run("import", str(tmp_path / "out.json"), "--leave-missing")[1].startswith(
-            "flow “Newer” is here already as revision 1"
-        )
-        assert run("export", "Newer")[1] == (tmp_path / "out.json").read_text(encoding="utf-8")
-        (tmp_path / "big.json").write_bytes(b'"' + b"x" * 50_000_000 + b'"')
-        code, _, err = run("import", str(tmp_path / "big.json"))
-        assert (code, err) == (1, f"patchbay: {tmp_path / 'big.json'}: {_TOO_LARGE}\n")
-        wrong_ones = (["--use", "queues"], ["--use", "a=b"], ["--create", "credentials.crm_key"],
-                      ["--create", "queues.vip-night=Night"], ["--create", "segments.typo"])  # fmt: skip
-        for wrong in wrong_ones:
-            code, _, err = run("import", str(file), *wrong)
-            assert (code, err.endswith(".\n")) == (1, True)
-        exports = "SELECT who, what FROM audit WHERE did = 'export_flows'"
-        assert house.rows(exports) == [("command line", "Newer")] * 2
-        assert run("export", "No such flow")[0] == 1
-        loud = flow("Loud", queue="q\x1b[31m\u202e\r", number="\x9b2J")
-        (tmp_path / "loud.json").write_text(json.dumps(loud), encoding="utf-8")
-        for command, *more in (["import", "--plan"], ["import"], ["check"]):
-            _, out, err = run(command, str(tmp_path / "loud.json"), *more)
-            assert "q [31m" in out + err
-            assert not set("\x1b\u202e\r\x9b") & set(out + err), command
-
-
-def _registry() -> Registry:
-    return Registry.discover(["steps"])

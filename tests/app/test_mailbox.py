@@ -1,13 +1,8 @@
 """A mailbox beside a real IMAP and a real SMTP server: every mail once, in its conversation, no robot answered."""
 
 import json
-import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
-from email.message import EmailMessage
-from email.policy import SMTP
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,103 +14,19 @@ from app.credentials import read_credential
 from app.db import now
 from app.directory import seal_secrets
 from app.mail import imap as imap_client
-from app.mail.imap import Folder, RawMail, fetch
-from app.mail.servers import MailRefused, MailServer
 from app.models import Connection, Number, Queue
-from app.outgoing import Guarded, OutgoingError
 from app.points import set_hook
 from app.runner import threads
 from app.seeding import EXAMPLES
 from flows.values import canonical_json
-from tests.app.certificates import self_signed
 from tests.app.drawn import drawn, placed, sends, starts_with
-from tests.app.house import Runtime, runtime
 from tests.app.imap_server import PASSWORD, USER, ImapServer, imap_server
+from tests.app.post import ANNA, BOB, OURS, Post, a_post, mail
 from tests.app.processes import Killed, until
-from tests.app.smtp_server import SmtpServer, enter_credential, saying, silent_server, smtp_server
+from tests.app.smtp_server import enter_credential
 
-OURS, ANNA, BOB = "support@acme.example", "anna@example.com", "bob@example.com"
 DOCX = b"PK\x03\x04" + bytes(40)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
-
-
-def mail(text: str, subject: str = "Order", sender: str = f"Anna Nowak <{ANNA}>", **headers: str) -> EmailMessage:
-    """A mail to us."""
-    made = EmailMessage(policy=SMTP)
-    made["From"], made["To"], made["Subject"] = sender, OURS, subject
-    for name, value in headers.items():
-        made[name.replace("_", "-")] = value
-    made.set_content(text)
-    return made
-
-
-class Post:
-    """A house with a mailbox."""
-
-    def __init__(self, room: Runtime, imap: ImapServer, smtp: SmtpServer) -> None:
-        self.room, self.imap, self.smtp = room, imap, smtp
-        self.connect({})
-
-    def connect(self, more: dict[str, Any]) -> None:
-        """The connection and its number."""
-        settings = {"imap_host": "127.0.0.1", "imap_port": self.imap.port, "imap_mode": "none", "user": USER}
-        settings |= {"smtp_host": "127.0.0.1", "smtp_port": self.smtp.port, "smtp_mode": "none", **more}
-        house = self.room.house
-        with house.database.transaction() as session:
-            at = now(session)
-            connection = Connection(name="post", kind="mailbox", settings=canonical_json(settings), created_at=at)
-            connection.sealed = seal_secrets("post", {"password": PASSWORD}, house.key)
-            session.add(connection)
-            session.flush()
-            number = Number(name="post", connection_id=connection.id, value=OURS, created_at=at)
-            session.add(number)
-            session.flush()
-            self.room.numbers["post"], self.connection_id = number, connection.id
-
-    def change(self, **settings: Any) -> None:
-        """Other settings of the connection."""
-        old = self.room.column("SELECT settings FROM connections WHERE name = 'post'")[0]
-        self.room.execute(
-            "UPDATE connections SET settings = :new WHERE name = 'post'", new=canonical_json(json.loads(old) | settings)
-        )
-
-    def answers(self, words: str = "We look into it.") -> None:
-        """A flow that answers every mail."""
-        self.room.publish(drawn("Post", {"in": starts_with("post", "out"), "out": sends(words)}))
-
-    def gets(self, *mails: EmailMessage | bytes) -> None:
-        """Mails come, and a worker looks."""
-        self.imap.deliver(*(one if isinstance(one, bytes) else one.as_bytes() for one in mails))
-        self.look()
-
-    def look(self) -> None:
-        """A worker looks now; one that is looking already is left to finish, or two would look at once."""
-        if not self.room.processes:
-            self.room.start()
-        until(self._is_at_rest, "the look before is over")
-        before = self.looks()
-        self.room.execute("UPDATE mailboxes SET next_look_at = 0")
-        until(lambda: self._is_at_rest() and (self.looks() > before or bool(self.problem())), "a worker has looked")
-        self.room.drive()
-
-    def _is_at_rest(self) -> bool:
-        """Whether nobody looks: a lease lies further ahead than the next look."""
-        for process in self.room.processes:
-            process.runner.wake()
-        query = "SELECT next_look_at - coalesce(looked_at, 0) AS ahead, next_look_at, failures FROM mailboxes"
-        rows = self.room.rows(query)
-        return bool(rows) and rows[0]["next_look_at"] > 0 and (rows[0]["ahead"] < 60_000_000 or rows[0]["failures"] > 0)
-
-    def looks(self) -> int:
-        return int(self.room.column("SELECT coalesce(max(looked_at), 0) FROM mailboxes")[0])
-
-    def problem(self) -> str:
-        return "".join(self.room.column("SELECT problem FROM mailboxes"))
-
-    def said(self) -> dict[str, list[str]]:
-        """What was said in each conversation on this number, by its reference."""
-        ids = self.room.column("SELECT id FROM conversations ORDER BY id")
-        return {f"PB-{10_000 + id_}": self.room.said(id_) for id_ in ids}
 
 
 @pytest.fixture(scope="module")
@@ -128,15 +39,6 @@ def imap() -> Iterator[ImapServer]:
 def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers look as soon as they are woken."""
     monkeypatch.setattr(threads, "_EVERY_SECONDS", 0.0)
-
-
-@contextmanager
-def a_post(settings: Settings, imap: ImapServer) -> Iterator[Post]:
-    imap.empty()
-    with smtp_server() as smtp:
-        hosts = frozenset(("127.0.0.1", port) for port in (imap.port, smtp.port))
-        with runtime(settings, allowed_private_hosts=hosts) as room:
-            yield Post(room, imap, smtp)
 
 
 @pytest.fixture
@@ -416,39 +318,3 @@ def test_of_a_mail_that_is_too_large_the_beginning_is_there(post: Post, monkeypa
     assert said.startswith("Order\n\nA line of words.")
     assert said.endswith("the whole lies in the mailbox.)")
     assert len(said) < 1_500
-
-
-def looked(port: int, mode: str = "none", tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> list[RawMail]:
-    """What a look finds."""
-    found: list[RawMail] = []
-
-    def take(one: RawMail) -> bool:
-        found.append(one)
-        return True
-
-    fetch(MailServer(host, port, mode, USER, PASSWORD), Folder(), Guarded(frozenset({(host, port)}), tls=tls), take)
-    return found
-
-
-def test_a_server_that_hangs_or_speaks_nonsense_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imap_client, "LOOK_SECONDS", 0.4)
-    with silent_server() as port, pytest.raises(OutgoingError, match=r"did not answer within 0\.4 seconds"):
-        looked(port)
-    for says in (b"* NO\r\n", b"nonsense\r\n", b"* OK \r\n* OK\r\n" * 9, b"x" * 2_000_000, b"* OK {9999999999999}\r\n"):
-        with saying(says) as port, pytest.raises((OutgoingError, MailRefused)):
-            looked(port)
-
-
-def test_a_mailbox_behind_starttls_is_read_by_a_certificate_we_trust(tmp_path: Path) -> None:
-    certificate = self_signed(tmp_path, "localhost")
-    trusting = ssl.create_default_context(cafile=str(certificate[0]))
-    with imap_server(certificate) as server:
-        assert looked(server.port, "starttls", trusting, "localhost") == []
-        with pytest.raises(MailRefused, match="could not prove who it is"):
-            looked(server.port, "starttls", host="localhost")
-
-
-@pytest.mark.parametrize("mode", ["tls", "starttls", "none"])
-def test_a_mailbox_in_a_private_network_is_for_whom_the_operator_allows_it(mode: str) -> None:
-    with pytest.raises(MailRefused):
-        fetch(MailServer("127.0.0.1", 993, mode, USER, PASSWORD), Folder(), Guarded(), lambda _: True)
