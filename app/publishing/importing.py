@@ -1,7 +1,7 @@
 """Flows leave in a file, and come back from one: as a whole or not at all."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Final, Literal, TypedDict
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -13,12 +13,42 @@ from app.models import FlowRow, Revision
 from app.publishing import drafts
 from app.publishing.creating import Making, create
 from app.publishing.drafts import Draft
-from app.publishing.import_plan import Choices, Plan, plan
+from app.publishing.import_plan import Choices, Plan, State, plan
 from flows import document, flow_file
 from flows.document import Flow
 from flows.flow_file import FlowFile
 
 _CLASS: Final = 7306  # our class of advisory locks for imports of flows; see store.webhooks for the others
+
+
+class PlannedFlowData(TypedDict):
+    """A flow of the file: what it is called here and in the file, and the revision that it will have."""
+
+    name: str
+    in_file: str
+    does: Literal["create", "revise", "nothing"]
+    revision: int
+
+
+class FlowImportNeedData(TypedDict):
+    """One thing that flows of the file name, and how it stands here."""
+
+    kind: Annotated[str, "In the plural, as credentials: one of the vocabulary's `needs`."]
+    name: str
+    state: State
+    flows: Annotated[list[str], "The names, in the file, of those that name it."]
+    use: Annotated[str, "What was chosen in its place; empty for nothing."]
+    may_create: bool
+    sentence: Annotated[str, "What is to be known or done about it; empty for nothing."]
+
+
+class FlowImportPlanData(TypedDict):
+    """What an import would do, or did; `complete` once nothing more has to be decided."""
+
+    flows: list[PlannedFlowData]
+    needs: list[FlowImportNeedData]
+    unknown_steps: Annotated[list[str], "The types of steps that are not installed here."]
+    complete: bool
 
 
 class Undecided(Conflict):
@@ -68,7 +98,7 @@ def apply(session: Session, house: House, file: FlowFile, choices: Choices, auth
     return decided, kept
 
 
-def plan_data(planned: Plan) -> dict[str, Any]:
+def plan_data(planned: Plan) -> FlowImportPlanData:
     """A plan as JSON data."""
     return {
         "flows": [

@@ -1,7 +1,7 @@
 """Tests of a flow, which stand in its document: read, and run in simulated conversations to the first difference."""
 
 from flows.testing.events import EVENT_WORDS, read_event
-from flows.testing.expectations import EXPECTATION_WORDS, suggested
+from flows.testing.expectations import EXPECTATION_WORDS, SuggestedData, suggested
 from flows.testing.observed import Observed
 from flows.testing.reading import FlowTest, faults_of, read_one
 from flows.testing.retelling import retold
@@ -13,6 +13,7 @@ __all__ = [
     "Difference",
     "FlowTest",
     "Observed",
+    "SuggestedData",
     "Tested",
     "faults_of",
     "read_event",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypedDict
 
 from flows.document_keys import Keys
 from flows.errors import DocumentError
@@ -39,6 +39,20 @@ class ExpectationWord:
     more: Mapping[str, Schema] = field(default_factory=dict)
 
 
+class SuggestedData(TypedDict, total=False):
+    """An expectation that was made from what was observed: one of these words and no other."""
+
+    said: str
+    sent: str
+    queue: str
+    forwards: str
+    fails: str
+    hangs_up: bool
+    ends: str
+    outputs: dict[str, Json]
+    ignored: bool
+
+
 def read_expectation(data: Json, path: str) -> tuple[str, Json]:
     """An expectation's word and what stands there. Raises: DocumentError with the place and a sentence."""
     name, word = the_word(EXPECTATION_WORDS, data, path, "An expectation")
@@ -49,12 +63,12 @@ def read_expectation(data: Json, path: str) -> tuple[str, Json]:
     return name, data[name]
 
 
-def suggested(seen: Observed, private: tuple[str, ...] = ()) -> list[dict[str, Json]]:
+def suggested(seen: Observed, private: tuple[str, ...] = ()) -> list[SuggestedData]:
     """What a test would expect that was made from what was observed: what the customer met, and where it ended.
 
     private: texts that a test does not show as outputs, see `flows.secrecy.private_texts`.
     """
-    found: list[dict[str, Json]] = [{"said": text} for text in seen.said]
+    found: list[SuggestedData] = [{"said": text} for text in seen.said]
     found += [{"sent": text} for text in seen.sent]
     found += [{"queue": queue} for queue in seen.queues]
     found += [{"forwards": target} for target in seen.forwards]

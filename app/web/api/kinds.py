@@ -2,28 +2,91 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypedDict, TypeVar
 
 from app.accounts.roles import Right
 from app.errors import NotFound
+from app.web.api.answers import OneOf, PageData
 from app.web.api.doors import Asked, Noun
+from app.web.api.flows import ExitData
 from flows.check.variables import SCOPE
 from flows.errors import FlowError
 from flows.expression import FILTERS, TESTS
 from flows.expression_filter import Filter, Test
 from flows.failing import ENGINE_ERRORS
 from flows.flow_file import NEEDS
-from flows.step import FAILURE, Config, Example, Exit, Step
+from flows.step import FAILURE, Config, Example, Exit, Group, Medium, Step
 from flows.testing import EVENT_WORDS, EXPECTATION_WORDS
-from flows.values import VALUE_TYPES
+from flows.values import VALUE_TYPES, ValueType
 
 T = TypeVar("T")
 
 noun = Noun("kinds", Right.READ_FLOWS)
 
 
+class StepExampleData(TypedDict):
+    """A configured step, and what comes of it; `leaves_by` is null where it still waits in the end."""
+
+    title: str
+    config: Annotated[dict[str, Any], "Its settings, in the form of the kind's `schema`."]
+    exits: list[ExitData]
+    summary: str
+    leaves_by: str | None
+
+
+class StepKindData(TypedDict):
+    """A kind of step."""
+
+    type: str
+    title: str
+    group: Group
+    icon: Annotated[str, "The name of one of Tabler's icons."]
+    format: Annotated[int, "The number of its settings' form; an older one is brought to it."]
+    help: str
+    schema: Annotated[dict[str, Any], "The JSON Schema of its settings, of which its form is drawn."]
+    media: Annotated[list[Medium], "Where it works: on calls, in messages, or both."]
+    waits: Annotated[bool, "Whether a run may stop there."]
+    talks: Annotated[bool, "Whether it sends to the contact, or hears them."]
+    exits: Annotated[list[ExitData], "Those it has before anything is filled in."]
+    errors: Annotated[dict[str, str], "The kinds of its failures, and what each means."]
+    examples: list[StepExampleData]
+    is_plugin: bool
+
+
+class ExpressionWordData(TypedDict):
+    """A filter or a test of expressions; `required` is how many of its parameters have to be given."""
+
+    name: str
+    help: str
+    parameters: list[str]
+    required: int
+    example: Annotated[str, "A template."]
+    gives: Annotated[str, "The text that the example makes."]
+
+
+class TestWordData(TypedDict):
+    """A word of a flow's tests."""
+
+    says: str
+    example: Annotated[dict[str, Any], "The word with what may stand at it."]
+
+
+class VocabularyData(TypedDict):
+    """The words that are the same for every flow of this installation."""
+
+    names: Annotated[dict[str, list[str]], "What every expression may read, and its fields; none where any may stand."]
+    types: Annotated[list[ValueType], "Of variables."]
+    filters: list[ExpressionWordData]
+    tests: Annotated[list[ExpressionWordData], "What may stand after `is` in an expression."]
+    errors: Annotated[dict[str, str], "The kinds of failure that every step has, and what each means."]
+    needs: Annotated[list[Annotated[str, OneOf(NEEDS)]], "The kinds of things that a flow may name."]
+    test_events: Annotated[dict[str, TestWordData], "What may happen in a test, and in a simulated conversation."]
+    test_expectations: Annotated[dict[str, TestWordData], "What a test may expect."]
+    limits: Annotated[dict[str, float], "This installation's bounds, by their names."]
+
+
 @noun.get("/step-kinds")
-def list_step_kinds(asked: Asked) -> dict[str, Any]:
+def list_step_kinds(asked: Asked) -> PageData[StepKindData]:
     """All installed kinds of step: title, group, icon, help, the schema of its form, exits, errors and examples."""
     steps = asked.house.steps
     return {
@@ -33,7 +96,7 @@ def list_step_kinds(asked: Asked) -> dict[str, Any]:
 
 
 @noun.get("/step-kinds/<kind>")
-def read_step_kind(asked: Asked, kind: str) -> dict[str, Any]:
+def read_step_kind(asked: Asked, kind: str) -> StepKindData:
     """One kind of step."""
     step = asked.house.steps.get(kind)
     if step is None:
@@ -42,7 +105,7 @@ def read_step_kind(asked: Asked, kind: str) -> dict[str, Any]:
 
 
 @noun.get("/vocabulary")
-def read_vocabulary(asked: Asked) -> dict[str, Any]:
+def read_vocabulary(asked: Asked) -> VocabularyData:
     """What expressions may read and say, the words of a flow's tests, the errors of every step, and the limits."""
     return {
         "names": {name: sorted(keys or ()) for name, keys in SCOPE.items()},
@@ -59,7 +122,7 @@ def read_vocabulary(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _kind(asked: Asked, step: Step) -> dict[str, Any]:
+def _kind(asked: Asked, step: Step) -> StepKindData:
     return {
         "type": step.type,
         "title": step.title,
@@ -78,7 +141,7 @@ def _kind(asked: Asked, step: Step) -> dict[str, Any]:
     }
 
 
-def _exit(way: Exit) -> dict[str, str]:
+def _exit(way: Exit) -> ExitData:
     return {"id": way.id, "title": way.title or way.id.replace("_", " ")}
 
 
@@ -94,7 +157,7 @@ def _told(question: Callable[[], T], otherwise: T) -> T:
         return otherwise
 
 
-def _example(step: Step, example: Example) -> dict[str, Any]:
+def _example(step: Step, example: Example) -> StepExampleData:
     return {
         "title": example.title,
         "config": dict(example.config),
@@ -104,7 +167,7 @@ def _example(step: Step, example: Example) -> dict[str, Any]:
     }
 
 
-def _word(name: str, word: Filter | Test) -> dict[str, Any]:
+def _word(name: str, word: Filter | Test) -> ExpressionWordData:
     return {
         "name": name,
         "help": word.help,

@@ -1,14 +1,16 @@
 """What a simulated conversation did, as the editor's simulator shows it."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final, NotRequired, TypedDict
 
 from app.simulating import Went
-from app.web.api.called import Called, rows_of, visit_data
-from flows.ask import HttpRequest
+from app.web.api.answers import Instant, OneOf
+from app.web.api.called import Called, StepPlaceData
+from app.web.api.run_views import RunErrorData, error_data
+from app.web.api.visit_views import AwaitedWord, VisitData, rows_of, visit_data
+from flows.ask import HttpRequest, Request
 from flows.player.moves import Advanced, Asked, TimeUp, Unmoved
 from flows.player.words import effect_lines, failure_lines, request_lines
 from flows.secrecy import HIDDEN, plain_values, private_texts
-from flows.values import encode
 from flows.wire import to_data
 
 _SENTENCES: Final = {
@@ -22,24 +24,80 @@ _SENTENCES: Final = {
 }
 
 
-def moves_data(went: Went) -> dict[str, Any]:
+class TriedVisitData(VisitData):
+    """A visit in a simulated conversation."""
+
+    failed: Annotated[list[str], "Why it failed, in words; none where it did not."]
+
+
+class TriedTurnData(TypedDict):
+    """What happened, and all that came of it until the run waited, asked or ended."""
+
+    came_by: Annotated[dict[str, Any], "What happened: its `kind`, such as message_received, and its fields."]
+    begins: Annotated[bool, "Whether a run began with it."]
+    steps: list[TriedVisitData]
+    effects: Annotated[
+        list[dict[str, Any]], "Each with its `kind`, such as send_message, its fields, and `lines`, the same in words."
+    ]
+    ended: Annotated[str, "How the run ended with it; empty while it goes on."]
+
+
+class SimulationNoteData(TypedDict):
+    """Why something moved nothing, or that a time limit was over."""
+
+    word: Annotated[str, OneOf((*_SENTENCES, "time_up"))]
+    sentence: str
+    at: Annotated[Instant | None, "When the time was up."]
+
+
+class AwaitedAnswerData(StepPlaceData):
+    """A step that wants an answer which nobody prepared."""
+
+    request: Annotated[dict[str, Any], "Its `kind`, such as http_request, and its fields."]
+    lines: Annotated[list[str], "The same in words."]
+    hint: NotRequired[str]
+
+
+class MovesData(TypedDict):
+    """What an event of a simulated conversation made happen."""
+
+    turns: list[TriedTurnData]
+    notes: list[SimulationNoteData]
+    asks: AwaitedAnswerData | None
+
+
+class TriedRunData(TypedDict):
+    """Where a simulated run stands and what it knows; values of private variables are hidden."""
+
+    status: Annotated[str, OneOf(("active", "waiting", "asks", "ended"))]
+    outcome: Annotated[str, "How it ended; empty before."]
+    step: Annotated[str, "The id of the step that it stands on."]
+    stack: Annotated[list[StepPlaceData], "The flow that was begun first, then those that it called."]
+    variables: Annotated[dict[str, Any], "Those of the flow that was called last, by name."]
+    outputs: Annotated[dict[str, Any], "What the flow gives back, by name."]
+    error: RunErrorData
+    waits_for: list[AwaitedWord]
+    until: Annotated[Instant | None, "When the present wait is over at the latest."]
+    in_queue: Annotated[bool, "Whether people have the conversation on its behalf."]
+    on_call: bool
+    turns: Annotated[int, "How many it has had."]
+
+
+def moves_data(went: Went) -> MovesData:
     """The turns that were walked, what did not move and why, and what is asked of the author."""
-    turns: list[dict[str, Any]] = []
-    notes: list[dict[str, Any]] = []
-    asks: dict[str, Any] | None = None
+    turns: list[TriedTurnData] = []
+    notes: list[SimulationNoteData] = []
+    asks: AwaitedAnswerData | None = None
     is_open = False
     for move in went.moves:
         if isinstance(move, Advanced):
             if not is_open:
-                turns.append({"came_by": to_data(move.came_by), "begins": move.begins, "steps": [], "effects": []})
+                came_by = to_data(move.came_by)
+                turns.append({"came_by": came_by, "begins": move.begins, "steps": [], "effects": [], "ended": ""})
             _add(turns[-1], went, move)
             is_open = not move.is_over
         elif isinstance(move, Asked):
-            request = to_data(move.request)
-            shown = list(request_lines(move.request))
-            asks = {**_standing(went)[-1], "request": request, "lines": shown}
-            if isinstance(move.request, HttpRequest):
-                asks["hint"] = "Send the event {“answer”: …}, or set the fetches of this step to real, slow or broken."
+            asks = _awaited(went, move.request)
         elif isinstance(move, TimeUp):
             notes.append({"word": "time_up", "sentence": "The time is up.", "at": move.at.isoformat()})
         elif isinstance(move, Unmoved):
@@ -47,7 +105,7 @@ def moves_data(went: Went) -> dict[str, Any]:
     return {"turns": turns, "notes": notes, "asks": asks}
 
 
-def run_data(went: Went) -> dict[str, Any] | None:
+def run_data(went: Went) -> TriedRunData | None:
     """Where the latest run stands; private variables are hidden, as in a trace."""
     state, run = went.state, went.state.run
     if run is None:
@@ -63,7 +121,7 @@ def run_data(went: Went) -> dict[str, Any] | None:
             for name, value in plain_values(run.variables).items()
         },
         "outputs": plain_values(run.outputs, private_texts([(flow, run.variables)])),
-        "error": {name: encode(value) for name, value in run.error.items()},
+        "error": error_data(run),
         "waits_for": list(waiting.accepts) if waiting else [],
         "until": state.due_at.isoformat() if state.due_at and waiting else None,
         "in_queue": run.in_queue,
@@ -72,7 +130,7 @@ def run_data(went: Went) -> dict[str, Any] | None:
     }
 
 
-def _add(turn: dict[str, Any], went: Went, move: Advanced) -> None:
+def _add(turn: TriedTurnData, went: Went, move: Advanced) -> None:
     for entry in move.trace:
         versions = {row: _called(went, row) for row in rows_of(entry)}
         failed = list(failure_lines(went.flow_of(entry["version"]), entry))
@@ -82,7 +140,22 @@ def _add(turn: dict[str, Any], went: Went, move: Advanced) -> None:
     turn["ended"] = move.run.outcome if move.is_over and move.run.status == "ended" else ""
 
 
-def _standing(went: Went) -> list[dict[str, Any]]:
+def _awaited(went: Went, request: Request) -> AwaitedAnswerData:
+    place = _standing(went)[-1]
+    asks: AwaitedAnswerData = {
+        "flow": place["flow"],
+        "version": place["version"],
+        "step": place["step"],
+        "title": place["title"],
+        "request": to_data(request),
+        "lines": list(request_lines(request)),
+    }
+    if isinstance(request, HttpRequest):
+        asks["hint"] = "Send the event {“answer”: …}, or set the fetches of this step to real, slow or broken."
+    return asks
+
+
+def _standing(went: Went) -> list[StepPlaceData]:
     """The steps that the run stands on: of the flow that was begun first, then of those that it called."""
     run = went.state.run
     return [_called(went, frame.version).place(frame.step) for frame in run.stack] if run else []

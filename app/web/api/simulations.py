@@ -1,8 +1,7 @@
 """The API's simulations: turns with a draft in which nothing is sent or called in earnest; and a flow's tests."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 from sqlalchemy.orm import Session
 
@@ -10,12 +9,13 @@ from app import publishing
 from app.accounts.roles import Right
 from app.models import FlowRow
 from app.simulating import FETCHES, Wanted, Went, run_all, simulate
+from app.web.api.answers import Instant
 from app.web.api.doors import Asked, Noun, Schema, fields, one_of, text, whole
-from app.web.api.moves import moves_data, run_data
+from app.web.api.moves import MovesData, TriedRunData, moves_data, run_data
 from flows import document
 from flows.document import Flow
 from flows.secrecy import private_texts
-from flows.testing import Observed, suggested
+from flows.testing import Difference, Observed, SuggestedData, Tested, suggested
 from flows.wire import to_data
 
 noun = Noun("simulations", Right.READ_FLOWS, Right.EDIT_FLOWS)
@@ -33,8 +33,52 @@ _EVENT = {
 }
 
 
+class OfferedChoiceData(TypedDict):
+    """A button or row that the contact may press now."""
+
+    id: str
+    label: str
+
+
+class SimulationData(MovesData):
+    """A simulated conversation after an event."""
+
+    state: Annotated[dict[str, Any], "Where it stands: send it back with the next event, as it came."]
+    clock: Annotated[Instant, "Its time, which only events move."]
+    run: TriedRunData | None
+    choices: list[OfferedChoiceData]
+    expect: Annotated[list[SuggestedData], "What a test of this event would expect."]
+
+
+class TestDifferenceData(TypedDict):
+    """The first thing that was otherwise than a test expects; `turn` and `expectation` count from 0, null for none."""
+
+    path: Annotated[str, "The place in the document."]
+    sentence: str
+    turn: int | None
+    expectation: int | None
+    expected: Annotated[Any, "The expectation as the test has it, or null."]
+    got: Annotated[Any, "What there was instead, or null."]
+
+
+class TestResultData(TypedDict):
+    """What came of one test; `difference` is null where it passed."""
+
+    id: str
+    name: str
+    passed: bool
+    difference: TestDifferenceData | None
+
+
+class TestResultsData(TypedDict):
+    """What came of all tests of a flow, in the order of its document."""
+
+    passed: bool
+    results: list[TestResultData]
+
+
 @noun.post("/flows/<flow>/simulations", fields({**_WHICH, **_EVENT}))
-def simulate_event(asked: Asked, flow: str) -> dict[str, Any]:
+def simulate_event(asked: Asked, flow: str) -> SimulationData:
     """One event of a simulated conversation, with everything it made happen; `state` goes back with the next one.
 
     Without `state`, or with an empty one, it begins: with this `contact`, at this instant. Nothing is stored, sent or
@@ -51,12 +95,9 @@ def simulate_event(asked: Asked, flow: str) -> dict[str, Any]:
 
 
 @noun.post("/flows/<flow>/tests", fields(_WHICH))
-def run_flow_tests(asked: Asked, flow: str) -> dict[str, Any]:
+def run_flow_tests(asked: Asked, flow: str) -> TestResultsData:
     """Runs the tests in a draft, or in this document, and tells the first difference of each."""
-    results = [
-        {**asdict(one), "passed": one.passed, "difference": asdict(one.difference) if one.difference else None}
-        for one in run_all(asked.house, document_of(asked, flow))
-    ]
+    results = [_tested(one) for one in run_all(asked.house, document_of(asked, flow))]
     return {"passed": all(one["passed"] for one in results), "results": results}
 
 
@@ -76,7 +117,23 @@ def drawn_as(session: Session, row: FlowRow, which: Mapping[str, Any]) -> Flow:
     return publishing.read(session, row, which.get("revision", 0)).flow
 
 
-def _shown(flow: Flow, went: Went) -> dict[str, Any]:
+def _tested(one: Tested) -> TestResultData:
+    difference = _difference(one.difference) if one.difference else None
+    return {"id": one.id, "name": one.name, "passed": one.passed, "difference": difference}
+
+
+def _difference(found: Difference) -> TestDifferenceData:
+    return {
+        "path": found.path,
+        "sentence": found.sentence,
+        "turn": found.turn,
+        "expectation": found.expectation,
+        "expected": found.expected,
+        "got": found.got,
+    }
+
+
+def _shown(flow: Flow, went: Went) -> SimulationData:
     state = went.state
     seen = Observed.of(went.moves, state.facts)
     private = private_texts([(flow, state.run.variables if state.run else {})])

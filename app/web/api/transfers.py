@@ -1,6 +1,6 @@
 """The API's exports and imports: flows leave in a file and come from one, as a whole or not at all."""
 
-from typing import Any, Final
+from typing import Final
 
 from flask import Response
 
@@ -8,9 +8,9 @@ from app.accounts.audit import note_act
 from app.accounts.roles import Right
 from app.publishing import ask_ahead
 from app.publishing.import_plan import Choices, plan
-from app.publishing.importing import apply, export_all, plan_data
+from app.publishing.importing import FlowImportPlanData, apply, export_all, plan_data
 from app.web.api.doors import MOST_BYTES_KEY, YES_NO, Asked, Noun, Schema, fields, needed, text
-from app.web.api.flows import draft_data
+from app.web.api.flows import DraftData, draft_data
 from app.web.refusals import Refusal
 from flows import flow_file
 from flows.flow_file import NEEDS
@@ -41,6 +41,12 @@ CREATING: Final = {  # what creating it beside an import takes, as its own door 
 }
 
 
+class ImportedFlowsData(FlowImportPlanData):
+    """What an import did, and the drafts that it left."""
+
+    drafts: list[DraftData]
+
+
 @noun.post("/exports", fields({"flows": _NAMES}), right=needed(Right.READ_FLOWS))
 def export_flows(asked: Asked) -> Response:
     """The drafts of these flows, or of all, as one file with the names of what they need; never a secret."""
@@ -54,7 +60,7 @@ def export_flows(asked: Asked) -> Response:
 
 
 @noun.post("/imports/plan", _IMPORT)
-def plan_import(asked: Asked) -> dict[str, Any]:
+def plan_import(asked: Asked) -> FlowImportPlanData:
     """What importing this file would do: which flows are new, and what is found, missing, or taken. Changes nothing."""
     file = flow_file.from_data(asked.body["file"], asked.house.limits)
     with asked.house.database.reading() as session:
@@ -62,7 +68,7 @@ def plan_import(asked: Asked) -> dict[str, Any]:
 
 
 @noun.post("/imports", _IMPORT, status=201)
-def import_flows(asked: Asked) -> dict[str, Any]:
+def import_flows(asked: Asked) -> ImportedFlowsData:
     """Imports a file, or a bare flow document, as a whole; 409 `import_undecided` while something is missing."""
     file = flow_file.from_data(asked.body["file"], asked.house.limits)
     _keep_rights(asked)
