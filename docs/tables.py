@@ -14,6 +14,7 @@ from typing import Any
 
 from app.accounts.roles import ROLES, SCOPES, Right
 from app.web.api import NOUNS
+from app.web.api.answers import fields_of
 from app.web.api.doors import RAW, Door, Noun
 from flows.check.variables import SCOPE
 from flows.expression import FILTERS, TESTS
@@ -194,11 +195,22 @@ def _alternatives(field: Mapping[str, Any], where: str) -> Iterator[str]:
 
 def _noun(noun: Noun) -> str:
     rows = [
-        (f"`{door.method} {door.address}`", door.summary, _taken(door), listed(sorted(door.needs)) or "none")
+        (
+            f"`{door.method} {door.address}`",
+            door.summary,
+            _taken(door),
+            _answered(door),
+            listed(sorted(door.needs)) or "none",
+        )
         for door in noun.doors
     ]
-    table = _table(("request", "what it does", "takes", "right"), rows)
+    table = _table(("request", "what it does", "takes", "answers", "right"), rows)
     return f"### {noun.name.replace('_', ' ').capitalize()}\n\n{table}"
+
+
+def _answered(door: Door) -> str:
+    names, is_list = fields_of(door.view)
+    return ("each: " if is_list else "") + ", ".join(f"`{name}`" for name in names)
 
 
 def _taken(door: Door) -> str:

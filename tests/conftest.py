@@ -15,6 +15,7 @@ from app.launch import redis_program
 from app.launch.children import end_group, start
 from app.launch.redis_server import RedisServer
 from app.migrating import migrate
+from tests.answers import held_to_their_description
 from tests.postgres import DatabaseCopies, PostgresServer
 
 
@@ -38,6 +39,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         dealt += [*first, *others[:room]]
         del others[:room]
     items[:] = dealt
+
+
+@pytest.fixture(autouse=True)
+def _answers() -> Iterator[None]:
+    """Whatever the API answers in a test is what its description says."""
+    with held_to_their_description() as wrong:
+        yield
+    assert wrong == []
 
 
 @pytest.fixture(scope="session")

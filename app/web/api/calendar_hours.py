@@ -1,7 +1,7 @@
 """The API's opening hours: what a calendar says now, at an instant and in the days to come; its emergency switch."""
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final, TypedDict
 
 from app.accounts.audit import note_act
 from app.accounts.roles import Right
@@ -12,12 +12,21 @@ from app.desk.calendars import row_state
 from app.desk.public_holidays import subdivisions
 from app.errors import Invalid
 from app.models import CalendarRow
-from app.web.api.calendar_views import said, shown_calendar, shown_day
+from app.web.api.answers import PageData
+from app.web.api.calendar_views import CalendarData, CalendarStateData, said, shown_calendar, shown_day
 from app.web.api.doors import Asked, Noun, fields, one_of, text, whole
 from app.web.api.lists import PAGE, page, wanted
 from app.web.api.references import named
 
 noun = Noun("calendar_hours", Right.READ_SETTINGS, Right.EDIT_QUEUES)
+
+
+class HolidayCountryData(TypedDict):
+    """A country, and the parts of it that have public holidays of their own."""
+
+    country: str
+    subdivisions: list[str]
+
 
 _MOST_DAYS, _USUAL_DAYS = 62, 14
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
@@ -28,7 +37,7 @@ _INSTANT: Final = text(40)
     "/calendars/<calendar>/switch",
     fields({"to": one_of("timetable", "open", "closed", "holiday"), "until": _INSTANT, "note": text(200)}, "to"),
 )
-def switch_calendar(asked: Asked, calendar: str) -> dict[str, Any]:
+def switch_calendar(asked: Asked, calendar: str) -> CalendarData:
     """The emergency switch: open, closed or holiday at once for every flow and queue.
 
     It stays so until an instant, or until further notice; `timetable` ends it.
@@ -52,7 +61,7 @@ def switch_calendar(asked: Asked, calendar: str) -> dict[str, Any]:
 
 
 @noun.get("/calendars/<calendar>/state", {"at": _INSTANT, "days": whole(0, _MOST_DAYS)})
-def read_calendar_state(asked: Asked, calendar: str) -> dict[str, Any]:
+def read_calendar_state(asked: Asked, calendar: str) -> CalendarStateData:
     """What a calendar says now or at an instant, when it opens and closes next, and the days from there on."""
     with asked.house.database.reading() as session:
         row = named(session, CalendarRow, calendar)
@@ -62,7 +71,7 @@ def read_calendar_state(asked: Asked, calendar: str) -> dict[str, Any]:
 
 
 @noun.get("/holiday-countries", {**PAGE, "after": text(2)})
-def list_holiday_countries(asked: Asked) -> dict[str, Any]:
+def list_holiday_countries(asked: Asked) -> PageData[HolidayCountryData]:
     """The countries whose holidays are known, each with its subdivisions."""
     known = sorted(code for code in subdivisions() if code > asked.query.get("after", ""))
     return page(

@@ -15,7 +15,8 @@ from app.desk.calendar_shape import DEFINITION, definition_of
 from app.errors import Conflict
 from app.models import CalendarRow, Queue
 from app.publishing.uses import flows_that_name
-from app.web.api.calendar_views import shown_calendar
+from app.web.api.answers import PageData
+from app.web.api.calendar_views import CalendarData, shown_calendar
 from app.web.api.doors import NAME, SLUG, Asked, Noun, fields
 from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
 from app.web.api.references import named, refuse_taken
@@ -25,7 +26,7 @@ noun = Noun("calendars", Right.READ_SETTINGS, Right.EDIT_QUEUES)
 
 
 @noun.get("/calendars", {**PAGE, **SEARCH})
-def list_calendars(asked: Asked) -> dict[str, Any]:
+def list_calendars(asked: Asked) -> PageData[CalendarData]:
     """All calendars, each with what it says now."""
     with asked.house.database.reading() as session:
         query = select(CalendarRow).where(CalendarRow.id > asked.query.get("after", 0)).order_by(CalendarRow.id)
@@ -36,7 +37,7 @@ def list_calendars(asked: Asked) -> dict[str, Any]:
 
 
 @noun.post("/calendars", fields({"name": SLUG, "title": NAME, **DEFINITION}, "name", "title", "zone"), status=201)
-def create_calendar(asked: Asked) -> dict[str, Any]:
+def create_calendar(asked: Asked) -> CalendarData:
     """A new calendar. One that would never be open is refused."""
     with asked.house.database.transaction() as session:
         refuse_taken(session, CalendarRow, asked.body["name"])
@@ -50,14 +51,14 @@ def create_calendar(asked: Asked) -> dict[str, Any]:
 
 
 @noun.get("/calendars/<calendar>")
-def read_calendar(asked: Asked, calendar: str) -> dict[str, Any]:
+def read_calendar(asked: Asked, calendar: str) -> CalendarData:
     """One calendar, with what it says now."""
     with asked.house.database.reading() as session:
         return shown_calendar(named(session, CalendarRow, calendar), now(session))
 
 
 @noun.put("/calendars/<calendar>", fields({"title": NAME, **DEFINITION}, "title", "zone"))
-def replace_calendar(asked: Asked, calendar: str) -> dict[str, Any]:
+def replace_calendar(asked: Asked, calendar: str) -> CalendarData:
     """Replaces a calendar whole; what is left out is empty. Its switch stays as it is."""
     with asked.house.database.transaction() as session:
         row, at = named(session, CalendarRow, calendar, locked=True), now(session)
@@ -68,7 +69,7 @@ def replace_calendar(asked: Asked, calendar: str) -> dict[str, Any]:
 
 
 @noun.delete("/calendars/<calendar>")
-def delete_calendar(asked: Asked, calendar: str) -> dict[str, Any]:
+def delete_calendar(asked: Asked, calendar: str) -> CalendarData:
     """Takes a calendar away that no queue and no flow uses."""
     with asked.house.database.transaction() as session:
         row = named(session, CalendarRow, calendar, locked=True)

@@ -1,7 +1,7 @@
 """The API's constants: values of the installation that flows read as `constants.<name>`."""
 
 import json
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import select
 
@@ -9,6 +9,7 @@ from app.accounts.roles import Right
 from app.db import now
 from app.errors import Invalid
 from app.models import Constant
+from app.web.api.answers import Instant, PageData
 from app.web.api.doors import Asked, Noun, Schema, fields, text
 from app.web.api.holding import held
 from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
@@ -18,11 +19,20 @@ from flows.values import NotJson, TooLarge, canonical_json, decode, encode, from
 
 noun = Noun("constants", Right.READ_SETTINGS, Right.EDIT_SETTINGS)
 
+
+class ConstantData(TypedDict):
+    """A constant: a text, a number, yes or no, a list or an object."""
+
+    name: str
+    value: Any
+    changed_at: Instant
+
+
 _NAME: Schema = {"type": "string", "pattern": ID_PATTERN}
 
 
 @noun.get("/constants", {**PAGE, **SEARCH, "after": text(40)})
-def list_constants(asked: Asked) -> dict[str, Any]:
+def list_constants(asked: Asked) -> PageData[ConstantData]:
     """All constants by name."""
     with asked.house.database.reading() as session:
         query = select(Constant).where(Constant.name > asked.query.get("after", "")).order_by(Constant.name)
@@ -32,7 +42,7 @@ def list_constants(asked: Asked) -> dict[str, Any]:
 
 
 @noun.put("/constants/<constant>", fields({"value": {}}, "value"))
-def put_constant(asked: Asked, constant: str) -> dict[str, Any]:
+def put_constant(asked: Asked, constant: str) -> ConstantData:
     """Makes a constant or replaces its value: a text, a number, yes or no, a list or an object."""
     held(fields({"name": _NAME}), {"name": constant}, "the name")
     try:
@@ -48,7 +58,7 @@ def put_constant(asked: Asked, constant: str) -> dict[str, Any]:
 
 
 @noun.delete("/constants/<constant>")
-def delete_constant(asked: Asked, constant: str) -> dict[str, Any]:
+def delete_constant(asked: Asked, constant: str) -> ConstantData:
     """Takes a constant away; flows that read it find nothing there."""
     with asked.house.database.transaction() as session:
         row = named(session, Constant, constant)
@@ -56,7 +66,7 @@ def delete_constant(asked: Asked, constant: str) -> dict[str, Any]:
         return _shown(row)
 
 
-def _shown(row: Constant) -> dict[str, Any]:
+def _shown(row: Constant) -> ConstantData:
     return {
         "name": row.name,
         "value": json.loads(to_json(decode(json.loads(row.value)))),

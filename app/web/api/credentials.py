@@ -1,7 +1,7 @@
 """The API's credentials: bound to exact origins, sealed, and never read back."""
 
 import json
-from typing import Any
+from typing import Annotated, TypedDict
 
 from sqlalchemy import select
 
@@ -10,6 +10,7 @@ from app.accounts.roles import Right
 from app.credentials import KINDS, read_credential, seal_credential
 from app.db import now
 from app.models import CredentialRow
+from app.web.api.answers import Instant, OneOf, PageData
 from app.web.api.doors import SLUG, Asked, Noun, Schema, fields, one_of, text
 from app.web.api.holding import held
 from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
@@ -17,12 +18,23 @@ from app.web.api.references import named
 
 noun = Noun("credentials", Right.READ_SETTINGS, Right.EDIT_CREDENTIALS)
 
+
+class CredentialData(TypedDict):
+    """A credential, without its secret; `origins` are the addresses it may be sent to."""
+
+    name: str
+    kind: Annotated[str, OneOf(tuple(KINDS))]
+    origins: list[str]
+    created_at: Instant
+    changed_at: Instant
+
+
 _SECRET: Schema = {"type": "object", "additionalProperties": text(8_192, 1), "maxProperties": 6}
 _ORIGINS: Schema = {"type": "array", "items": text(300, 1), "maxItems": 20}
 
 
 @noun.get("/credentials", {**PAGE, **SEARCH})
-def list_credentials(asked: Asked) -> dict[str, Any]:
+def list_credentials(asked: Asked) -> PageData[CredentialData]:
     """All credentials, without their secrets."""
     with asked.house.database.reading() as session:
         query = select(CredentialRow).where(CredentialRow.id > asked.query.get("after", 0)).order_by(CredentialRow.id)
@@ -35,7 +47,7 @@ def list_credentials(asked: Asked) -> dict[str, Any]:
     "/credentials/<credential>",
     fields({"kind": one_of(*KINDS), "origins": _ORIGINS, "secret": _SECRET}, "kind", "secret"),
 )
-def put_credential(asked: Asked, credential: str) -> dict[str, Any]:
+def put_credential(asked: Asked, credential: str) -> CredentialData:
     """Makes a credential or replaces it whole: whoever changes its origins must enter the secret again."""
     held(fields({"name": SLUG}), {"name": credential}, "the name")
     read = read_credential(credential, asked.body["kind"], asked.body.get("origins", []), asked.body["secret"])
@@ -54,7 +66,7 @@ def put_credential(asked: Asked, credential: str) -> dict[str, Any]:
 
 
 @noun.delete("/credentials/<credential>")
-def delete_credential(asked: Asked, credential: str) -> dict[str, Any]:
+def delete_credential(asked: Asked, credential: str) -> CredentialData:
     """Takes a credential away at once; flows that use it fail with secret_missing."""
     with asked.house.database.transaction() as session:
         row = named(session, CredentialRow, credential)
@@ -63,7 +75,7 @@ def delete_credential(asked: Asked, credential: str) -> dict[str, Any]:
         return _shown(row)
 
 
-def _shown(row: CredentialRow) -> dict[str, Any]:
+def _shown(row: CredentialRow) -> CredentialData:
     return {
         "name": row.name,
         "kind": row.kind,

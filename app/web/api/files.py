@@ -1,7 +1,7 @@
 """The API's files: uploaded as raw bytes, listed for those who draw, described with an address that opens for a day."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Final, TypedDict
 
 from flask import request
 from sqlalchemy import ColumnElement, Row, Select, select, update
@@ -16,11 +16,32 @@ from app.files import LARGEST_FILE_BYTES, plain_name, store_file
 from app.house import House
 from app.models import File
 from app.publishing.uses import uses_of_file
+from app.web.api.answers import Instant, PageData
 from app.web.api.doors import RAW, ROW_ID, Asked, Noun, fields, one_of, text
 from app.web.api.lists import PAGE, page, wanted
 from app.web.refusals import too_large
 
 noun = Noun("files", Right.READ_CONVERSATIONS, Right.UPLOAD_FILES)
+
+
+class FileData(TypedDict):
+    """A file; `uploaded_by` is empty for one that came with a message."""
+
+    id: int
+    media_type: str
+    name: str
+    size_bytes: int
+    sha256: str
+    uploaded_by: str
+    created_at: Instant
+    address: Annotated[str, "Where anybody who has it reads the file for a day."]
+
+
+class DeletedFileData(TypedDict):
+    """The id of what is gone."""
+
+    deleted: int
+
 
 _Row = tuple[int, str, str, int, str, str, datetime]
 # What an editor offers where a step wants a sound, a picture or a document.
@@ -33,7 +54,7 @@ _SORTS: Final = {
 
 
 @noun.get("/files", {**PAGE, "sort": one_of(*_SORTS), "name": text(100)})
-def list_files(asked: Asked) -> dict[str, Any]:
+def list_files(asked: Asked) -> PageData[FileData]:
     """The uploaded files, the newest first, by their sort and a part of their name; not those of conversations."""
     query = _query(File.uploaded_by != "").order_by(File.id.desc()).limit(wanted(asked.query))
     if asked.query.get("after"):
@@ -48,7 +69,7 @@ def list_files(asked: Asked) -> dict[str, Any]:
 
 
 @noun.post("/files", RAW, status=201)
-def upload_file(asked: Asked) -> dict[str, Any]:
+def upload_file(asked: Asked) -> FileData:
     """Stores the request's body, at most 16 MiB; the same content is stored once."""
     if (request.content_length or 0) > LARGEST_FILE_BYTES:
         raise too_large(LARGEST_FILE_BYTES)
@@ -64,14 +85,14 @@ def upload_file(asked: Asked) -> dict[str, Any]:
 
 
 @noun.get(f"/files/{ROW_ID}")
-def read_file(asked: Asked, number: int) -> dict[str, Any]:
+def read_file(asked: Asked, number: int) -> FileData:
     """A file's kind and size, and the address where anybody who has it reads it for a day."""
     with asked.house.database.reading() as session:
         return _one(session, asked.house, number)
 
 
 @noun.patch(f"/files/{ROW_ID}", fields({"name": text(100)}, "name"))
-def rename_file(asked: Asked, number: int) -> dict[str, Any]:
+def rename_file(asked: Asked, number: int) -> FileData:
     """Another name for an uploaded file."""
     with asked.house.database.transaction() as session:
         _uploaded(session, number).name = plain_name(asked.body["name"])
@@ -80,7 +101,7 @@ def rename_file(asked: Asked, number: int) -> dict[str, Any]:
 
 
 @noun.delete(f"/files/{ROW_ID}")
-def delete_file(asked: Asked, number: int) -> dict[str, Any]:
+def delete_file(asked: Asked, number: int) -> DeletedFileData:
     """Takes an uploaded file away that no flow and no conversation needs."""
     with asked.house.database.reading() as session:
         refuse_needed(session, number)  # it may look through many messages, so not while others wait to write
@@ -109,7 +130,7 @@ def _uploaded(session: Session, number: int) -> File:
     return row
 
 
-def _one(session: Session, house: House, number: int) -> dict[str, Any]:
+def _one(session: Session, house: House, number: int) -> FileData:
     row = session.execute(_query(File.id == number)).first()
     if row is None:
         raise NotFound(f"There is no file {number}.")
@@ -122,7 +143,7 @@ def _query(condition: ColumnElement[bool]) -> Select[*_Row]:
     return select(*columns).where(condition)
 
 
-def _shown(house: House, row: Row[*_Row], at: datetime) -> dict[str, Any]:
+def _shown(house: House, row: Row[*_Row], at: datetime) -> FileData:
     return {
         "id": row.id,
         "media_type": row.media_type,

@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from phonenumbers import SUPPORTED_REGIONS
 from sqlalchemy import select
@@ -13,11 +13,25 @@ from app.accounts.roles import Right
 from app.desk.local_time import zone_named
 from app.errors import Invalid
 from app.models import Installation, Queue
+from app.web.api.answers import Instant
 from app.web.api.doors import COUNTRY, NAME, Asked, Noun, fields, text
 from flows.form import LANGUAGE_PATTERN
 from flows.values import canonical_json
 
 noun = Noun("installation", Right.READ_SETTINGS, Right.EDIT_SETTINGS)
+
+
+class InstallationData(TypedDict):
+    """The installation's own settings."""
+
+    name: str
+    zone: str
+    language: str
+    country: str
+    apology: dict[str, str]
+    fallback_queue: str
+    created_at: Instant
+
 
 _LANGUAGE: Final = {
     "type": "string",
@@ -41,14 +55,14 @@ _CHANGES: Final = {
 
 
 @noun.get("/installation")
-def read_installation(asked: Asked) -> dict[str, Any]:
+def read_installation(asked: Asked) -> InstallationData:
     """The installation's own settings."""
     with asked.house.database.reading() as session:
         return _shown(session.get_one(Installation, 1))
 
 
 @noun.patch("/installation", fields(_CHANGES))
-def change_installation(asked: Asked) -> dict[str, Any]:
+def change_installation(asked: Asked) -> InstallationData:
     """Changes what is named; `apology` as a whole. A second later it is in force everywhere.
 
     `zone` counts where a contact has none, and for schedules; `country` reads the national telephone numbers of new
@@ -56,14 +70,14 @@ def change_installation(asked: Asked) -> dict[str, Any]:
     """
     with asked.house.database.transaction() as session:
         row = session.scalars(select(Installation).where(Installation.id == 1).with_for_update()).one()
-        before = _shown(row)
+        before = dict(_shown(row))
         for name, value in asked.body.items():
             setattr(row, name, canonical_json(value) if name == "apology" else value)
         _hold(session, row, set(asked.body))
-        shown = _shown(row)
-        changed = [f"{name}: {_written(shown[name])}" for name in _CHANGES if shown[name] != before[name]]
+        after = dict(_shown(row))
+        changed = [f"{name}: {_written(after[name])}" for name in _CHANGES if after[name] != before[name]]
         note_act(session, asked.who, "change_installation", "; ".join(changed)[:1_000] or "nothing")
-        return shown
+        return _shown(row)
 
 
 def _hold(session: Session, row: Installation, given: set[str]) -> None:
@@ -93,7 +107,7 @@ def _hold(session: Session, row: Installation, given: set[str]) -> None:
         raise Invalid(" ".join(sentence for _, sentence in faults), "bad_body", {"faults": details})
 
 
-def _shown(row: Installation) -> dict[str, Any]:
+def _shown(row: Installation) -> InstallationData:
     return {
         "name": row.name,
         "zone": row.zone,

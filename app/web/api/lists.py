@@ -6,9 +6,11 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import ColumnElement, or_, true
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.web.api.answers import PageData
 from app.web.api.doors import Schema, text, whole
 
 Row = TypeVar("Row")
+Shown = TypeVar("Shown")
 
 MOST: Final = 200
 USUAL: Final = 50
@@ -30,9 +32,9 @@ def wanted(query: Mapping[str, Any]) -> int:
 def page(
     rows: Sequence[Row],
     query: Mapping[str, Any],
-    show: Callable[[Row], Mapping[str, Any]],
+    show: Callable[[Row], Shown],
     place: Callable[[Row], int | str],
-) -> dict[str, Any]:
+) -> PageData[Shown]:
     """The page as data; `next` is the `after` of the following page, or null at the end."""
     most = wanted(query) - 1
     shown = rows[:most]

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from app.accounts.roles import EVERYBODY
+from app.web.api.answers import Described, answer_of
 from app.web.api.doors import PREFIX, RAW, Asked, Door, Noun
 
 _PART = re.compile(r"<(?:(int)[^:]*:)?(\w+)>")
@@ -23,7 +24,6 @@ _REFUSALS: Mapping[str, str] = {
     "503": "The database is away for a moment: nothing was changed.",
 }
 _FILES: Mapping[str, str] = {"/contacts/export": "text/csv"}  # answers that are no JSON
-_JSON = {"application/json": {"schema": {"type": "object"}}}
 _NUMBER = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
 _TEXT = {"type": "string", "minLength": 1}
 _ERROR = {
@@ -43,7 +43,7 @@ def describing(nouns: Iterable[Noun]) -> Noun:
     described = (*nouns, noun)
 
     @noun.get("/openapi.json")
-    def describe(_: Asked) -> dict[str, Any]:
+    def describe(_: Asked) -> Annotated[dict[str, Any], "An OpenAPI 3.1 document."]:
         """This description of the API, as OpenAPI 3.1."""
         return document(described)
 
@@ -53,9 +53,10 @@ def describing(nouns: Iterable[Noun]) -> Noun:
 def document(nouns: Iterable[Noun]) -> dict[str, Any]:
     """The OpenAPI document of these doors."""
     paths: dict[str, dict[str, Any]] = {}
+    described = Described()
     for noun in nouns:
         for door in noun.doors:
-            paths.setdefault(PREFIX + door.address, {})[door.method.lower()] = _operation(noun, door)
+            paths.setdefault(PREFIX + door.address, {})[door.method.lower()] = _operation(noun, door, described)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Patchbay", "version": "1", "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
@@ -66,12 +67,12 @@ def document(nouns: Iterable[Noun]) -> dict[str, Any]:
                 "token": {"type": "http", "scheme": "bearer"},
                 "cookie": {"type": "apiKey", "in": "cookie", "name": "patchbay"},
             },
-            "schemas": {"Error": _ERROR},
+            "schemas": {"Error": _ERROR, **dict(sorted(described.parts.items()))},
         },
     }
 
 
-def _operation(noun: Noun, door: Door) -> dict[str, Any]:
+def _operation(noun: Noun, door: Door, described: Described) -> dict[str, Any]:
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": dict(_NUMBER if kind else _TEXT)}
         for kind, name in _PART.findall(door.path)
@@ -83,7 +84,7 @@ def _operation(noun: Noun, door: Door) -> dict[str, Any]:
     answers: dict[str, Any] = {
         str(door.status): {
             "description": door.summary,
-            "content": {_FILES[door.path]: {"schema": _TEXT}} if door.path in _FILES else _JSON,
+            "content": _content(door, described),
         }
     }
     refused = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
@@ -101,3 +102,9 @@ def _operation(noun: Noun, door: Door) -> dict[str, Any]:
         required = door.body is RAW or bool(door.body["required"])
         operation["requestBody"] = {"required": required, "content": {kind: {"schema": dict(door.body)}}}
     return operation
+
+
+def _content(door: Door, described: Described) -> dict[str, Any]:
+    if door.path in _FILES:
+        return {_FILES[door.path]: {"schema": _TEXT}}
+    return {"application/json": {"schema": described.schema(answer_of(door.view))}}

@@ -1,7 +1,7 @@
 """The API's queues: where conversations wait for people."""
 
 import json
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -10,12 +10,30 @@ from app.accounts.roles import Right
 from app.db import now
 from app.models import CalendarRow, Queue, QueueEntry
 from app.models.desk import LIVE_ENTRY
+from app.web.api.answers import Instant, PageData
 from app.web.api.doors import NAME, SLUG, TEXTS, Asked, Noun, fields, text, whole
 from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
 from app.web.api.references import named, refuse_taken
 from flows.values import canonical_json
 
 noun = Noun("queues", Right.READ_CONVERSATIONS, Right.EDIT_QUEUES)
+
+
+class QueueData(TypedDict):
+    """A queue, and how many conversations wait in it, are with an agent, or are shown to people while a flow has them;
+    `calendar` is a calendar's name, or empty, and 0 is no limit."""
+
+    name: str
+    title: str
+    maximum_length: int
+    maximum_wait_seconds: int
+    waiting_text: dict[str, str]
+    calendar: str
+    waiting: int
+    active: int
+    shown: int
+    created_at: Instant
+
 
 _CHANGES = {
     "title": NAME,
@@ -27,7 +45,7 @@ _CHANGES = {
 
 
 @noun.get("/queues", {**PAGE, **SEARCH})
-def list_queues(asked: Asked) -> dict[str, Any]:
+def list_queues(asked: Asked) -> PageData[QueueData]:
     """All queues, and how many wait in each; `shown` are those a flow has, and people see that a message waits."""
     with asked.house.database.reading() as session:
         query = select(Queue).where(Queue.id > asked.query.get("after", 0)).order_by(Queue.id)
@@ -39,7 +57,7 @@ def list_queues(asked: Asked) -> dict[str, Any]:
 
 
 @noun.post("/queues", fields({"name": SLUG, **_CHANGES}, "name", "title"), status=201)
-def create_queue(asked: Asked) -> dict[str, Any]:
+def create_queue(asked: Asked) -> QueueData:
     """A new queue. 0 means no limit; without a calendar it is always open."""
     with asked.house.database.transaction() as session:
         refuse_taken(session, Queue, asked.body["name"])
@@ -51,7 +69,7 @@ def create_queue(asked: Asked) -> dict[str, Any]:
 
 
 @noun.get("/queues/<queue>")
-def read_queue(asked: Asked, queue: str) -> dict[str, Any]:
+def read_queue(asked: Asked, queue: str) -> QueueData:
     """One queue."""
     with asked.house.database.reading() as session:
         row = named(session, Queue, queue)
@@ -59,7 +77,7 @@ def read_queue(asked: Asked, queue: str) -> dict[str, Any]:
 
 
 @noun.patch("/queues/<queue>", fields(_CHANGES))
-def change_queue(asked: Asked, queue: str) -> dict[str, Any]:
+def change_queue(asked: Asked, queue: str) -> QueueData:
     """Changes what is named."""
     with asked.house.database.transaction() as session:
         row = named(session, Queue, queue)
@@ -89,7 +107,7 @@ def _lengths(session: Session, ids: list[int]) -> dict[int, dict[str, int]]:
     return found
 
 
-def _shown(session: Session, row: Queue, lengths: dict[str, int]) -> dict[str, Any]:
+def _shown(session: Session, row: Queue, lengths: dict[str, int]) -> QueueData:
     calendar = session.get(CalendarRow, row.calendar_id) if row.calendar_id else None
     return {
         "name": row.name,

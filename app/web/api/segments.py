@@ -1,6 +1,6 @@
 """The API's segments: named groups of contacts, made by hand here, by files and by flows."""
 
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -11,6 +11,7 @@ from app.db import now
 from app.errors import Conflict
 from app.models import Contact, Segment, SegmentMember
 from app.publishing.uses import flows_that_name
+from app.web.api.answers import Instant, PageData
 from app.web.api.doors import ROW_ID, SLUG, Asked, Noun, fields, line, whole
 from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
 from app.web.api.references import refuse_taken
@@ -18,8 +19,25 @@ from app.web.api.references import refuse_taken
 noun = Noun("segments", Right.READ_CONTACTS, Right.EDIT_CONTACTS)
 
 
+class SegmentData(TypedDict):
+    """A segment; `members` is how many contacts are in it."""
+
+    name: str
+    title: str
+    members: int
+    created_at: Instant
+
+
+class MemberData(TypedDict):
+    """A contact in a segment."""
+
+    id: int
+    name: str
+    added_at: Instant
+
+
 @noun.get("/segments", {**PAGE, **SEARCH})
-def list_segments(asked: Asked) -> dict[str, Any]:
+def list_segments(asked: Asked) -> PageData[SegmentData]:
     """All segments with the number of their members."""
     with asked.house.database.reading() as session:
         query = select(Segment).where(Segment.id > asked.query.get("after", 0)).order_by(Segment.id)
@@ -30,7 +48,7 @@ def list_segments(asked: Asked) -> dict[str, Any]:
 
 
 @noun.post("/segments", fields({"name": SLUG, "title": line(200)}, "name"), status=201)
-def create_segment(asked: Asked) -> dict[str, Any]:
+def create_segment(asked: Asked) -> SegmentData:
     """A new segment without members."""
     with asked.house.database.transaction() as session:
         refuse_taken(session, Segment, asked.body["name"])
@@ -41,7 +59,7 @@ def create_segment(asked: Asked) -> dict[str, Any]:
 
 
 @noun.delete("/segments/<segment>")
-def delete_segment(asked: Asked, segment: str) -> dict[str, Any]:
+def delete_segment(asked: Asked, segment: str) -> SegmentData:
     """Takes a segment away, and nobody of its members; not while a flow names it."""
     with asked.house.database.transaction() as session:
         row = segment_named(session, segment)
@@ -55,7 +73,7 @@ def delete_segment(asked: Asked, segment: str) -> dict[str, Any]:
 
 
 @noun.get("/segments/<segment>/members", PAGE)
-def list_members(asked: Asked, segment: str) -> dict[str, Any]:
+def list_members(asked: Asked, segment: str) -> PageData[MemberData]:
     """The members of a segment, in the order in which the contacts came."""
     with asked.house.database.reading() as session:
         inside = segment_named(session, segment).id
@@ -75,7 +93,7 @@ def list_members(asked: Asked, segment: str) -> dict[str, Any]:
 
 
 @noun.post("/segments/<segment>/members", fields({"contact": whole(1)}, "contact"))
-def add_member(asked: Asked, segment: str) -> dict[str, Any]:
+def add_member(asked: Asked, segment: str) -> SegmentData:
     """Puts a contact into a segment; who is in it already stays."""
     with asked.house.database.transaction() as session:
         row = segment_named(session, segment)
@@ -87,7 +105,7 @@ def add_member(asked: Asked, segment: str) -> dict[str, Any]:
 
 
 @noun.delete(f"/segments/<segment>/members/{ROW_ID}")
-def remove_member(asked: Asked, segment: str, number: int) -> dict[str, Any]:
+def remove_member(asked: Asked, segment: str, number: int) -> SegmentData:
     """Takes a contact out of a segment."""
     with asked.house.database.transaction() as session:
         row = segment_named(session, segment)
@@ -103,5 +121,5 @@ def _counts(session: Session, ids: list[int]) -> dict[int, int]:
     return {row[0]: row[1] for row in session.execute(query.group_by(SegmentMember.segment_id))}
 
 
-def _shown(row: Segment, members: int) -> dict[str, Any]:
+def _shown(row: Segment, members: int) -> SegmentData:
     return {"name": row.name, "title": row.title, "members": members, "created_at": row.created_at.isoformat()}

@@ -1,22 +1,45 @@
 """The API's tokens: made by people, listed, and revoked. A token makes no others, so that a leaked one stays alone."""
 
-from typing import Any
+from typing import Annotated, TypedDict
 
 from sqlalchemy import select
 
 from app.accounts.roles import SCOPES, Right
 from app.accounts.tokens import create_token, revoke_token, scopes_of
 from app.models import Person, Token
+from app.web.api.answers import Instant, OneOf, PageData
 from app.web.api.doors import NAME, Asked, Noun, fields, one_of
 from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
 
 noun = Noun("tokens", Right.READ_TOKENS, Right.END_TOKENS)
 
+_Scope = Annotated[str, OneOf(tuple(sorted(SCOPES)))]
+
+
+class TokenData(TypedDict):
+    """A token, without its text; `made_by` is a person's e-mail address."""
+
+    name: str
+    scopes: list[_Scope]
+    made_by: str | None
+    created_at: Instant
+    used_at: Instant | None
+    revoked_at: Instant | None
+
+
+class NewTokenData(TypedDict):
+    """A new token with its text, which is shown only once."""
+
+    name: str
+    scopes: list[_Scope]
+    token: str
+
+
 _SCOPES = {"type": "array", "items": one_of(*sorted(SCOPES)), "minItems": 1, "maxItems": len(SCOPES)}
 
 
 @noun.get("/tokens", {**PAGE, **SEARCH})
-def list_tokens(asked: Asked) -> dict[str, Any]:
+def list_tokens(asked: Asked) -> PageData[TokenData]:
     """All API tokens, also revoked ones; their texts are not stored."""
     with asked.house.database.reading() as session:
         rows = session.execute(
@@ -30,7 +53,7 @@ def list_tokens(asked: Asked) -> dict[str, Any]:
 
 
 @noun.post("/tokens", fields({"name": NAME, "scopes": _SCOPES}, "name", "scopes"), status=201, right=Right.MAKE_TOKENS)
-def new_token(asked: Asked) -> dict[str, Any]:
+def new_token(asked: Asked) -> NewTokenData:
     """A new token, shown only here: it may do what its scopes name, and never more than the person who made it."""
     with asked.house.database.transaction() as session:
         made = create_token(session, asked.body["name"], asked.caller.maker, asked.body["scopes"])
@@ -38,7 +61,7 @@ def new_token(asked: Asked) -> dict[str, Any]:
 
 
 @noun.delete("/tokens/<token>")
-def end_token(asked: Asked, token: str) -> dict[str, Any]:
+def end_token(asked: Asked, token: str) -> TokenData:
     """Revokes a token at once; the one that asks may end itself."""
     with asked.house.database.transaction() as session:
         row = revoke_token(session, token, asked.who)
@@ -46,7 +69,7 @@ def end_token(asked: Asked, token: str) -> dict[str, Any]:
         return _token_data(row, maker.email if maker else None)
 
 
-def _token_data(row: Token, made_by: str | None) -> dict[str, Any]:
+def _token_data(row: Token, made_by: str | None) -> TokenData:
     return {
         "name": row.name,
         "scopes": sorted(scopes_of(row)),

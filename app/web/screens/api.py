@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.accounts.roles import Right, Rights
 from app.web.api import NOUNS
+from app.web.api.answers import fields_of
 from app.web.api.doors import PREFIX, RAW, Door
 from app.web.screens.doors import Screens, Visit
 from app.web.screens.frame import framed
@@ -29,7 +30,8 @@ class Taken:
 
 @dataclass(frozen=True)
 class ShownDoor:
-    """A door in words. `opens` is its address where a click may follow it, else empty."""
+    """A door in words. `gives` are the fields of its answer, or of each entry of a list; `opens` is its address where a
+    click may follow it, else empty."""
 
     method: str
     parts: list[str]
@@ -38,6 +40,8 @@ class ShownDoor:
     takes: list[Taken]
     takes_bytes: bool
     is_paged: bool
+    gives: list[str]
+    gives_list: bool
     rights: list[str]
     opens: str
 
@@ -52,6 +56,7 @@ def show(visit: Visit) -> BaseResponse:
 def _shown(door: Door, rights: Rights) -> ShownDoor:
     taken = door.query if door.body is None or door.body is RAW else door.body
     properties: Mapping[str, Any] = taken["properties"]
+    gives, gives_list = fields_of(door.view)
     first, *more = (door.view.__doc__ or "").split("\n\n")
     follows = door.method == "GET" and "{" not in door.address and door.needs <= rights
     follows = follows and not door.address.endswith("/export")  # a file is nothing to look into, and is noted
@@ -67,6 +72,8 @@ def _shown(door: Door, rights: Rights) -> ShownDoor:
         ],
         takes_bytes=door.body is RAW,
         is_paged="limit" in properties,
+        gives=gives,
+        gives_list=gives_list,
         rights=sorted(door.needs),
         opens=PREFIX + door.address if follows else "",
     )
