@@ -1,12 +1,13 @@
 """What differs between two documents of a flow, as data and as sentences; where steps stand is told apart."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict
 
 from flows.document import END, Flow, PlacedStep, to_data
 
 Json = Any
+Does = Literal["added", "removed", "rewired", "changed"]
 _STEP_FIELDS = ("type", "name", "format")
 _LISTS = ("groups", "notes", "tests")
 _WHOLE = ("name", "description", "languages", "on_failure", "on_hang_up", "variables")
@@ -20,7 +21,7 @@ class Change:
     "steps.tier.config.cases.0.id", "languages", "tests.one".
     """
 
-    does: Literal["added", "removed", "rewired", "changed"]
+    does: Does
     place: str
     step: str
     old: Json
@@ -37,6 +38,32 @@ class Comparison:
     layout: bool
 
 
+class FlowChangeData(TypedDict):
+    """One difference: what became of a step, of an exit's target, or of a field; a place that is not there is null."""
+
+    does: Does
+    place: str
+    step: str
+    old: Json
+    new: Json
+    sentence: str
+
+
+class ComparedLayoutData(TypedDict):
+    """Whether anything of the layout differs, and the ids of the steps that only stand elsewhere."""
+
+    changed: bool
+    moved: list[str]
+
+
+class ComparisonData(TypedDict):
+    """What differs between two documents of a flow; where steps stand is told apart."""
+
+    same: bool
+    changes: list[FlowChangeData]
+    layout: ComparedLayoutData
+
+
 def compare(old: Flow, new: Flow) -> Comparison:
     """What changes from one document to another: steps first, in the order of their ids."""
     changes = (*_steps(old, new), *_of_the_flow(old, new))
@@ -46,11 +73,11 @@ def compare(old: Flow, new: Flow) -> Comparison:
     return Comparison(changes, moved, dict(old.layout) != dict(new.layout))
 
 
-def comparison_data(found: Comparison) -> dict[str, Json]:
+def comparison_data(found: Comparison) -> ComparisonData:
     """A comparison as JSON data."""
     return {
         "same": not found.changes and not found.layout,
-        "changes": [asdict(change) for change in found.changes],
+        "changes": [_change_data(change) for change in found.changes],
         "layout": {"changed": found.layout, "moved": list(found.moved)},
     }
 
@@ -69,6 +96,17 @@ def differences(old: Json, new: Json, place: str = "") -> Iterator[tuple[str, Js
             yield from differences(before, after, f"{place}.{index}" if place else str(index))
     elif old != new or type(old) is not type(new):
         yield place, old, new
+
+
+def _change_data(change: Change) -> FlowChangeData:
+    return {
+        "does": change.does,
+        "place": change.place,
+        "step": change.step,
+        "old": change.old,
+        "new": change.new,
+        "sentence": change.sentence,
+    }
 
 
 def _steps(old: Flow, new: Flow) -> Iterator[Change]:

@@ -9,7 +9,7 @@ from flows.check.finding import InstallationNames
 from flows.check.survey import Placed, Survey
 from flows.document import Flow
 from flows.limits import Limits
-from flows.step import FAILURE, Exit
+from flows.step import FAILURE, Exit, Medium
 from flows.walk import Steps
 
 _DEFAULT_LIMITS = Limits()
@@ -22,7 +22,7 @@ class Drawn:
     title: str
     summary: str
     exits: tuple[Exit, ...]
-    media: tuple[str, ...]
+    media: tuple[Medium, ...]
     waits: bool
     sets: tuple[str, ...]
     surely: tuple[str, ...]

@@ -1,13 +1,11 @@
 """The API's comparisons: what differs between two states of a flow, as data."""
 
-from typing import Any
-
 from app import publishing
 from app.accounts.roles import Right
 from app.web.api.doors import Asked, Noun, Schema, fields, whole
 from app.web.api.simulations import drawn_as
 from flows import document
-from flows.comparison import compare, comparison_data
+from flows.comparison import ComparisonData, compare, comparison_data
 
 noun = Noun("comparisons", Right.READ_FLOWS, Right.READ_FLOWS)
 
@@ -15,7 +13,7 @@ _SIDE: Schema = fields({"document": {"type": "object"}, "revision": whole(1), "v
 
 
 @noun.post("/flows/<flow>/compare", fields({"from": _SIDE, "to": _SIDE}))
-def compare_flow(asked: Asked, flow: str) -> dict[str, Any]:
+def compare_flow(asked: Asked, flow: str) -> ComparisonData:
     """What changes `from` one state of a flow `to` another: each a version, a revision, a document, else the draft.
 
     Steps and fields that were added, removed, rewired and changed, with old and new value; the layout stands apart.

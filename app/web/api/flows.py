@@ -1,7 +1,6 @@
 """The API's flows: drafts are created, read, saved, checked and exported."""
 
-from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 from flask import Response
 from sqlalchemy import select
@@ -14,13 +13,25 @@ from app.house import House
 from app.models import FlowRow, Revision
 from app.publishing import Draft
 from app.publishing.uses import flows_that_name
+from app.web.api.answers import FlowDocument, Instant, PageData
 from app.web.api.doors import NAME, Asked, Noun, Schema, fields, whole
-from app.web.api.flow_views import flows_data, published_data
+from app.web.api.flow_views import (
+    Author,
+    FindingData,
+    FlowData,
+    FlowNameData,
+    FlowSavedData,
+    FlowStandingData,
+    finding_data,
+    flows_data,
+    published_data,
+)
 from app.web.api.lists import PAGE, SEARCH, page, searched, wanted
 from flows import document
-from flows.check.drawing import drawing
+from flows.check.drawing import Drawn, drawing
 from flows.document import Flow
 from flows.named import NAMED
+from flows.step import Medium
 
 noun = Noun("flows", Right.READ_FLOWS, Right.EDIT_FLOWS)
 
@@ -33,8 +44,51 @@ _USES: Schema = {
 }
 
 
+class DraftData(FlowNameData, FlowSavedData, FlowStandingData):
+    """A draft, or an earlier revision of it, with all findings."""
+
+    document: FlowDocument
+    findings: list[FindingData]
+
+
+class RevisionData(TypedDict):
+    """One saved state of a draft."""
+
+    revision: int
+    base: Annotated[int, "The revision that it was made on; 0 for the first."]
+    author: Author
+    saved_at: Instant
+
+
+class ExitData(TypedDict):
+    """A named way out of a step; `title` is what the canvas shows."""
+
+    id: str
+    title: str
+
+
+class DrawnStepData(TypedDict):
+    """One placed step. `surely` and `perhaps` name the variables that have a value here, on every way or on some."""
+
+    title: str
+    summary: str
+    exits: list[ExitData]
+    media: Annotated[list[Medium], "Where it works."]
+    waits: bool
+    sets: Annotated[list[str], "The variables that it sets."]
+    surely: list[str]
+    perhaps: list[str]
+
+
+class CheckedFlowData(TypedDict):
+    """What is wrong with a flow, and what an editor draws of it."""
+
+    findings: list[FindingData]
+    steps: Annotated[dict[str, DrawnStepData], "All steps by their ids."]
+
+
 @noun.get("/flows", {**PAGE, **SEARCH, "uses": _USES})
-def list_flows(asked: Asked) -> dict[str, Any]:
+def list_flows(asked: Asked) -> PageData[FlowData]:
     """All flows, by the order of their making; `search` finds parts of names, `uses` those that name a thing.
 
     `uses=credential/crm`: in their draft, their latest version, or one that answers a number.
@@ -46,11 +100,11 @@ def list_flows(asked: Asked) -> dict[str, Any]:
             kind, _, name = asked.query["uses"].partition("/")
             query = query.where(FlowRow.name.in_(flows_that_name(session, asked.house.steps, kind, name)))
         shown = flows_data(session, session.scalars(query.limit(wanted(asked.query))).all())
-    return page(shown, asked.query, dict, lambda flow: flow["id"])
+    return page(shown, asked.query, lambda flow: flow, lambda flow: flow["id"])
 
 
 @noun.post("/flows", fields({"name": NAME, "document": _DOCUMENT}), status=201)
-def create_flow(asked: Asked) -> dict[str, Any]:
+def create_flow(asked: Asked) -> DraftData:
     """A new flow: an empty one of that name, or this document."""
     given = asked.body.get("document")
     flow = document.from_data(given if given is not None else _empty(asked.body.get("name", "")), asked.house.limits)
@@ -62,7 +116,7 @@ def create_flow(asked: Asked) -> dict[str, Any]:
 
 
 @noun.get("/flows/<flow>", _REVISION)
-def read_flow(asked: Asked, flow: str) -> dict[str, Any]:
+def read_flow(asked: Asked, flow: str) -> DraftData:
     """A flow's draft with all findings; an earlier revision by its number."""
     with asked.house.database.reading() as session:
         row = publishing.find_flow(session, flow)
@@ -70,7 +124,7 @@ def read_flow(asked: Asked, flow: str) -> dict[str, Any]:
 
 
 @noun.put("/flows/<flow>", fields({"document": _DOCUMENT, "base": whole(1)}, "document", "base"))
-def save_flow(asked: Asked, flow: str) -> dict[str, Any]:
+def save_flow(asked: Asked, flow: str) -> DraftData:
     """Saves a draft made on revision `base`, merged with what others saved since; 409 where both changed a field."""
     changed = document.from_data(asked.body["document"], asked.house.limits)
     publishing.ask_ahead(asked.house.steps, changed)
@@ -81,7 +135,7 @@ def save_flow(asked: Asked, flow: str) -> dict[str, Any]:
 
 
 @noun.get("/flows/<flow>/revisions", PAGE)
-def list_revisions(asked: Asked, flow: str) -> dict[str, Any]:
+def list_revisions(asked: Asked, flow: str) -> PageData[RevisionData]:
     """All revisions of a draft, the newest first."""
     with asked.house.database.reading() as session:
         row = publishing.find_flow(session, flow)
@@ -95,7 +149,7 @@ def list_revisions(asked: Asked, flow: str) -> dict[str, Any]:
 
 
 @noun.post("/flows/<flow>/check", fields({"document": _DOCUMENT}), right=Right.READ_FLOWS)
-def check_flow(asked: Asked, flow: str) -> dict[str, Any]:
+def check_flow(asked: Asked, flow: str) -> CheckedFlowData:
     """All findings about a draft, or about this document in its place; nothing is saved.
 
     `steps` tells of each its exits, its summary and the variables it may read, surely or perhaps.
@@ -106,7 +160,7 @@ def check_flow(asked: Asked, flow: str) -> dict[str, Any]:
         read = publishing.read(session, row).flow if given is None else document.from_data(given, asked.house.limits)
         found = findings_data(session, asked.house, row.id, read)
     drawn = drawing(read, asked.house.steps, asked.house.limits)
-    return {"findings": found, "steps": {id: asdict(one) for id, one in drawn.items()}}
+    return {"findings": found, "steps": {id: _drawn_data(one) for id, one in drawn.items()}}
 
 
 @noun.get("/flows/<flow>/export", {**_REVISION, "version": whole(1)})
@@ -124,12 +178,12 @@ def export_flow(asked: Asked, flow: str) -> Response:
     return response
 
 
-def findings_data(session: Session, house: House, flow_id: int, flow: Flow) -> list[dict[str, Any]]:
+def findings_data(session: Session, house: House, flow_id: int, flow: Flow) -> list[FindingData]:
     """The findings as plain data."""
-    return [asdict(finding) for finding in publishing.findings(session, house, flow_id, flow)]
+    return [finding_data(finding) for finding in publishing.findings(session, house, flow_id, flow)]
 
 
-def draft_data(session: Session, house: House, draft: Draft) -> dict[str, Any]:
+def draft_data(session: Session, house: House, draft: Draft) -> DraftData:
     """A draft as plain data, with its findings and what is published of the flow."""
     return {
         "id": draft.flow_id,
@@ -143,7 +197,20 @@ def draft_data(session: Session, house: House, draft: Draft) -> dict[str, Any]:
     }
 
 
-def _revision_data(row: Revision) -> dict[str, Any]:
+def _drawn_data(drawn: Drawn) -> DrawnStepData:
+    return {
+        "title": drawn.title,
+        "summary": drawn.summary,
+        "exits": [{"id": way.id, "title": way.title} for way in drawn.exits],
+        "media": list(drawn.media),
+        "waits": drawn.waits,
+        "sets": list(drawn.sets),
+        "surely": list(drawn.surely),
+        "perhaps": list(drawn.perhaps),
+    }
+
+
+def _revision_data(row: Revision) -> RevisionData:
     return {
         "revision": row.number,
         "base": row.base_number,

@@ -1,7 +1,7 @@
 """The API's presence: who else has a flow's draft open just now, and where they are in it."""
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Annotated, Final, TypedDict
 
 from sqlalchemy import select, text
 
@@ -9,6 +9,7 @@ from app import publishing
 from app.accounts.roles import Right
 from app.db import from_microseconds, now_microseconds
 from app.models import Person, Presence
+from app.web.api.answers import Instant
 from app.web.api.doors import Asked, Noun, fields
 from app.web.api.doors import text as text_of
 from app.web.api.lists import MOST
@@ -22,8 +23,23 @@ _SEEN: Final = text(
 )
 
 
+class PresentData(TypedDict):
+    """Somebody who has a flow's draft open."""
+
+    who: Annotated[str, "An e-mail address or a token's name."]
+    name: str
+    step: Annotated[str, "The id of the step that they look at; empty for none."]
+    seen_at: Instant
+
+
+class PresenceData(TypedDict):
+    """Who else has a flow's draft open."""
+
+    others: list[PresentData]
+
+
 @noun.post("/flows/<flow>/presence", fields({"step": text_of(40)}))
-def be_here(asked: Asked, flow: str) -> dict[str, Any]:
+def be_here(asked: Asked, flow: str) -> PresenceData:
     """Says that the caller has a flow's draft open, perhaps at a step, and tells who else does; send it every 10 s."""
     with asked.house.database.transaction() as session:
         flow_id, now = publishing.find_flow(session, flow).id, now_microseconds(session)
