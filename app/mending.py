@@ -5,9 +5,9 @@ other systems and writes to the contact anew, under keys of its own, so what the
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -22,6 +22,7 @@ from app.store.events import NewEvent, append
 from flows import document, wire
 from flows.errors import FlowError
 from flows.record import TurnRecord, replay
+from flows.trace import Entry
 from flows.values import canonical_json
 
 _REPEATABLE: Final = ("message_received", "api_called", "schedule_due")
@@ -33,7 +34,7 @@ class Replayed:
     """A recorded turn walked again: whether the trace and the run after it are the same bytes, and the new trace."""
 
     same: bool
-    trace: list[Mapping[str, Any]]
+    trace: Sequence[Entry]
     sentence: str
 
 
@@ -68,7 +69,7 @@ def replay_turn(session: Session, house: House, run_id: int, number: int) -> Rep
         if same
         else f"Walked again with the steps installed now, {what} comes out otherwise than it was recorded."
     )
-    return Replayed(same, [dict(entry) for entry in turn.trace], sentence)
+    return Replayed(same, turn.trace, sentence)
 
 
 def retry(session: Session, run_id: int, who: str, *, anyway: bool, take_back: bool) -> Retried:

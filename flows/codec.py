@@ -5,7 +5,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin, is_typeddict
 
 from flows.codec_leaves import LEAVES, Codec, Misfit, each_of_list, each_of_object, wrong
 
@@ -17,6 +17,8 @@ def codec(hint: Any) -> Codec:
     """How a type hint's values are written and read. Raises: TypeError for a hint nobody needed so far."""
     if hint in LEAVES:
         return LEAVES[hint]
+    if is_typeddict(hint):
+        return codec(Mapping[str, Any])  # JSON data already
     if _is_ours(hint):
         return of_class(hint, False)
     origin, arguments = get_origin(hint), get_args(hint)

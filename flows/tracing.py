@@ -1,4 +1,4 @@
-"""The trace: what each visited step read, did and why, as bounded JSON data without secrets."""
+"""Writes the trace: what each visited step read, did and why, as bounded JSON data without secrets."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -13,10 +13,9 @@ from flows.document import Flow, PlacedStep
 from flows.errors import FlowError
 from flows.secrecy import HIDDEN, has_secret_name, without, without_pairs
 from flows.step import Failure
+from flows.trace import Entry
 from flows.values import Value, clean_text, encode
 from flows.wire import kind_of
-
-Entry = dict[str, Any]
 
 # A trace is read by people and stored with every turn: enough to see what a thing was, not a second copy of it.
 LONGEST_TEXT = 500
@@ -40,7 +39,9 @@ def new_entry(stands_on: tuple[str, str, PlacedStep | None], came_by: str = "") 
         "why": {},
         "effects": 0,
     }
-    return {**entry, "came_by": came_by} if came_by else entry
+    if came_by:
+        entry["came_by"] = came_by
+    return entry
 
 
 def note_inputs(entry: Entry, context: Context, private: Private) -> None:

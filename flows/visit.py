@@ -17,7 +17,7 @@ from flows.outcomes import Refused, checked_effects, checked_keep, checked_value
 from flows.run import OpenTurn
 from flows.step import Ask, Enter, Failure, Finish, Outcome, Step, Take, Trigger, Wait
 from flows.todays_config import todays_config
-from flows.tracing import Entry
+from flows.trace import Entry
 from flows.values import TooLarge, Value
 from flows.walk import Walk
 from flows.wire import to_data

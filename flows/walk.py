@@ -14,7 +14,7 @@ from flows.limits import Limits
 from flows.run import Frame, LoopState, OpenTurn, Run, Turn
 from flows.secrecy import private_texts
 from flows.step import Failure, Step
-from flows.tracing import Entry
+from flows.trace import Entry
 from flows.values import Value
 
 PATH_KEPT = 50  # ids kept to name a circle by; a longer one is named by its last steps
@@ -49,8 +49,7 @@ class Walk:
         walk.effects = list(opened.effects)
         *finished, open_entry = opened.trace
         # Only the open entry is still written in: the turn handed out before keeps its own. (A turn may have 500 Asks.)
-        walk.trace = [entry if isinstance(entry, dict) else dict(entry) for entry in finished]
-        walk.trace.append(copy.deepcopy(dict(open_entry)))
+        walk.trace = [*finished, copy.deepcopy(open_entry)]
         walk.asks, walk.answered_bytes = opened.n + 1, opened.answered_bytes
         return walk
 

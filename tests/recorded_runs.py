@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -29,7 +29,8 @@ Entry = Mapping[str, Any]
 
 def visit(step: str, way: str | None = None, **more: Any) -> Entry:
     """What a trace says of a step that left by an exit; None where it did not."""
-    return {"step": step, "exit": way, **more}
+    done = {"inputs": {}, "missing": [], "set": {}, "why": {}, "effects": 0}
+    return {"step": step, "type": "ask_question", "exit": way, **done, **more}
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,19 @@ class RecordedRun:
         for n, entries in enumerate(self.turns):
             trace = canonical_json([{"version": str(version_id), **entry} for entry in entries])
             committed_at = at - self.age * (len(self.turns) - n - 1) / len(self.turns)
-            session.add(TurnRow(run_id=run_id, number=n, event_id=0, record="{}", trace=trace, created_at=committed_at))
+            event = self._event(run, number, "message_received", committed_at, n)
+            event.state = "done"
+            session.add(event)
+            session.flush()
+            turn = TurnRow(run_id=run_id, number=n, event_id=event.id, record="{}", trace=trace)
+            turn.created_at = committed_at
+            session.add(turn)
         if self.outcome:
             conversation.state, conversation.owner, conversation.run_id = "closed", "none", None
         else:
             conversation.run_id = run_id
-            session.add(self._timer(run, number, len(self.turns) - 1))
+            due_at = run.started_at + timedelta(hours=2)
+            session.add(self._event(run, number, "timer_fired", due_at, len(self.turns) - 1))
         return run_id
 
     def _version(self, session: Session) -> int:
@@ -123,17 +131,16 @@ class RecordedRun:
         session.flush()
         return conversation
 
-    def _timer(self, run: RunRow, number: Number, turn: int) -> InboundEvent:
-        due_at = run.started_at + timedelta(hours=2)
+    def _event(self, run: RunRow, number: Number, kind: str, at: datetime, turn: int) -> InboundEvent:
         return InboundEvent(
             connection_id=number.connection_id,
-            provider_id=f"timer/{run.id}/{turn}",
+            provider_id=f"{kind}/{run.id}/{turn}",
             conversation_id=run.conversation_id,
-            kind="timer_fired",
-            happened='{"kind":"timer_fired"}',
+            kind=kind,
+            happened=canonical_json({"kind": kind}),
             seq=0,
-            at=due_at,
-            due_at=due_at,
+            at=at,
+            due_at=at,
             run_id=run.id,
             turn=turn,
             created_at=run.started_at,

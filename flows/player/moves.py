@@ -1,14 +1,14 @@
 """What a simulated conversation does, move by move, as data: for the terminal, for tests of a flow and for the API."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from flows.ask import Request
 from flows.effect import Effect
 from flows.event import Happening
 from flows.run import Run
+from flows.trace import Entry
 
 # What comes of a happening that moves nothing: a message is kept for the next step that expects one, or people read
 # it; nothing waits for the happening; no trigger takes it; there is no time limit; the flow first wants an answer.
@@ -22,7 +22,7 @@ class Advanced:
     came_by: Happening
     begins: bool  # whether a run began with this turn
     effects: tuple[Effect, ...]
-    trace: tuple[Mapping[str, Any], ...]
+    trace: tuple[Entry, ...]
     run: Run
 
     @property

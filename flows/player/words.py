@@ -26,6 +26,7 @@ from flows.effect import (
     SendMessage,
     UpdateContact,
 )
+from flows.trace import Entry
 from flows.values import Value, to_text
 
 LONGEST = 100
@@ -44,7 +45,7 @@ def effect_lines(effect: Effect) -> Iterator[str]:
         yield from _ONE_LINE[type(effect)](effect)
 
 
-def trace_line(flow: Flow, entry: Mapping[str, Any]) -> str:
+def trace_line(flow: Flow, entry: Entry) -> str:
     """One visited step: where it left, what it set, why it failed."""
     parts = [f"  · {_title(flow, entry)}"]
     if "came_by" in entry:
@@ -59,7 +60,7 @@ def trace_line(flow: Flow, entry: Mapping[str, Any]) -> str:
     return " ".join(part for part in parts if part)
 
 
-def failure_lines(flow: Flow, entry: Mapping[str, Any]) -> Iterator[str]:
+def failure_lines(flow: Flow, entry: Entry) -> Iterator[str]:
     """Why a step failed, as the errors page shows it; nothing for one that did not."""
     if failure := entry.get("failure"):
         yield f"! {_title(flow, entry)}: {failure['message']} ({failure['kind']})"
@@ -79,9 +80,9 @@ def outputs_lines(outputs: Mapping[str, Value]) -> Iterator[str]:
         yield f"(It gives back {', '.join(f'{name} = {_short(to_text(value))}' for name, value in outputs.items())}.)"
 
 
-def _title(flow: Flow, entry: Mapping[str, Any]) -> str:
+def _title(flow: Flow, entry: Entry) -> str:
     placed = flow.steps.get(entry["step"])
-    return (placed.name if placed else "") or str(entry["step"])
+    return (placed.name if placed else "") or entry["step"]
 
 
 def _message(effect: SendMessage) -> Iterator[str]:

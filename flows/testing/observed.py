@@ -9,6 +9,7 @@ from flows.effect import Dial, Effect, EnterQueue, Gather, HangUp, Phone, Play, 
 from flows.facts import Facts
 from flows.player.moves import Advanced, Asked, Move, Unmoved, Word
 from flows.run import Run
+from flows.trace import Entry
 from flows.values import Value
 from flows.wire import to_data
 
@@ -21,7 +22,7 @@ class Observed:
     run: Run | None = None
     facts: Facts = field(default_factory=Facts)
     effects: list[Effect] = field(default_factory=list)
-    trace: list[Mapping[str, Any]] = field(default_factory=list)
+    trace: list[Entry] = field(default_factory=list)
     outcomes: list[str] = field(default_factory=list)
     unmoved: list[Word] = field(default_factory=list)
     open_ask: Asked | None = None

@@ -2,7 +2,7 @@ import types
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any, get_args
+from typing import Any, get_args, is_typeddict
 
 import pytest
 from hypothesis import given, settings
@@ -53,6 +53,8 @@ def anything(hint: Any) -> st.SearchStrategy[Any]:
     if hint is type(None):
         return st.none()
     origin, inner = getattr(hint, "__origin__", None), get_args(hint)
+    if is_typeddict(hint):
+        return anything(Mapping[str, Any])
     if isinstance(hint, types.UnionType):
         return st.one_of([anything(one) for one in inner])
     if origin is tuple:

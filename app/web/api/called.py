@@ -1,25 +1,36 @@
 """Versions and steps as people call them: a stored trace and a run name the rows of versions, which nobody knows."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TypedDict
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models import FlowRow, Version
 from flows import document
-from flows.ask import FlowVersion
 from flows.document import Flow
-from flows.wire import kind_of
+from flows.run import Run
+from flows.secrecy import private_texts
+from flows.values import Value
 
-Visit = Mapping[str, Any]
-"""One entry of a trace."""
 Titles = Mapping[tuple[int | None, str], str]
 """What people call a step of a version's row."""
 
-_ENTERS: Final = kind_of(FlowVersion)
+
+class CalledVersionData(TypedDict):
+    """A flow and the number of its version; null for a draft that is tried."""
+
+    flow: str
+    version: int | None
+
+
+class StepPlaceData(CalledVersionData):
+    """A step of a flow's version; `title` is the name that its author gave it, or else its id."""
+
+    step: str
+    title: str
 
 
 @dataclass(frozen=True)
@@ -30,7 +41,12 @@ class Called:
     number: int | None
     drawn: Flow
 
-    def place(self, step: str) -> dict[str, Any]:
+    @property
+    def named(self) -> CalledVersionData:
+        """Its names alone."""
+        return {"flow": self.flow, "version": self.number}
+
+    def place(self, step: str) -> StepPlaceData:
         """A step of it, with the name that its author gave it."""
         placed = self.drawn.steps.get(step)
         title = (placed.name if placed else "") or step
@@ -42,32 +58,6 @@ def called(session: Session, rows: Iterable[str]) -> Mapping[str, Called]:
     query = select(Version.id, FlowRow.name, Version.number, Version.document).join(FlowRow)
     found = session.execute(query.where(Version.id.in_({int(row) for row in rows})))
     return {str(id_): Called(flow, number, document.read(stored)) for id_, flow, number, stored in found}
-
-
-def visits_data(session: Session, traces: Sequence[Sequence[Visit]]) -> list[list[dict[str, Any]]]:
-    """The visits of recorded traces, each with its flow, the number of its version and its step's title."""
-    versions = called(session, {row for visits in traces for visit in visits for row in rows_of(visit)})
-    return [[visit_data(visit, versions) for visit in visits] for visits in traces]
-
-
-def visit_data(visit: Visit, versions: Mapping[str, Called]) -> dict[str, Any]:
-    """A visit by names."""
-    shown = {**visit, **versions[visit["version"]].place(visit["step"])}
-    if visit.get("enters"):
-        shown["enters"] = _named(versions[visit["enters"]])
-    if "asks" in visit:
-        shown["asks"] = [_ask(asked, versions) for asked in visit["asks"]]
-    return shown
-
-
-def rows_of(visit: Visit) -> Iterable[str]:
-    """The versions that a visit names: its own, and those that it entered."""
-    yield visit["version"]
-    if visit.get("enters"):
-        yield visit["enters"]
-    for asked in visit.get("asks", ()):
-        if row := _entered(asked):
-            yield row
 
 
 def titles(session: Session, places: Iterable[tuple[int | None, str]]) -> Titles:
@@ -82,21 +72,14 @@ def titles(session: Session, places: Iterable[tuple[int | None, str]]) -> Titles
     return named
 
 
-def _entered(asked: Mapping[str, Any]) -> str:
-    """The version that a flow's name was answered with, empty for another request and where there was none.
-
-    An older release hid those digits of it that a private variable had too.
-    """
-    if asked["request"].get("kind") != _ENTERS or not isinstance(asked.get("answer"), Mapping):
-        return ""
-    row = str(asked["answer"].get("version", ""))
-    return row if row.isdecimal() else ""
+def private_of(run: Run, versions: Mapping[str, Called]) -> tuple[str, ...]:
+    """What the private variables of the run's flows hold, as texts."""
+    return private_texts((versions[version].drawn, values) for version, values in _scopes(run) if version in versions)
 
 
-def _ask(asked: Mapping[str, Any], versions: Mapping[str, Called]) -> Mapping[str, Any]:
-    row = _entered(asked)
-    return {**asked, "answer": {**asked["answer"], **_named(versions[row])}} if row else asked
-
-
-def _named(one: Called) -> dict[str, Any]:
-    return {"flow": one.flow, "version": one.number}
+def _scopes(run: Run) -> Iterator[tuple[str, Mapping[str, Value]]]:
+    """The version of each flow on the stack with its variables: those of the last one are the run's."""
+    for frame in run.stack[:-1]:
+        yield frame.version, frame.variables
+    for frame in run.stack[-1:]:
+        yield frame.version, run.variables

@@ -1,12 +1,13 @@
 """The API's problems: what people should see, such as failed steps and messages that never arrived."""
 
-from typing import Any, Final
+from typing import Annotated, Final, TypedDict
 
 from sqlalchemy import Row, select
 
 from app.accounts.roles import Right
 from app.models import FlowRow, Problem, Version
 from app.models.conversation import reference as reference_of
+from app.web.api.answers import Instant, PageData
 from app.web.api.called import Titles, titles
 from app.web.api.doors import Asked, Noun, text, whole
 from app.web.api.lists import PAGE, page, wanted
@@ -14,6 +15,24 @@ from app.web.api.references import conversation_id
 from app.web.api.run_queries import SINCE, between
 
 noun = Noun("problems", Right.READ_RUNS)
+
+
+class ProblemData(TypedDict):
+    """Something that people should see, with the conversation, run and step that it is about; null or empty for none.
+
+    `flow` and `version` are those whose step it is; `title` is the name that its author gave it, or else its id.
+    """
+
+    id: int
+    conversation: str | None
+    run: int | None
+    flow: str | None
+    version: int | None
+    step: str
+    title: str
+    kind: Annotated[str, "An error kind of a step, a message or the house, such as set_aside."]
+    message: str
+    at: Instant
 
 
 _FILTERS: Final = {
@@ -27,7 +46,7 @@ _FILTERS: Final = {
 
 
 @noun.get("/problems", {**PAGE, **_FILTERS})
-def list_problems(asked: Asked) -> dict[str, Any]:
+def list_problems(asked: Asked) -> PageData[ProblemData]:
     """Problems, the newest first; `flow` and `version` are those whose step it is, also in a run of another flow."""
     query = (
         select(Problem, Version.number, FlowRow.name)
@@ -53,7 +72,7 @@ def list_problems(asked: Asked) -> dict[str, Any]:
     return page(rows, asked.query, lambda row: _shown(row, named), lambda row: row[0].id)
 
 
-def _shown(found: Row[Problem, int, str], named: Titles) -> dict[str, Any]:
+def _shown(found: Row[Problem, int, str], named: Titles) -> ProblemData:
     row, version, flow = found
     return {
         "id": row.id,

@@ -1,17 +1,16 @@
 """Where a run stands: whether it runs, waits, failed or is done, why, since when, and at which step."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from app.models import InboundEvent, Problem, RunRow, TurnRow
 from app.web.api.called import called
-from app.web.api.run_views import standing_data
+from app.web.api.run_views import UNREADABLE, standing_data
 from app.web.screens.visited_steps import Visited, title, visits
 from flows.errors import FlowError
 from flows.registry import Registry
@@ -52,11 +51,11 @@ def standing(session: Session, steps: Registry, run: RunRow, present: datetime) 
     waits = exists().where(InboundEvent.conversation_id == run.conversation_id, InboundEvent.state == "waiting")
     if session.scalar(select(waits.where(InboundEvent.due_at <= present))):
         return Standing("running", "", since, here)
-    told: Mapping[str, Any] = {}
+    told = UNREADABLE
     with suppress(FlowError):  # whoever wakes a run that cannot be read sets that aside; until then it waits
         told = standing_data(session, run)
-    why = next((word for word in WAITS if word in told.get("waits_for", ())), TIME)
-    until = datetime.fromisoformat(told["until"]) if told.get("until") else None
+    why = next((word for word in WAITS if word in (told["waits_for"] or ())), TIME)
+    until = datetime.fromisoformat(told["until"]) if told["until"] else None
     return Standing("waiting", why, since, here, until=until)
 
 

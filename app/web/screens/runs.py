@@ -49,7 +49,7 @@ def show(visit: Visit, number: int) -> BaseResponse:
         run=told,
         stands=stands,
         began_at=row.started_at,
-        address="" if address["kind"] == "visitor" else address["value"],
+        address=address["value"] if address and address["kind"] != "visitor" else "",
         channel=channel.title if channel else "",
         steps=steps,
         earlier=visited[_MOST - 1].place if len(visited) > _MOST else None,

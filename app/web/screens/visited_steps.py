@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,7 @@ from app.web.api.run_queries import turns
 from flows.errors import FlowError
 from flows.registry import Registry
 from flows.todays_config import todays_config
+from flows.trace import Entry
 
 Place = tuple[int, int]
 """Where a visit stands: its turn's number, and its place in that turn's trace."""
@@ -36,7 +37,7 @@ class Visited:
 
     place: Place
     at: datetime
-    entry: Mapping[str, Any]
+    entry: Entry
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def visits(session: Session, run_id: int, before: Place = END) -> Iterator[Visit
 def shown_steps(session: Session, steps: Registry, run: RunRow, visited: Sequence[Visited]) -> list[ShownStep]:
     """These visits of a run in words; each version is read once."""
     entries = [one.entry for one in visited]
-    versions = called(session, {entry[key] for entry in entries for key in ("version", "enters") if entry.get(key)})
+    versions = called(session, {row for entry in entries for row in (entry["version"], entry.get("enters")) if row})
     return [_shown(steps, run, one, versions) for one in visited]
 
 
@@ -90,7 +91,7 @@ def _shown(steps: Registry, run: RunRow, visited: Visited, versions: Mapping[str
         called=version.flow if entry["version"] != str(run.version_id) else "",
         way=_way(steps, version, entry["step"], entry["exit"] or ""),
         waited="waits" in entry,
-        enters=versions[entry["enters"]].flow if entry.get("enters") else "",
+        enters=versions[entry["enters"]].flow if "enters" in entry else "",
         attempts=sum(ask.get("answer", {}).get("attempts", 0) for ask in entry.get("asks", ())),
         failure=entry.get("failure", {}).get("message", ""),
         at=visited.at,
