@@ -193,6 +193,16 @@ def test_changes_are_listed_once_and_in_order(room: Runtime, limit: int) -> None
     assert seen == [("published", 1), ("published", 2)]
 
 
+def test_drafts_and_problems_are_changes_too(room: Runtime) -> None:
+    ask = Asking(room)
+    ask("POST", "/flows", 201, name="Orders")
+    room.execute("INSERT INTO problems (step, kind, message, created_at) VALUES ('a', 'timeout', 'x', 2)")
+    room.move_clock(10)
+    problem, draft = ask("GET", "/changes")["items"]
+    assert (problem["kind"], problem["step"], problem["error"], problem["run"]) == ("problem", "a", "timeout", None)
+    assert (draft["kind"], draft["flow"], draft["revision"], draft["by"]) == ("draft_saved", "Orders", 1, "tests")
+
+
 @pytest.mark.parametrize("ends", ["DELETE FROM tokens", "UPDATE tokens SET scopes = '[\"read_runs\"]'"])
 def test_a_stream_ends_with_the_right_to_read_it(room: Runtime, monkeypatch: pytest.MonkeyPatch, ends: str) -> None:
     monkeypatch.setattr("app.web.changes._LOOK_SECONDS", 0.0)

@@ -1,7 +1,7 @@
 """The API's figures: how often each exit was taken, where runs wait now, and which errors happen where."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final, NotRequired, TypedDict
 
 from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
@@ -12,6 +12,7 @@ from app.db import from_microseconds, to_microseconds
 from app.errors import Invalid
 from app.models import FlowRow, Problem, RunRow, StepCount, Version
 from app.models.conversation import reference as reference_of
+from app.web.api.answers import Instant, PageData
 from app.web.api.called import titles
 from app.web.api.doors import Asked, Noun, Schema, one_of, text, whole
 from app.web.api.lists import PAGE, page, wanted
@@ -30,8 +31,51 @@ _BY: Final = {"version": whole(1), "by": one_of("all", "quarter"), **SINCE}
 _WHERE: Final = {"flow": text(200), "version": whole(1), "step": text(40), "kind": text(80), **SINCE}
 
 
+class ExitCountData(TypedDict):
+    """How often an exit of a step was taken, and how often of these because the step failed; `quarter_at` is there when
+    quarters of an hour were asked for."""
+
+    version: int
+    step: str
+    exit: str
+    quarter_at: NotRequired[Instant]
+    taken: int
+    failed: int
+
+
+class WaitingCountData(TypedDict):
+    """How many runs wait on a step of a version."""
+
+    version: int
+    step: str
+    waiting: int
+
+
+class ErrorExampleData(TypedDict):
+    """One of the problems of a group."""
+
+    run: int | None
+    version: int | None
+    conversation: Annotated[str | None, "The conversation's reference."]
+    message: str
+    at: Instant
+
+
+class ErrorGroupData(TypedDict):
+    """Problems of one kind at one step; `flow` is null and `step` empty for what happened outside of all steps."""
+
+    flow: str | None
+    step: str
+    title: Annotated[str, "What the step's author called it, else its id."]
+    kind: Annotated[str, "The kind of error, such as timeout."]
+    count: int
+    first_at: Instant
+    last_at: Instant
+    examples: Annotated[list[ErrorExampleData], f"At most {_EXAMPLES}, the latest first."]
+
+
 @noun.get("/flows/<flow>/counts", {**_COUNTED, **_BY})
-def count_exits(asked: Asked, flow: str) -> dict[str, Any]:
+def count_exits(asked: Asked, flow: str) -> PageData[ExitCountData]:
     """How often each exit of each step was taken, and failed: per version, `by` quarter of an hour or in all."""
     since, until = between(asked.query)
     by_quarter = asked.query.get("by") == "quarter"
@@ -46,10 +90,12 @@ def count_exits(asked: Asked, flow: str) -> dict[str, Any]:
         query = query.where(StepCount.quarter_at < until) if until else query
         rows = session.execute(_ordered(query, grouped, asked)).all()
 
-    def shown(one: Any) -> dict[str, Any]:
+    def shown(one: Any) -> ExitCountData:
         version, step, exit_, *rest = one
-        at = {"quarter_at": rest[0].isoformat()} if by_quarter else {}
-        return {"version": version, "step": step, "exit": exit_, **at, "taken": rest[-2], "failed": rest[-1]}
+        told: ExitCountData = {"version": version, "step": step, "exit": exit_, "taken": rest[-2], "failed": rest[-1]}
+        if by_quarter:
+            told["quarter_at"] = rest[0].isoformat()
+        return told
 
     def place(one: Any) -> str:
         return "/".join(map(str, (*one[:3], to_microseconds(one[3])) if by_quarter else one[:3]))
@@ -58,7 +104,7 @@ def count_exits(asked: Asked, flow: str) -> dict[str, Any]:
 
 
 @noun.get("/flows/<flow>/waiting", {**_COUNTED, "version": whole(1)})
-def count_waiting(asked: Asked, flow: str) -> dict[str, Any]:
+def count_waiting(asked: Asked, flow: str) -> PageData[WaitingCountData]:
     """How many runs wait on each step now, per version; those in a called flow count on its step, not on the caller's.
 
     Cheap enough to be asked every few seconds: it reads an index of the runs that are under way or have failed.
@@ -77,7 +123,7 @@ def count_waiting(asked: Asked, flow: str) -> dict[str, Any]:
 
 
 @noun.get("/errors", {**PAGE, **_WHERE}, right=Right.READ_RUNS)
-def list_errors(asked: Asked) -> dict[str, Any]:
+def list_errors(asked: Asked) -> PageData[ErrorGroupData]:
     """Problems grouped by flow, step and kind, the latest first: how many, the first, the last, and examples.
 
     The flow is the one whose step it is: what fails in a called flow is its own, whoever called it.
@@ -99,7 +145,7 @@ def list_errors(asked: Asked) -> dict[str, Any]:
         lasts = select(Problem.id, Problem.version_id).where(Problem.id.in_([row[-1] for row in rows]))
         last = dict(session.execute(lasts).all())
         named = titles(session, [(last[row[-1]], row[1]) for row in rows])
-        items = [
+        items: list[ErrorGroupData] = [
             {
                 "flow": flow,
                 "step": step,
@@ -115,7 +161,7 @@ def list_errors(asked: Asked) -> dict[str, Any]:
     return page(list(zip(items, rows, strict=True)), asked.query, lambda one: one[0], lambda one: int(one[1][-1]))
 
 
-def _examples(session: Session, asked: Asked, flow: str | None, step: str, kind: str) -> list[dict[str, Any]]:
+def _examples(session: Session, asked: Asked, flow: str | None, step: str, kind: str) -> list[ErrorExampleData]:
     query = (
         select(Problem, Version.number)
         .outerjoin(Version, Version.id == Problem.version_id)
