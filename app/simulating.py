@@ -166,11 +166,13 @@ def _facts(session: Session, house: House, flow: Flow) -> Facts:
 
 def _state(session: Session, wanted: Wanted, facts: Facts) -> Simulated:
     if wanted.state is not None:
+        sentence = "This is no state of a simulated conversation: send that of the latest answer as it came."
         try:
             state: Simulated = from_data(Simulated, dict(wanted.state))
         except FlowError:
-            sentence = "This is no state of a simulated conversation: send that of the latest answer as it came."
             raise Invalid(sentence, "bad_state") from None
+        if state.run is not None and not state.run.stack:
+            raise Invalid(sentence, "bad_state")
         answers = state.answers if wanted.answers is None else _answers(wanted.answers)
         return changed(state, facts=changed(state.facts, constants=facts.constants), answers=answers)
     contact = contact_of(wanted.contact, "contact")

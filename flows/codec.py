@@ -5,7 +5,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin, is_typeddict
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from flows.codec_leaves import LEAVES, Codec, Misfit, each_of_list, each_of_object, wrong
 
@@ -18,7 +18,7 @@ def codec(hint: Any) -> Codec:
     if hint in LEAVES:
         return LEAVES[hint]
     if is_typeddict(hint):
-        return codec(Mapping[str, Any])  # JSON data already
+        return _of_typed_dict(hint)
     if _is_ours(hint):
         return of_class(hint, False)
     origin, arguments = get_origin(hint), get_args(hint)
@@ -29,7 +29,10 @@ def codec(hint: Any) -> Codec:
     if origin is Sequence or (origin is tuple and arguments[1:] == (...,)):
         way = codec(arguments[0])
         return Codec(each_of_list(way.encode, list), each_of_list(way.decode, tuple))
-    if origin is Mapping and arguments[0] is str:
+    if origin is list:
+        way = codec(arguments[0])
+        return Codec(each_of_list(way.encode, list), each_of_list(way.decode, list))
+    if origin in {Mapping, dict} and arguments[0] is str:
         way = codec(arguments[1])
         return Codec(each_of_object(way.encode), each_of_object(way.decode))
     raise TypeError(f"flows.wire cannot carry {hint!r}; use the hints of flows/run.py or teach it.")
@@ -85,6 +88,26 @@ def _reader(kind: type, parts: list[Part], needed: set[str]) -> Callable[[Any], 
         return kind(**read)
 
     return back
+
+
+def _of_typed_dict(kind: Any) -> Codec:
+    """JSON data already. What is read is held against the type, and keeps the keys that a newer release has added."""
+    same = codec(Mapping[str, Any])
+    ways = {key: codec(hint) for key, hint in get_type_hints(kind).items()}
+
+    def back(data: Any) -> Any:
+        read: dict[str, Any] = same.decode(data)
+        if missing := kind.__required_keys__ - read.keys():
+            raise Misfit(f"is missing; {kind.__name__} needs it.", min(missing))
+        key = ""
+        try:
+            for key in ways.keys() & read.keys():
+                ways[key].decode(read[key])
+        except Misfit as misfit:
+            raise misfit.inside(key) from misfit.__cause__
+        return read
+
+    return Codec(same.encode, back)
 
 
 def kind_of(thing: type) -> str:

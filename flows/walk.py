@@ -44,7 +44,9 @@ class Walk:
 
     @classmethod
     def reopened(cls, flows: Mapping[str, Flow], run: Run, opened: OpenTurn, limits: Limits, steps: Steps) -> "Walk":
-        """The walk that stopped at an Ask."""
+        """The walk that stopped at an Ask. Raises: FlowError when its trace does not end with that."""
+        if not opened.trace or not opened.trace[-1].get("asks"):
+            raise FlowError(f"The open turn of the run {run.id} does not say which step asked.")
         walk = cls(flows, changed(run, open_turn=None), opened.event, limits, steps)
         walk.effects = list(opened.effects)
         *finished, open_entry = opened.trace

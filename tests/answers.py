@@ -15,9 +15,11 @@ from app.web.api.openapi import document
 _FORMATS = FormatChecker(())
 
 
-@_FORMATS.checks("date-time", raises=ValueError)
 def _is_utc(value: object) -> bool:
     return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo == UTC
+
+
+_FORMATS.checks("date-time", raises=ValueError)(_is_utc)
 
 
 @contextmanager

@@ -62,7 +62,7 @@ KINDS: list[tuple[Any, Schema]] = [
     (Sequence[PlaceData], {"type": "array", "items": PLACE}),
     (dict[str, Any], {"type": "object"}),
     (Mapping[str, PlaceData], {"type": "object", "additionalProperties": PLACE}),
-    (Literal["open", "closed"], {"enum": ["open", "closed"]}),
+    (Literal["open", "closed"], {"type": "string", "enum": ["open", "closed"]}),
     (Annotated[int, "How many."], {"type": "integer", "description": "How many."}),
     (Annotated[PlaceData, "Where it was."], {**PLACE, "description": "Where it was."}),
     (Annotated[str, OneOf(("open", "closed"))], {"type": "string", "enum": ["open", "closed"]}),

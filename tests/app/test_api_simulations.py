@@ -36,6 +36,45 @@ def test_an_empty_state_begins_a_conversation(client: Api) -> None:
     assert begun["turns"][0]["begins"] is True
 
 
+def places(data: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place in JSON data below the whole."""
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, value in items:
+        yield (*place, key)
+        yield from places(value, (*place, key))
+
+
+def damaged(data: Any, place: tuple[Any, ...], value: Any) -> Any:
+    """The data with another value at a place, or with nothing there for the value ...."""
+    whole = inside = json.loads(json.dumps(data))
+    for key in place[:-1]:
+        inside = inside[key]
+    if value is ...:
+        del inside[place[-1]]
+    else:
+        inside[place[-1]] = value
+    return whole
+
+
+_DAMAGES: tuple[Any, ...] = (..., None, [])
+
+
+def test_a_state_that_was_changed_on_its_way_is_refused_or_taken_and_never_breaks(client: Api) -> None:
+    opened = simulated(client, contact={"name": "Ann", "phone": "+48500100100"})
+    state = simulated(client, opened["state"], event={"message": "hi"})["state"]
+    trace, broken = state["run"]["open_turn"]["trace"], []
+    asking = {"run": {"stack": state["run"]["stack"], "open_turn": {"trace": [{}] * (len(trace) - 1) + [trace[-1]]}}}
+    for place in places(asking):
+        for value in _DAMAGES:
+            body = {"state": damaged(state, place, value), "event": {"answer": GOLD}}
+            answer = client.client.post(
+                "/api/v1/flows/VIP messages/simulations", json=body, headers=client.installation.headers
+            )
+            if answer.status_code not in (200, 422):
+                broken.append((place, value, answer.status_code))
+    assert broken == []
+
+
 def world(client: Api) -> list[tuple[Any, ...]]:
     """How much of everything there is that a conversation in earnest makes."""
     tables = ("conversations", "messages", "inbound_events", "effects", "runs", "turns", "queue_entries", "contacts")

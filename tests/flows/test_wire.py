@@ -2,7 +2,7 @@ import types
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any, get_args, is_typeddict
+from typing import Any, get_args, get_type_hints, is_typeddict
 
 import pytest
 from hypothesis import given, settings
@@ -54,12 +54,14 @@ def anything(hint: Any) -> st.SearchStrategy[Any]:
         return st.none()
     origin, inner = getattr(hint, "__origin__", None), get_args(hint)
     if is_typeddict(hint):
-        return anything(Mapping[str, Any])
+        parts = {key: anything(part) for key, part in get_type_hints(hint).items()}
+        needed = {key: parts.pop(key) for key in hint.__required_keys__}
+        return st.fixed_dictionaries(needed, optional=parts)
     if isinstance(hint, types.UnionType):
         return st.one_of([anything(one) for one in inner])
-    if origin is tuple:
-        return st.lists(anything(inner[0]), max_size=2).map(tuple)
-    if origin is Mapping:
+    if origin in {tuple, list}:
+        return st.lists(anything(inner[0]), max_size=2).map(origin)
+    if origin in {Mapping, dict}:
         return st.dictionaries(TEXTS, anything(inner[1]), max_size=3)
     if inner:
         return st.sampled_from(inner)

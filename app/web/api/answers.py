@@ -88,7 +88,7 @@ class Described:
         if origin in {NotRequired, Required}:
             return self.schema(arguments[0])
         if origin is Literal:
-            return {"enum": list(arguments)}
+            return {"type": "string", "enum": list(arguments)}
         if origin in {Union, UnionType}:
             return self._any_of([one for one in arguments if one is not Response])
         if origin in {list, Sequence}:
@@ -142,7 +142,9 @@ def fields_of(view: Any) -> tuple[list[str], bool]:
     properties = described.resolved(described.schema(answer_of(view))).get("properties", {})
     if set(properties) != {"items", "next"}:
         return list(properties), False
-    return list(described.resolved(properties["items"]["items"]).get("properties", {})), True
+    entry = properties["items"]["items"]
+    kinds = [described.resolved(one).get("properties", {}) for one in entry.get("anyOf", [entry])]
+    return list(dict.fromkeys(name for kind in kinds for name in kind)), True
 
 
 def _keys(more: str | OneOf | Format) -> tuple[str, Any]:
