@@ -101,6 +101,8 @@ class Visit:
             raise Refused("step_error", f"“{self.title}” returned {type(outcome).__name__}, which is no outcome.")
 
     def _take(self, take: Take) -> None:
+        if not isinstance(take.exit, str):
+            raise Refused("step_error", f"“{self.title}” left by {take.exit!r}; an exit's id is a text.")
         walk = self.walk
         others = len(walk.run.variables.keys() - take.sets.keys()) + walk.held_below
         values = checked_values(self.context, take.sets, others)

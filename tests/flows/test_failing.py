@@ -174,7 +174,11 @@ def test_a_failure_while_people_wait_takes_the_conversation_out_of_the_first_que
         (("listen", {}, {"limit": float("nan")}), "step_error", "The step waits for less than no time."),
         (("listen", {}, {"keep": {"a": "x" * 70_000}}), "too_large", "What the step keeps would hold 70,0"),
         (("note", {"next": "end"}, {"sets": {5: "x"}}), "step_error", "The step sets 5; a variable's name is a text."),
-        (("note", {"next": "end"}, {"by": ["next"]}), "step_error", "The step “The bad” broke (TypeError: unhashable"),
+        (
+            ("note", {"next": "end"}, {"by": ["next"]}),
+            "step_error",
+            "“The bad” left by ['next']; an exit's id is a text.",
+        ),
         (("listen", {}, {"until": 31 * 86_400}), "wait_too_long", "A wait lasts at most 30 days"),
         (
             ("note", {"next": "end"}, {"sets": {"a": "é" * 40_000}}),
