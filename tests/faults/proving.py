@@ -20,6 +20,7 @@ _PLACE = re.compile(r"(<!-- figures: ([a-z0-9-]+) -->\n).*?(<!-- end of figures 
 _MACHINE, _OTHERS = "machine", "others"  # the places of the machine, and of experiments without one of their own
 _LONGEST_SECONDS = 2_700.0
 _AT_ONCE = 3  # of those that need not be alone; most of their time is spent waiting
+_BEHIND = 2  # of those that compute, beside them: one after the other they would end last
 Line = Mapping[str, Any]
 
 
@@ -43,7 +44,7 @@ def prove(experiments: Sequence[Experiment], seed: int, only: str | None = None)
         return _told(job[0], job[1], seed)
 
     lines = [told(job) for job in alone]
-    with ThreadPoolExecutor(1) as behind, ThreadPoolExecutor(_AT_ONCE) as lanes:
+    with ThreadPoolExecutor(_BEHIND) as behind, ThreadPoolExecutor(_AT_ONCE) as lanes:
         computed = behind.map(told, computing)
         lines += [*lanes.map(told, others), *computed]
     if only is not None and before:

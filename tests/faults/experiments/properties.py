@@ -19,6 +19,7 @@ PROMISE = (
     "Whatever happens in any order, conversations come to what a small model says, and are consistent at each step."
 )
 DATABASES: Sequence[DatabaseKind] = ("postgresql", "sqlite")
+COMPUTES = True
 
 _SEEDS = 3
 _EXAMPLES = 40  # of each seed

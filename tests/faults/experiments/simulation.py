@@ -1,5 +1,6 @@
 """Ten thousand worlds by seed, and faults planted into the runtime that some of them must find."""
 
+import os
 from collections.abc import Sequence
 
 from tests.faults.experiments import DatabaseKind, Figures
@@ -18,7 +19,7 @@ def run(database: DatabaseKind, seed: int) -> Figures:
     """Seed 1 runs the worlds from 0 on, seed 2 the next ten thousand."""
     figures = Figures()
     first = (seed - 1) * _SEEDS
-    tally = run_seeds(range(first, first + _SEEDS), processes=1)
+    tally = run_seeds(range(first, first + _SEEDS), processes=os.cpu_count() or 1)
     found = [name for name in MUTATIONS if run_seed(CAUGHT_BY[name], mutation=name).broken]
     figures.values = {
         "worlds": tally.seeds,
