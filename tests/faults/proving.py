@@ -43,7 +43,11 @@ def prove(experiments: Sequence[Experiment], seed: int, only: str | None = None)
     def told(job: tuple[Experiment, str]) -> Line:
         return _told(job[0], job[1], seed)
 
-    lines = [told(job) for job in alone]
+    lines: list[Line] = []
+    for name in dict.fromkeys(experiment.name for experiment, _ in alone):
+        of_it = [job for job in alone if job[0].name == name]
+        with ThreadPoolExecutor(len(of_it) if of_it[0][0].together else 1) as lanes:
+            lines += lanes.map(told, of_it)
     with ThreadPoolExecutor(_BEHIND) as behind, ThreadPoolExecutor(_AT_ONCE) as lanes:
         computed = behind.map(told, computing)
         lines += [*lanes.map(told, others), *computed]

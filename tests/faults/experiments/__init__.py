@@ -2,8 +2,9 @@
 
 A module has NAME (with hyphens, as it is called from the command line), PROMISE (one sentence), DATABASES (those on
 which the fault means anything, the first by default) and `run(database, seed) -> Figures`; ALONE = True where
-nothing may run beside it, as its figures are times or it fills the machine; COMPUTES = True where no time matters at
-all, so that it takes what the others leave. Nothing else lists it.
+nothing may run beside it, as its figures are times or it fills the machine, and TOGETHER = True where it leaves room
+for itself on the other database; COMPUTES = True where no time matters at all, so that it takes what others leave.
+Nothing else lists it.
 """
 
 import importlib
@@ -37,6 +38,7 @@ class Experiment:
     databases: Sequence[DatabaseKind]
     run: Callable[[DatabaseKind, int], Figures]
     alone: bool = False
+    together: bool = False
     computes: bool = False
 
 
@@ -45,8 +47,8 @@ def experiments() -> dict[str, Experiment]:
     found: dict[str, Experiment] = {}
     for place in sorted(pkgutil.iter_modules(__path__), key=lambda place: place.name):
         module = importlib.import_module(f"{__name__}.{place.name}")
-        alone, computes = getattr(module, "ALONE", False), getattr(module, "COMPUTES", False)
-        experiment = Experiment(module.NAME, module.PROMISE, module.DATABASES, module.run, alone, computes)
+        when = [getattr(module, word, False) for word in ("ALONE", "TOGETHER", "COMPUTES")]
+        experiment = Experiment(module.NAME, module.PROMISE, module.DATABASES, module.run, *when)
         if experiment.name in found:
             raise ValueError(f"Two experiments are called {experiment.name}: rename {place.name}.py's.")
         found[experiment.name] = experiment

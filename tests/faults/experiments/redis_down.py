@@ -13,7 +13,7 @@ from tests.faults.traffic import Traffic, end_consistent
 NAME = "redis-down"
 PROMISE = "Without Redis nothing is lost, webhooks are still answered, and answers come at most two seconds later."
 DATABASES: Sequence[DatabaseKind] = ("postgresql", "sqlite")
-ALONE = True
+ALONE = TOGETHER = True
 
 _PER_SECOND = 8.0
 _BEFORE, _DEAD, _HUNG, _AFTER = 8.0, 40.0, 20.0, 5.0

@@ -30,7 +30,7 @@ PROMISE = (
     "A provider that is slow, limits or is dead holds up no message of another one, and its own arrive in the end."
 )
 DATABASES: Sequence[DatabaseKind] = ("postgresql", "sqlite")
-ALONE = True
+ALONE = TOGETHER = True
 
 _PER_SECOND, _TROUBLED_PER_SECOND = 8.0, 4.0
 _SECONDS = 11.0  # of each mood
