@@ -34,7 +34,7 @@ check: .venv/dev.stamp
 benchmark: .venv/dev.stamp
 	@$(python) -m benchmarks
 
-# Less than 45 minutes.
+# Some 48 minutes on two processors.
 prove: .venv/dev.stamp
 	@$(python) -m tests.faults prove
 

@@ -10,6 +10,7 @@ from flask import Flask, Response, request, request_finished
 from jsonschema import Draft202012Validator, FormatChecker
 
 from app.web.api import NOUNS
+from app.web.api.doors import PREFIX
 from app.web.api.openapi import document
 
 _FORMATS = FormatChecker(())
@@ -47,7 +48,7 @@ def _validators() -> Mapping[str, Draft202012Validator]:
     found = {}
     for noun in NOUNS:
         for door in noun.doors:
-            operation = described["paths"]["/api/v1" + door.address][door.method.lower()]
+            operation = described["paths"][PREFIX + door.address][door.method.lower()]
             answer = operation["responses"][str(door.status)]["content"].get("application/json", {"schema": {}})
             schema = {**_closed(answer["schema"]), **parts}
             found[f"{noun.blueprint.name}.{door.endpoint}"] = Draft202012Validator(schema, format_checker=_FORMATS)

@@ -14,7 +14,6 @@ from typing import (
     Generic,
     Literal,
     NotRequired,
-    Required,
     TypedDict,
     TypeVar,
     Union,
@@ -58,7 +57,6 @@ class PageData(TypedDict, Generic[Shown]):
 
 _PLAIN: Final[Mapping[Any, Schema]] = {
     Any: {},
-    object: {},
     str: {"type": "string"},
     int: {"type": "integer"},
     float: {"type": "number"},
@@ -85,7 +83,7 @@ class Described:
             return _PLAIN[kind]
         if origin is Annotated:
             return {**self.schema(arguments[0]), **dict(map(_keys, arguments[1:]))}
-        if origin in {NotRequired, Required}:
+        if origin is NotRequired:
             return self.schema(arguments[0])
         if origin is Literal:
             return {"type": "string", "enum": list(arguments)}

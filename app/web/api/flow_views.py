@@ -25,6 +25,13 @@ class FindingData(TypedDict):
     mend: Annotated[str, "What to do about it."]
 
 
+class ExitData(TypedDict):
+    """A named way out of a step; `title` is what the canvas shows."""
+
+    id: str
+    title: str
+
+
 class FlowNameData(TypedDict):
     """A flow, by its name and its latest or another revision."""
 

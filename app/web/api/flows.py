@@ -17,6 +17,7 @@ from app.web.api.answers import FlowDocument, Instant, PageData
 from app.web.api.doors import NAME, Asked, Noun, Schema, fields, whole
 from app.web.api.flow_views import (
     Author,
+    ExitData,
     FindingData,
     FlowData,
     FlowNameData,
@@ -58,13 +59,6 @@ class RevisionData(TypedDict):
     base: Annotated[int, "The revision that it was made on; 0 for the first."]
     author: Author
     saved_at: Instant
-
-
-class ExitData(TypedDict):
-    """A named way out of a step; `title` is what the canvas shows."""
-
-    id: str
-    title: str
 
 
 class DrawnStepData(TypedDict):

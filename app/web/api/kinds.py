@@ -8,7 +8,7 @@ from app.accounts.roles import Right
 from app.errors import NotFound
 from app.web.api.answers import OneOf, PageData
 from app.web.api.doors import Asked, Noun
-from app.web.api.flows import ExitData
+from app.web.api.flow_views import ExitData
 from flows.check.variables import SCOPE
 from flows.errors import FlowError
 from flows.expression import FILTERS, TESTS
