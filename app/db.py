@@ -195,8 +195,12 @@ def sql(session: Executor, statement: str) -> TextClause:
 
 @lru_cache(maxsize=1024)  # a statement made anew each time costs as much as running it; there are some hundred
 def _spelled(dialect: str, statement: str) -> TextClause:
-    locking = "" if dialect == "sqlite" else "FOR UPDATE"
-    return text(statement.replace("{now}", NOW[dialect]).replace("{for update}", locking))
+    spelled = statement.replace("{now}", NOW[dialect])
+    if dialect == "sqlite":
+        # A bound LIMIT is looked at when SQLite plans, so it plans anew each time, at fifty times the cost of a look
+        # for work that finds none; an expression is not.
+        return text(spelled.replace("{for update}", "").replace("LIMIT :", "LIMIT +:"))
+    return text(spelled.replace("{for update}", "FOR UPDATE"))
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:

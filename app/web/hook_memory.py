@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -56,7 +55,7 @@ class HookMemory:
     def find(self, name: str) -> Known | None:
         """The connection of this name as the database has it, or had it when it was last there."""
         with self._reading:
-            if time.monotonic() - self._read_at >= FRESH_SECONDS:
+            if self._house.machine.monotonic() - self._read_at >= FRESH_SECONDS:
                 try:
                     self._read()
                 except UNAVAILABLE:
@@ -84,13 +83,13 @@ class HookMemory:
                 with self._reading:
                     self._read()
             except UNAVAILABLE:
-                _log.warning("hook_memory_is_old", seconds=round(time.monotonic() - self._read_at))
+                _log.warning("hook_memory_is_old", seconds=round(self._house.machine.monotonic() - self._read_at))
             if self._stopped.wait(RENEW_SECONDS):
                 return
 
     def _read(self) -> None:
         """Reads all connections; the numbers too when what is known of them is a minute old."""
-        now = time.monotonic()
+        now = self._house.machine.monotonic()
         whole = now - self._renewed_at >= RENEW_SECONDS
         with self._house.database.reading() as session:
             rows = session.execute(text("SELECT id, name, kind, settings, sealed, enabled FROM connections")).all()

@@ -4,7 +4,6 @@ The calls' half never answers 5xx: a carrier that gets no document hangs up on t
 """
 
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -147,7 +146,8 @@ def _whispered(known: Known, webhook: Webhook) -> Document:
 
 def _keep(state: HookState, known: Known, entries: Sequence[Told], lane: str) -> list[inbox.Put | None]:
     """All that one webhook told, in one transaction, then a wake-up. Raises: Refusal, what the database raises."""
-    gives_up_at = time.monotonic() + _TRIES_SECONDS[lane]
+    machine = state.house.machine
+    gives_up_at = machine.monotonic() + _TRIES_SECONDS[lane]
     puts: list[inbox.Put | None] = []
     while True:
         try:
@@ -156,9 +156,9 @@ def _keep(state: HookState, known: Known, entries: Sequence[Told], lane: str) ->
         except inbox.UnknownNumber as problem:
             raise Refusal(404, "unknown_number", str(problem)) from None
         except UNAVAILABLE:  # a retry is safe: whatever was committed is then a duplicate
-            if time.monotonic() >= gives_up_at:
+            if machine.monotonic() >= gives_up_at:
                 raise
-            time.sleep(_RETRY_SECONDS)
+            machine.sleep(_RETRY_SECONDS)
     point("inbox:committed")
     if entries and lane == "turns":
         state.wakes.wake()

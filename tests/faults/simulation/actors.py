@@ -20,7 +20,7 @@ class Process:
 
     def __init__(self, name: str) -> None:
         self.name, self.alive, self.frozen_until = name, True, 0
-        self.actors: set[Actor] = set()
+        self.actors: dict[Actor, None] = {}  # a set's order would be another one in each process
         self.on_crash: Callable[[], None] | None = None
 
 
@@ -36,7 +36,7 @@ class Actor:
         self.woken = False
         self.greenlet = greenlet(self._run, scheduler.hub)
         if process is not None:
-            process.actors.add(self)
+            process.actors[self] = None
 
     def _run(self) -> None:
         try:
@@ -51,7 +51,7 @@ class Actor:
     def _end(self) -> None:
         self.ended = True
         if self.process is not None:
-            self.process.actors.discard(self)
+            self.process.actors.pop(self, None)
         for waiter in self._waiters:
             self._scheduler.wake(waiter)
 

@@ -1,4 +1,4 @@
-"""Where a seed's world stands: one database in memory, made from a template, and one web application over it."""
+"""Where a seed's world stands: one database in memory, undone after each, and one web application over it."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -21,6 +21,7 @@ from app.db import Database, now
 from app.directory import seal_secrets
 from app.house import House
 from app.lanes import Lanes
+from app.machine import Machine
 from app.models import Connection, Constant, Number
 from app.seeding import prepare
 from app.web import create_app, hooks
@@ -81,29 +82,47 @@ class WatchedDatabase(Database):
 
     def __init__(self, engine: Engine, connection: Any) -> None:
         super().__init__(engine)
-        self.open_transactions = 0
+        self.open_transactions, self._is_busy = 0, False
         self._connection, self._session = connection, cast("Session", QuickSession(connection, engine))
+
+    def renew(self) -> None:
+        """Undoes all that was done since the first call."""
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK TO world")
+        else:
+            self._connection.execute("SAVEPOINT world")
+        self.open_transactions, self._is_busy = 0, False
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        self.open_transactions += 1
-        try:
-            yield self._session
-            self._connection.execute("COMMIT")
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        finally:
-            self.open_transactions -= 1
+        with self._part():
+            self.open_transactions += 1
+            try:
+                yield self._session
+            finally:
+                self.open_transactions -= 1
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        self._connection.execute("BEGIN")
-        try:
+        with self._part():
             yield self._session
+
+    @contextmanager
+    def _part(self) -> Iterator[None]:
+        """A transaction; a savepoint inside of the world's, that nothing need be copied and prepared again for the
+        next world."""
+        if self._is_busy:
+            raise RuntimeError("Somebody else's transaction is open.")
+        self._is_busy = True
+        self._connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK TO part")
+            raise
         finally:
-            self._connection.execute("ROLLBACK")
+            self._connection.execute("RELEASE part")
+            self._is_busy = False
 
 
 class SharedLanes(Lanes):
@@ -132,14 +151,22 @@ class Place:
     lanes: SharedLanes
     app: Any
     connection: Any  # pysqlite3's
-    template: Any
     now: list[Any]
     breaches: list[str]
 
     def renew(self) -> None:
         """The database as it was when the world began."""
-        self.template.backup(self.connection)
+        self.database.renew()
         self.breaches.clear()
+
+    def begin_web(self, machine: Machine) -> None:
+        """The application as a process has it that has just begun: it remembers nothing."""
+        house = replace(self.house, machine=machine)
+        memory, calling, rates = HookMemory(house), Calling(house, None), Rates(1_000_000, 1_000_000)
+        wakes = Wakes(self.lanes, apart_seconds=0)
+        self.app.extensions["patchbay.hooks"] = hooks.HookState(
+            house, memory, calling, rates, wakes, RefusedHooks(house)
+        )
 
 
 @cache
@@ -154,37 +181,30 @@ def the_place() -> Place:
         finally:
             leave_house(house)
         source = pysqlite3.connect(str(Path(folder, "patchbay.db")))
-        template = pysqlite3.connect(":memory:", check_same_thread=False)
-        source.backup(template)
+        connection = pysqlite3.connect(":memory:", check_same_thread=False, cached_statements=1_000)
+        source.backup(connection)
         source.close()
-    for what, (table, column, condition) in _NEVER_BACK.items():
-        name = what.replace(" ", "_")
-        template.execute(
-            f"CREATE TRIGGER {name} AFTER UPDATE OF {column} ON {table} WHEN {condition}"
-            f" BEGIN SELECT breach('{what}', NEW.id); END"
-        )
-    template.commit()
-    return _over(settings, house, template)
+    return _over(settings, house, connection)
 
 
-def _over(settings: Settings, house: House, template: Any) -> Place:
+def _over(settings: Settings, house: House, connection: Any) -> Place:
     clock: list[Any] = [lambda: BEGINNING]
     breaches: list[str] = []
-    connection = pysqlite3.connect(":memory:", check_same_thread=False, cached_statements=1_000)
     connection.isolation_level = None
     connection.create_function("unix_microseconds", 0, lambda: clock[0]())  # noqa: PLW0108  another world, another clock
     connection.create_function("breach", 2, lambda what, id_: breaches.append(f"{what} ({id_})"))
-    template.backup(connection)
+    for what, (table, column, condition) in _NEVER_BACK.items():
+        name = what.replace(" ", "_")
+        connection.execute(
+            f"CREATE TRIGGER {name} AFTER UPDATE OF {column} ON {table} WHEN {condition}"
+            f" BEGIN SELECT breach('{what}', NEW.id); END"
+        )
     connection.execute("PRAGMA foreign_keys=ON")
     engine = create_engine("sqlite://", module=pysqlite3, creator=lambda: connection, poolclass=StaticPool)
     database, lanes = WatchedDatabase(engine, connection), SharedLanes()
     house = replace(house, settings=settings, database=database, lanes=lanes)
     app = create_app(house)
-    memory, calling, rates = HookMemory(house), Calling(house, None), Rates(1_000_000, 1_000_000)
-    app.extensions["patchbay.hooks"] = hooks.HookState(
-        house, memory, calling, rates, Wakes(lanes, apart_seconds=0), RefusedHooks(house)
-    )
-    return Place(house, database, lanes, app, connection, template, clock, breaches)
+    return Place(house, database, lanes, app, connection, clock, breaches)
 
 
 def _settings(folder: Path) -> Settings:

@@ -3,7 +3,6 @@
 import io
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlencode
 
 from sqlalchemy.exc import OperationalError
@@ -18,7 +17,7 @@ from app.sweeper import Sweeper
 from flows.document import Flow
 from tests.faults.simulation.actors import Actor, Process
 from tests.faults.simulation.machines import SimulatedMachine
-from tests.faults.simulation.places import SECRET
+from tests.faults.simulation.places import SECRET, Place
 from tests.faults.simulation.scheduler import Scheduler
 
 SWEEP_SECONDS = 1.0
@@ -90,9 +89,11 @@ class Sweeping(Process):
 class Web(Process):
     """A web process; each request is an actor of its own."""
 
-    def __init__(self, scheduler: Scheduler, app: Any, public_url: str) -> None:
+    def __init__(self, scheduler: Scheduler, place: Place) -> None:
         super().__init__("web")
-        self._scheduler, self._app, self._public_url = scheduler, app, public_url
+        self._scheduler, self._app = scheduler, place.app
+        self._public_url = place.house.settings.effective_public_url
+        place.begin_web(SimulatedMachine(scheduler, self))
 
     def post(self, target: str, pairs: list[tuple[str, str]]) -> Actor:
         """A signed webhook under way; its result is the status, or None when the process died."""

@@ -213,7 +213,7 @@ class Scheduler:
             self._bury(self._fallen.pop())
 
     def _bury(self, process: Process) -> None:
-        for actor in sorted(process.actors, key=lambda one: one.name):
+        for actor in list(process.actors):
             self._polls.pop(actor, None)
             self._current = actor
             actor.bury()

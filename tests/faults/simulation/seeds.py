@@ -43,6 +43,7 @@ class Tally:
     cpu_seconds: float = 0.0
     faults: Counter[str] = field(default_factory=Counter)
     broken: dict[int, Sequence[str]] = field(default_factory=dict)
+    fingerprints: dict[int, int] = field(default_factory=dict)
 
     def add(self, outcome: Outcome) -> None:
         """Counts one more."""
@@ -50,6 +51,7 @@ class Tally:
         self.steps += outcome.steps
         self.cpu_seconds += outcome.cpu_seconds
         self.faults.update(outcome.faults)
+        self.fingerprints[outcome.seed] = outcome.fingerprint
         if outcome.broken:
             self.broken[outcome.seed] = outcome.broken
 

@@ -145,7 +145,7 @@ class World:
         sweeper.on_crash = lambda: self.scheduler.expect(1.0, self._start_sweeper)
 
     def _start_web(self) -> None:
-        self._web = Web(self.scheduler, self.place.app, self.house.settings.effective_public_url)
+        self._web = Web(self.scheduler, self.place)
         self._web.on_crash = lambda: self.scheduler.expect(0.5, self._start_web)
 
     def _died(self, actor: Actor, error: Exception) -> None:
