@@ -18,6 +18,8 @@ from app.migrating import migrate
 from tests.answers import held_to_their_description
 from tests.postgres import DatabaseCopies, PostgresServer
 
+_LONGEST = ("test_simulation.py", "test_kill_run.py")  # parts alike, one for each process, then two that mostly wait
+
 
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are processors: a third of the tests' time goes by in waiting."""
@@ -30,6 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if processes == 1:
         return
     lasting = [item for item in items if item.path.parent.name == "faults"]
+    lasting.sort(key=lambda item: _LONGEST.index(item.path.name) if item.path.name in _LONGEST else len(_LONGEST))
     others = [item for item in items if item.path.parent.name != "faults"]
     dealt: list[pytest.Item] = []
     for number in range(processes):
