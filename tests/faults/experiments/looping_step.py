@@ -22,13 +22,16 @@ from tests.faults.traffic import Traffic, end_consistent
 from tests.faults.webhooks import ask_all
 
 NAME = "looping-step"
-PROMISE = "A step that computes for ever fails its own run only: its worker is free within 10 s, others lose nothing."
+PROMISE = (
+    "A built-in step that computes for ever fails its own run only: it is caught after 10 s, its worker works again"
+    " within 4 s of that, and others lose nothing."
+)
 DATABASES: Sequence[DatabaseKind] = ("postgresql", "sqlite")
 
 _GOOD = 30
 _PER_SECOND = 5.0
 _SECONDS = 55.0
-_MOST_SECONDS = 10.0
+_CAUGHT_SECONDS, _AGAIN_SECONDS = 10.0, 4.0
 _SET_ASIDE = "SELECT count(*) FROM inbound_events WHERE state = 'set_aside'"
 _FATES = "SELECT state, attempts, charged FROM inbound_events WHERE state <> 'done' AND kind = 'message_received'"
 
@@ -69,7 +72,8 @@ def run(database: DatabaseKind, seed: int) -> Figures:
             "others_delay_p99_ms": traffic.delay_ms(0, time.time(), 99),
         }
         figures.expect(number(site.settings, _SET_ASIDE) == 1, "More than the looping message was set aside.")
-        figures.expect(max(gaps) <= _MOST_SECONDS + 4.0, "The worker was not free ten seconds after it was caught.")
+        longest = _CAUGHT_SECONDS + _AGAIN_SECONDS
+        figures.expect(max(gaps) <= longest, f"The worker was not free after {longest:g} s.")
         return end_consistent(figures, site)
 
 

@@ -37,7 +37,7 @@ _SECONDS = 11.0  # of each mood
 _MOODS = {"good": "good", "slow": "slow", "limiting": "limiting", "dead": "dead", "well_again": "good"}
 _PROVIDER_MS = 50.0
 _OTHER, _OTHER_NUMBER, _OTHER_VALUE = "troubled", "troubled-line", "+15005550011"
-_MORE_THAN_BEFORE, _NOISE_MS = 1.2, 250
+_MORE_THAN_BEFORE, _NOISE_MS = 1.2, 25  # what one pause of the machine costs
 _OPEN = "SELECT count(*) FROM effects WHERE state IN ('queued', 'sending') AND kind = 'send_message'"
 
 
