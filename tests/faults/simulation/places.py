@@ -99,13 +99,19 @@ class WatchedDatabase(Database):
             self.open_transactions += 1
             try:
                 yield self._session
+            except BaseException:
+                self._connection.execute("ROLLBACK TO part")
+                raise
             finally:
                 self.open_transactions -= 1
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         with self._part():
-            yield self._session
+            try:
+                yield self._session
+            finally:
+                self._connection.execute("ROLLBACK TO part")
 
     @contextmanager
     def _part(self) -> Iterator[None]:
@@ -117,9 +123,6 @@ class WatchedDatabase(Database):
         self._connection.execute("SAVEPOINT part")
         try:
             yield
-        except BaseException:
-            self._connection.execute("ROLLBACK TO part")
-            raise
         finally:
             self._connection.execute("RELEASE part")
             self._is_busy = False
