@@ -34,7 +34,7 @@ check: .venv/dev.stamp
 benchmark: .venv/dev.stamp
 	@$(python) -m benchmarks
 
-# Some 41 minutes on two processors.
+# Some 40 minutes on two processors.
 prove: .venv/dev.stamp
 	@$(python) -m tests.faults prove
 

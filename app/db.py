@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import psycopg
 import pysqlite3
 from sqlalchemy import URL, BigInteger, Connection, Dialect, Engine, Integer, TextClause, create_engine, event, text
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -26,6 +27,7 @@ Executor = Session | Connection
 """What executes statements: a transaction's session, or a connection each of whose statements is a transaction."""
 _AT_ONCE = 8  # connections, each for a fraction of a millisecond of ours and a commit of the database's
 _BUSY_ATTEMPTS = 4  # each waits for the busy time-out of 5 s
+STILL_SECONDS = 20.0  # nothing of ours stands still for so long inside a transaction, unless its process is frozen
 
 
 class DatabaseUnavailable(Exception):
@@ -88,6 +90,8 @@ class Database:
             engine = create_engine(
                 url, pool_size=pool_size, max_overflow=0, pool_use_lifo=True, pool_pre_ping=False, pool_timeout=10
             )
+            event.listen(engine, "connect", _prepare_postgresql)
+            event.listen(engine, "handle_error", _stood_still, retval=True)
         return cls(engine)
 
     @contextmanager
@@ -201,6 +205,20 @@ def _spelled(dialect: str, statement: str) -> TextClause:
         # for work that finds none; an expression is not.
         return text(spelled.replace("{for update}", "").replace("LIMIT :", "LIMIT +:"))
     return text(spelled.replace("{for update}", "FOR UPDATE"))
+
+
+def _prepare_postgresql(connection: Any, _: ConnectionPoolEntry) -> None:
+    """A process that is frozen inside a transaction keeps its rows locked, and whoever takes over would wait for it."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {round(STILL_SECONDS * 1_000)}")
+    connection.commit()
+
+
+def _stood_still(context: ExceptionContext) -> DatabaseUnavailable | None:
+    """The driver calls it an internal error, as if a statement of ours were to blame."""
+    if isinstance(context.original_exception, psycopg.errors.IdleInTransactionSessionTimeout):
+        return DatabaseUnavailable("PostgreSQL ended a transaction that had stood still for too long.")
+    return None
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:

@@ -1,7 +1,11 @@
 """The tests' own ground: a fresh database of each kind, an empty Redis."""
 
+import pytest
+from sqlalchemy import text
+
+from app import db
 from app.config import Settings
-from app.db import Database, now
+from app.db import Database, DatabaseUnavailable, now
 from app.launch.redis_server import RedisServer
 from tests.postgres import PostgresServer
 
@@ -11,6 +15,29 @@ def test_each_kind_of_database_is_migrated_and_has_a_clock(settings: Settings) -
     with database.reading() as session:
         assert now(session).tzinfo is not None
     database.close()
+
+
+def test_postgresql_takes_away_what_a_frozen_process_has_locked(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "STILL_SECONDS", 0.5)
+    settings = Settings.from_environment({"DATABASE_URL": postgresql_url})
+    frozen, other = Database.connect(settings), Database.connect(settings)
+    change = text("UPDATE clock SET offset_microseconds = offset_microseconds + :more")
+
+    def stand_still() -> None:
+        with frozen.transaction() as session:
+            session.execute(change, {"more": 1})
+            with other.transaction() as theirs:
+                theirs.execute(text("SET LOCAL lock_timeout = '10s'"))
+                theirs.execute(change, {"more": 20})
+
+    with pytest.raises(DatabaseUnavailable):
+        stand_still()
+    for database in (frozen, other):
+        with database.transaction() as session:
+            assert session.execute(text("SELECT offset_microseconds FROM clock")).scalar_one() == 20
+        database.close()
 
 
 def test_postgresql_runs_in_our_own_folder_and_not_as_root(postgres_server: PostgresServer) -> None:
