@@ -209,9 +209,13 @@ def _spelled(dialect: str, statement: str) -> TextClause:
 
 def _prepare_postgresql(connection: Any, _: ConnectionPoolEntry) -> None:
     """A process that is frozen inside a transaction keeps its rows locked, and whoever takes over would wait for it."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET idle_in_transaction_session_timeout = {round(STILL_SECONDS * 1_000)}")
-    connection.commit()
+    try:
+        connection.autocommit = True  # one round trip instead of three
+        connection.execute(f"SET idle_in_transaction_session_timeout = {round(STILL_SECONDS * 1_000)}")
+        connection.autocommit = False
+    except psycopg.Error:
+        connection.close()  # the pool does not know it yet
+        raise
 
 
 def _stood_still(context: ExceptionContext) -> DatabaseUnavailable | None:
