@@ -134,10 +134,15 @@ class Database:
             return action(session)
 
     def close(self) -> None:
-        """Gives all connections back to the operating system."""
-        self.engine.dispose()
-        if self._at_once is not None:
-            self._at_once.dispose()
+        """Gives all connections back to the operating system; those that a thread still uses, when it is done."""
+        for engine in (self.engine, self._at_once):
+            if engine is not None:
+                event.listen(engine, "checkin", _close)
+                engine.dispose()
+
+
+def _close(_: object, record: ConnectionPoolEntry) -> None:
+    record.close()
 
 
 def _committing_each(url: URL) -> Engine:

@@ -17,6 +17,16 @@ def test_each_kind_of_database_is_migrated_and_has_a_clock(settings: Settings) -
     database.close()
 
 
+def test_a_connection_that_a_thread_uses_while_all_is_closed_is_closed_when_it_is_done(postgresql_url: str) -> None:
+    database = Database.connect(Settings.from_environment({"DATABASE_URL": postgresql_url}))
+    with database.reading() as session:
+        connection = session.connection().connection.driver_connection
+        database.close()
+        assert connection is not None
+        assert not connection.closed
+    assert connection.closed
+
+
 def test_postgresql_takes_away_what_a_frozen_process_has_locked(
     postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
